@@ -1,0 +1,212 @@
+"""The words every room shares: cells, states, batches, metrics, tasks, errors.
+
+Axes, everywhere: ``T`` time, ``B`` batch, ``I`` input features, ``H`` hidden units,
+``G`` gates, ``D`` directions (1 or 2), ``L`` layers (the depth), ``V`` vocabulary.
+Inside the library tensors are time-major, ``(T, B, ...)``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+
+import torch
+from torch import Tensor
+
+CellKind: TypeAlias = Literal["rnn", "gru", "lstm"]
+Activation: TypeAlias = Literal["tanh", "relu"]
+
+#: How many gates a cell computes: its weights have ``G * H`` rows.
+GATES: Mapping[str, int] = {"rnn": 1, "gru": 3, "lstm": 4}
+#: The parts of a cell's state, in order.
+STATE_PARTS: Mapping[str, tuple[str, ...]] = {"rnn": ("h",), "gru": ("h",), "lstm": ("h", "c")}
+
+#: One layer's state: ``(h,)`` or ``(h, c)``, each ``(D, B, H)``.
+LayerState: TypeAlias = tuple[Tensor, ...]
+#: A stack's state, bottom layer first.
+State: TypeAlias = tuple[LayerState, ...]
+
+
+class LaminaError(ValueError):
+    """Something the caller gave cannot be used. One line: got, need, remedy.
+
+    ``place`` is where it was found (``reviews.csv:17``, ``runs/a/config.json``); the
+    command line prints ``place: message`` and leaves with status 2.
+    """
+
+    def __init__(self, message: str, *, place: str | None = None):
+        self.place = place
+        self.message = message
+        super().__init__(f"{place}: {message}" if place else message)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Sequences that are computed together.
+
+    inputs:  ``(T, B)`` int64 tokens, or ``(T, B, I)`` floats.
+    lengths: ``(B,)`` int64 on the CPU, each in ``1..T``; ``None`` means that all are ``T`` long.
+             What stands at a step ``t >= length`` is padding and is never read.
+    targets: what the task wants to see: ``(B,)`` labels, ``(T, B)`` tokens, ...
+    fresh:   the sequences start here. ``False`` in a stream: the state of the batch before goes on.
+    index:   ``(B,)`` int64, the position of each member in its part of the data, or ``None``.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    lengths: Tensor | None = None
+    fresh: bool = True
+    index: Tensor | None = None
+
+    @property
+    def steps(self) -> int:
+        """How many valid steps the batch holds, padding not counted."""
+        if self.lengths is None:
+            return self.inputs.shape[0] * self.inputs.shape[1]
+        return int(self.lengths.sum())
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The batch with inputs and targets on ``device``; lengths stay on the CPU."""
+        return replace(
+            self,
+            inputs=self.inputs.to(device, non_blocking=True),
+            targets=self.targets.to(device, non_blocking=True),
+        )
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What a task is judged by, and in what unit a gain is counted.
+
+    A *gain* compares two values of one metric. For ``points`` (a share in 0..1, such as accuracy)
+    it is the difference in percentage points. For ``relative`` (perplexity) it is the change
+    in percent. :meth:`utility` maps a value to a scale on which gains are differences and
+    more is better, so that statistics can be done on it.
+    """
+
+    name: str
+    higher_is_better: bool
+    gain: Literal["points", "relative"]
+
+    def utility(self, value: float) -> float:
+        """``value`` on the scale of gains: 100 * value, or 100 * ln(value), signed so that
+        more is better."""
+        scaled = 100.0 * (value if self.gain == "points" else math.log(value))
+        return scaled if self.higher_is_better else -scaled
+
+    def value(self, utility: float) -> float:
+        """The inverse of :meth:`utility`."""
+        scaled = (utility if self.higher_is_better else -utility) / 100.0
+        return scaled if self.gain == "points" else math.exp(scaled)
+
+    def utility_gain(self, percent: float) -> float:
+        """A gain of ``percent`` (points, or percent of the value) as a difference of utilities.
+
+        For a relative metric where less is better, 1 percent less is ``-100 * ln(0.99)``.
+        """
+        if self.gain == "points":
+            return percent
+        share = percent / 100.0
+        return 100.0 * (math.log1p(share) if self.higher_is_better else -math.log1p(-share))
+
+    def better(self, a: float, b: float) -> bool:
+        """Whether ``a`` is strictly better than ``b``. Not-a-number is never better."""
+        return a > b if self.higher_is_better else a < b
+
+    def show(self, value: float) -> str:
+        """For people: ``91.4%``, ``6.83``."""
+        return f"{100 * value:.2f}%" if self.gain == "points" else f"{value:.3f}"
+
+    @property
+    def unit(self) -> str:
+        """What one unit of gain is called."""
+        return "points" if self.gain == "points" else "%"
+
+
+ACCURACY = Metric("accuracy", higher_is_better=True, gain="points")
+PERPLEXITY = Metric("perplexity", higher_is_better=False, gain="relative")
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one batch gave.
+
+    loss:  0-dim, the mean to differentiate.
+    sums:  0-dim detached tensors on the device, added up over batches (``"loss"`` in nats always
+           among them); nothing here makes the host wait.
+    count: how many predictions the sums are over, known on the host.
+    state: carried to the next batch of a stream, already detached; ``None`` where nothing is.
+    """
+
+    loss: Tensor
+    sums: Mapping[str, Tensor]
+    count: int
+    state: State | None = None
+
+
+Part: TypeAlias = Literal["train", "validation", "test"]
+
+
+class Model(torch.nn.Module):
+    """A network together with what it takes to use it without its training data.
+
+    A run folder keeps ``config()``, ``assets()`` and the weights; from these ``lamina.load``
+    makes the model again.
+    """
+
+    #: The task's name, e.g. ``"classify"``; set by each model class.
+    task: str
+
+    def config(self) -> dict[str, Any]:
+        """JSON values from which the same network can be built."""
+        raise NotImplementedError
+
+    def assets(self) -> dict[str, str]:
+        """Text files that belong to the model, by name (``{"vocabulary.json": ...}``)."""
+        raise NotImplementedError
+
+
+@runtime_checkable
+class Task(Protocol):
+    """Data and a goal: gives batches, builds models, and turns outputs into loss and metrics.
+
+    ``train.fit`` and ``depth.search`` know tasks only through this door.
+    """
+
+    name: str
+    metric: Metric
+
+    def model(self, options: Any = None, /, **changes: Any) -> Model:
+        """A fresh model for this data. Initialised from torch's global generator."""
+        ...
+
+    def batches(self, part: Part, *, epoch: int = 0, seed: int = 0) -> Sequence[Batch]:
+        """The batches of one pass. The same arguments give the same batches in the same order;
+        ``batches(...)[k]`` does not need those before it, so that a training can be resumed."""
+        ...
+
+    def step(self, model: Model, batch: Batch, state: State | None) -> Step:
+        """Run ``model`` over ``batch``."""
+        ...
+
+    def summary(self, sums: Mapping[str, float], count: int) -> dict[str, float]:
+        """Metrics from the sums of many steps: always ``"loss"`` (nats) and ``metric.name``."""
+        ...
+
+    def config(self) -> dict[str, Any]:
+        """JSON values: what the data is (files, fingerprint, split) and how batches are made."""
+        ...
+
+
+def state_tensors(state: State | None) -> Iterator[tuple[str, Tensor]]:
+    """Every tensor of a state with a name (``"0.h"``, ``"0.c"``, ``"1.h"``, ...)."""
+    for layer, parts in enumerate(state or ()):
+        for name, tensor in zip(("h", "c"), parts, strict=False):
+            yield f"{layer}.{name}", tensor
+
+
+def detach(state: State) -> State:
+    """The same values, cut from the graph that made them (truncated back-propagation)."""
+    return tuple(tuple(part.detach() for part in layer) for layer in state)
