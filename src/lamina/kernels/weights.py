@@ -1,0 +1,116 @@
+"""What a kernel is given: the weights of one layer in one direction, and valid steps."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from lamina.spec import GATES, Activation, CellKind, LaminaError
+
+
+class LayerNormGains(NamedTuple):
+    """Gains of a layer-normalised cell; the shifts are the cell's own biases.
+
+    ih, hh: ``(G*H,)``.  c: ``(H,)`` gain and c_shift ``(H,)``, LSTM only, else ``None``.
+    """
+
+    ih: Tensor
+    hh: Tensor
+    c: Tensor | None = None
+    c_shift: Tensor | None = None
+
+
+class Weights(NamedTuple):
+    """The weights of one layer in one direction, in torch's layout and gate order.
+
+    w_ih: ``(G*H, I)``, or ``None`` where the input arrives projected, as ``(T, B, G*H)``.
+    w_hh: ``(G*H, P)``, where ``P`` is the size of the output, ``H`` if there is no ``w_hr``.
+    b_ih, b_hh: ``(G*H,)`` both, or both ``None``.
+    w_hr: ``(P, H)``, LSTM only: the output is ``w_hr h`` (Sak, Senior and Beaufays 2014).
+    norm: gains of layer normalisation inside the cell, or ``None``.
+
+    Gate order: LSTM ``i f g o``, GRU ``r z n``.
+    """
+
+    w_ih: Tensor | None
+    w_hh: Tensor
+    b_ih: Tensor | None = None
+    b_hh: Tensor | None = None
+    w_hr: Tensor | None = None
+    norm: LayerNormGains | None = None
+
+    def hidden(self, cell: CellKind) -> int:
+        """``H``."""
+        return self.w_hh.shape[0] // GATES[cell]
+
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All that are present, flat."""
+        parts = [*self[:5], *(self.norm or ())]
+        return tuple(part for part in parts if part is not None)
+
+
+def valid_steps(lengths: Tensor, steps: int, device: torch.device) -> Tensor:
+    """``(T, B)`` bool: which steps belong to a sequence and which are padding."""
+    lengths = lengths.to(device, non_blocking=True)
+    return torch.arange(steps, device=device)[:, None] < lengths[None, :]
+
+
+def check(
+    cell: CellKind,
+    x: Tensor,
+    state: tuple[Tensor, ...],
+    weights: Weights,
+    lengths: Tensor | None,
+    activation: Activation,
+    recurrent_mask: Tensor | None,
+) -> None:
+    """Refuse what does not fit together.
+
+    Raises:
+        LaminaError: a wrong number of axes, a shape, dtype or length that does not fit.
+    """
+    if cell not in GATES:
+        raise LaminaError(f"got cell {cell!r}; need one of {', '.join(GATES)}")
+    if activation not in ("tanh", "relu"):
+        raise LaminaError(f"got activation {activation!r}; need 'tanh' or 'relu'")
+    if activation != "tanh" and cell != "rnn":
+        raise LaminaError(f"got activation {activation!r} for {cell!r}; only an rnn has a choice")
+    if x.dim() != 3:
+        raise LaminaError(f"x is {tuple(x.shape)}; need three axes (T, B, I)")
+    steps, batch, width = x.shape
+    hidden, output = weights.hidden(cell), weights.w_hh.shape[1]
+    rows = weights.w_hh.shape[0]
+    need = rows if weights.w_ih is None else weights.w_ih.shape[1]
+    if width != need:
+        raise LaminaError(f"x is {tuple(x.shape)}; need {need} on the last axis")
+    if (weights.b_ih is None) != (weights.b_hh is None):
+        raise LaminaError("got one of b_ih and b_hh; need both or neither")
+    if weights.w_hr is not None and cell != "lstm":
+        raise LaminaError(f"got a projection w_hr for {cell!r}; only an LSTM has one")
+    sizes = (output, hidden) if cell == "lstm" else (output,)
+    if len(state) != len(sizes):
+        raise LaminaError(f"got a state of {len(state)} tensors for {cell!r}; need {len(sizes)}")
+    for name, part, size in zip(("h0", "c0"), state, sizes, strict=False):
+        if part.shape != (batch, size):
+            raise LaminaError(f"{name} is {tuple(part.shape)}; need (B={batch}, H={size})")
+        if part.dtype != x.dtype:
+            raise LaminaError(f"{name} is {part.dtype}, x is {x.dtype}; need the same dtype")
+    if weights.w_hh.dtype != x.dtype:
+        raise LaminaError(f"weights are {weights.w_hh.dtype}, x is {x.dtype}; need the same dtype")
+    if recurrent_mask is not None and recurrent_mask.shape != (batch, output):
+        shape = tuple(recurrent_mask.shape)
+        raise LaminaError(f"recurrent_mask is {shape}; need (B={batch}, H={output})")
+    if lengths is not None:
+        check_lengths(lengths, steps, batch)
+
+
+def check_lengths(lengths: Tensor, steps: int, batch: int) -> None:
+    """Refuse lengths that are not ``(B,)`` int64 on the CPU with values in ``1..T``."""
+    if lengths.shape != (batch,) or lengths.dtype != torch.int64 or lengths.device.type != "cpu":
+        got = f"{tuple(lengths.shape)} {lengths.dtype} on {lengths.device.type}"
+        raise LaminaError(f"lengths are {got}; need (B={batch},) int64 on the cpu")
+    if batch and not (1 <= int(lengths.min()) and int(lengths.max()) <= steps):
+        low, high = int(lengths.min()), int(lengths.max())
+        raise LaminaError(f"lengths go from {low} to {high}; need each in 1..T={steps}")

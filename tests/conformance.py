@@ -1,0 +1,161 @@
+"""What every kernel must show: the reference's numbers, gradients included, for every cell and
+option that it takes. A new backend joins by being in ``lamina.kernels.BACKENDS``.
+
+The tolerance is derived: against a float64 reference, a backend may err at most twice as much as
+the plain formulas err in its own dtype, plus a floor of a few units of rounding of the largest
+value (sums in another order).
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lamina.kernels import LayerNormGains, Weights, scan
+from lamina.spec import GATES, Activation, CellKind
+
+
+@dataclass(frozen=True)
+class Case:
+    """One request to a kernel."""
+
+    cell: CellKind
+    steps: int = 5
+    batch: int = 3
+    inputs: int = 4
+    hidden: int = 7
+    activation: Activation = "tanh"
+    lengths: tuple[int, ...] | None = None
+    reverse: bool = False
+    bias: bool = True
+    projected: bool = False
+    layer_norm: bool = False
+    recurrent_mask: bool = False
+    projection: int | None = None
+
+    def __str__(self) -> str:
+        default = Case(self.cell)
+        changed = [f"{k}={v}" for k, v in vars(self).items() if v != getattr(default, k)]
+        return "-".join([self.cell, *changed]).replace(" ", "")
+
+
+def cases() -> list[Case]:
+    """Every cell with every option, and the sizes that kernels get wrong."""
+    found: list[Case] = [Case("rnn", activation="relu"), Case("rnn", activation="relu", reverse=True)]
+    lengths: tuple[tuple[int, ...] | None, ...] = (None, (5, 1, 3), (2, 2, 2), (5, 5, 5))
+    for cell in GATES:
+        for length, reverse in itertools.product(lengths, (False, True)):
+            found.append(Case(cell, lengths=length, reverse=reverse))
+        found += [
+            Case(cell, bias=False),
+            Case(cell, projected=True),
+            Case(cell, projected=True, lengths=(5, 1, 3), reverse=True),
+            Case(cell, layer_norm=True),
+            Case(cell, layer_norm=True, lengths=(1, 4, 5), reverse=True),
+            Case(cell, recurrent_mask=True, lengths=(1, 4, 5)),
+            Case(cell, steps=1, batch=1, inputs=1, hidden=1),
+            Case(cell, steps=3, batch=2, inputs=33, hidden=17),
+            Case(cell, steps=2, batch=0),
+            Case(cell, steps=0, batch=2),
+        ]
+    found += [Case("lstm", projection=3), Case("lstm", projection=3, lengths=(1, 4, 5), reverse=True)]
+    return found
+
+
+@dataclass
+class Request:
+    """The arguments of one call of ``scan``."""
+
+    x: Tensor
+    state: tuple[Tensor, ...]
+    weights: Weights
+    lengths: Tensor | None
+    mask: Tensor | None
+
+    def leaves(self) -> tuple[Tensor, ...]:
+        """Everything that has a gradient."""
+        return (self.x, *self.state, *self.weights.tensors())
+
+    def to(self, dtype: torch.dtype) -> Request:
+        """A copy whose leaves ask for gradients."""
+
+        def copy(t: Tensor | None) -> Tensor | None:
+            return None if t is None else t.detach().to(dtype).clone().requires_grad_()
+
+        w = self.weights
+        norm = None if w.norm is None else LayerNormGains(*(copy(p) for p in w.norm))  # type: ignore[arg-type]
+        weights = Weights(*(copy(p) for p in w[:5]), norm)  # type: ignore[arg-type]
+        state = tuple(copy(p) for p in self.state)
+        mask = None if self.mask is None else self.mask.to(dtype)
+        return Request(copy(self.x), state, weights, self.lengths, mask)  # type: ignore[arg-type]
+
+
+def request(case: Case, seed: int = 0, dtype: torch.dtype = torch.float64) -> Request:
+    """Random arguments for a case; what stands in the padding is not a number."""
+    g = torch.Generator().manual_seed(seed)
+
+    def normal(*shape: int, scale: float = 1.0) -> Tensor:
+        return scale * torch.randn(*shape, generator=g, dtype=torch.float64)
+
+    rows, hidden = GATES[case.cell] * case.hidden, case.hidden
+    out = case.projection or hidden
+    width = rows if case.projected else case.inputs
+    x = normal(case.steps, case.batch, width)
+    lengths = None
+    if case.lengths is not None:
+        lengths = torch.tensor(case.lengths)
+        for member, length in enumerate(case.lengths):
+            x[length:, member] = float("nan")
+    state = (normal(case.batch, out),)
+    if case.cell == "lstm":
+        state = (*state, normal(case.batch, hidden))
+    norm = None
+    if case.layer_norm:
+        c = (1 + normal(hidden, scale=0.1), normal(hidden, scale=0.1))
+        norm = LayerNormGains(
+            1 + normal(rows, scale=0.1),
+            1 + normal(rows, scale=0.1),
+            *(c if case.cell == "lstm" else (None, None)),
+        )
+    weights = Weights(
+        None if case.projected else normal(rows, width, scale=0.5),
+        normal(rows, out, scale=0.5),
+        normal(rows, scale=0.2) if case.bias else None,
+        normal(rows, scale=0.2) if case.bias else None,
+        normal(out, hidden, scale=0.5) if case.projection else None,
+        norm,
+    )
+    mask = None
+    if case.recurrent_mask:
+        mask = 2.0 * torch.randint(0, 2, (case.batch, out), generator=g).double()
+    return Request(x, state, weights, lengths, mask).to(dtype)
+
+
+def run(case: Case, asked: Request, backend: str) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """``scan`` with the arguments of a case."""
+    return scan(
+        case.cell,
+        asked.x,
+        asked.state,
+        asked.weights,
+        asked.lengths,
+        reverse=case.reverse,
+        activation=case.activation,
+        recurrent_mask=asked.mask,
+        backend=backend,
+    )
+
+
+def values(case: Case, asked: Request, backend: str) -> list[Tensor]:
+    """Outputs, final state, and the gradient of every leaf, for a fixed random direction."""
+    outputs, state = run(case, asked, backend)
+    g = torch.Generator().manual_seed(1)
+    made = (outputs, *state)
+    loss = sum((m * torch.randn(m.shape, generator=g, dtype=torch.float64)).sum() for m in made)
+    assert isinstance(loss, Tensor)
+    grads = torch.autograd.grad(loss, asked.leaves(), allow_unused=True)
+    given = zip(grads, asked.leaves(), strict=True)
+    return [*made, *(torch.zeros_like(leaf) if grad is None else grad for grad, leaf in given)]
