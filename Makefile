@@ -1,0 +1,56 @@
+# Each target works alone on a fresh machine: all that it needs is installed into .venv first.
+#
+#   make PYTHON=/path/to/python3.12 test    builds .venv with that Python (3.10 or newer)
+
+PYTHON ?= $(shell for python in python3.12 python3.11 python3.10 python3; do \
+	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' \
+	>/dev/null 2>&1 && { echo $$python; break; }; done)
+BIN := .venv/bin
+READY := .venv/.ready
+
+# pyright would ask the network whether a newer pyright exists.
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint types format hooks clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(READY)  ## .venv with lamina and the tools, at the versions of constraints.txt
+
+# An environment that works is brought up to date; anything else in its place is made anew.
+$(READY): pyproject.toml constraints.txt
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || test -n "$(PYTHON)" || { \
+		echo "make: found no Python >= 3.10 that has venv and ensurepip; install one" \
+		"(Debian: apt install python3-venv) or name it: make PYTHON=/path/to/python" >&2; exit 2; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --upgrade --constraint constraints.txt pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt \
+		--build-constraint constraints.txt --editable '.[demo]' --group dev
+	@touch $@
+
+demo: $(READY)  ## a depth search on a small data set, from nothing to its report
+	$(BIN)/lamina demo
+
+test: lint types  ## everything that must be green: lint, types, and the tests
+	$(BIN)/python -m pytest
+
+lint: $(READY)  ## style, formatting, and which room imports which
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+
+types: $(READY)  ## pyright
+	$(BIN)/pyright
+
+format: $(READY)  ## formats the code and mends what ruff can mend
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+hooks: $(READY)  ## runs lint and types before each commit
+	$(BIN)/pre-commit install
+
+clean:  ## removes .venv and all caches
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
