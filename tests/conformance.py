@@ -44,7 +44,7 @@ class Case:
 
 def cases() -> list[Case]:
     """Every cell with every option, and the sizes that kernels get wrong."""
-    found: list[Case] = [Case("rnn", activation="relu"), Case("rnn", activation="relu", reverse=True)]
+    found = [Case("rnn", activation="relu", reverse=reverse) for reverse in (False, True)]
     lengths: tuple[tuple[int, ...] | None, ...] = (None, (5, 1, 3), (2, 2, 2), (5, 5, 5))
     for cell in GATES:
         for length, reverse in itertools.product(lengths, (False, True)):
@@ -61,7 +61,8 @@ def cases() -> list[Case]:
             Case(cell, steps=2, batch=0),
             Case(cell, steps=0, batch=2),
         ]
-    found += [Case("lstm", projection=3), Case("lstm", projection=3, lengths=(1, 4, 5), reverse=True)]
+    found.append(Case("lstm", projection=3))
+    found.append(Case("lstm", projection=3, lengths=(1, 4, 5), reverse=True))
     return found
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from conformance import Case, cases, request, run, values
 
+from conformance import Case, cases, request, run, values
 from lamina.kernels import BACKENDS, Weights, choose, scan
 from lamina.spec import LaminaError
 
 CASES = cases()
+TWICE = [Case("rnn"), Case("gru"), Case("lstm", lengths=(5, 1, 3))]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -48,7 +49,7 @@ def test_reference_passes_gradcheck(case: Case) -> None:
     assert torch.autograd.gradcheck(f, asked.leaves())
 
 
-@pytest.mark.parametrize("case", [Case("rnn"), Case("gru"), Case("lstm", lengths=(5, 1, 3))], ids=str)
+@pytest.mark.parametrize("case", TWICE, ids=str)
 def test_reference_can_be_differentiated_twice(case: Case) -> None:
     asked = request(case)
     asked.x.data.nan_to_num_(0.0)

@@ -48,8 +48,8 @@ def scan(
         valid = valid_steps(lengths, steps, x.device)[:, :, None]  # (T, B, 1)
         x = x.masked_fill(~valid, 0.0)  # padding may hold anything, also what is not a number
 
-    steps_of = {"rnn": partial(rnn_step, ACTIVATIONS[activation]), "gru": gru_step, "lstm": lstm_step}
-    step = steps_of[cell]
+    rnn = partial(rnn_step, ACTIVATIONS[activation])
+    step = {"rnn": rnn, "gru": gru_step, "lstm": lstm_step}[cell]
     wx = project(x, weights.w_ih, weights.b_ih, weights.norm.ih if weights.norm else None)
     outputs: list[Tensor] = [wx] * steps
     for t in reversed(range(steps)) if reverse else range(steps):

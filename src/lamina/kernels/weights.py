@@ -111,6 +111,6 @@ def check_lengths(lengths: Tensor, steps: int, batch: int) -> None:
     if lengths.shape != (batch,) or lengths.dtype != torch.int64 or lengths.device.type != "cpu":
         got = f"{tuple(lengths.shape)} {lengths.dtype} on {lengths.device.type}"
         raise LaminaError(f"lengths are {got}; need (B={batch},) int64 on the cpu")
-    if batch and not (1 <= int(lengths.min()) and int(lengths.max()) <= steps):
+    if batch and (int(lengths.min()) < 1 or int(lengths.max()) > steps):
         low, high = int(lengths.min()), int(lengths.max())
         raise LaminaError(f"lengths go from {low} to {high}; need each in 1..T={steps}")

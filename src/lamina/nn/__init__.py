@@ -1,1 +1,10 @@
-"""TODO room docstring."""
+"""Layers: the stack of any depth, its initialisation and normalisation, pooling over time, and
+drop-in replacements of ``torch.nn.RNN``, ``GRU`` and ``LSTM``."""
+
+from lamina.nn.init import INITS
+from lamina.nn.norm import SequenceBatchNorm
+from lamina.nn.options import StackOptions
+from lamina.nn.pooling import POOLS, pool
+from lamina.nn.stack import Stack
+
+__all__ = ["INITS", "POOLS", "SequenceBatchNorm", "Stack", "StackOptions", "pool"]

@@ -1,0 +1,28 @@
+"""Dropout masks, drawn from a generator that the caller may give."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def mask(
+    shape: tuple[int, ...], p: float, like: Tensor, generator: torch.Generator | None
+) -> Tensor:
+    """0 with probability ``p``, else ``1 / (1 - p)``: the mean of what it multiplies stays."""
+    keep = torch.empty(shape, dtype=like.dtype, device=like.device)
+    return keep.bernoulli_(1 - p, generator=generator).div_(1 - p)
+
+
+def plain(x: Tensor, p: float, generator: torch.Generator | None = None) -> Tensor:
+    """Each element of ``x`` ``(T, B, H)`` on its own: Zaremba et al. (2014)."""
+    return x * mask(tuple(x.shape), p, x, generator)
+
+
+def locked(x: Tensor, p: float, generator: torch.Generator | None = None) -> Tensor:
+    """One mask ``(1, B, H)`` for all steps of a sequence: Gal and Ghahramani (2016)."""
+    return x * mask((1, *x.shape[1:]), p, x, generator)
+
+
+#: The values of ``StackOptions.dropout_kind``.
+KINDS = {"plain": plain, "locked": locked}

@@ -1,0 +1,143 @@
+"""One layer of a stack: a cell run over time, in one direction or in both."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+from lamina.kernels import Choice, LayerNormGains, Weights, choose, scan
+from lamina.nn.dropout import mask
+from lamina.nn.init import initialise
+from lamina.nn.norm import SequenceBatchNorm
+from lamina.nn.options import StackOptions
+from lamina.spec import GATES, STATE_PARTS, Activation, LayerState
+
+
+class Direction(nn.Module):
+    """The weights of layer ``index`` of a stack in one direction, and its scan."""
+
+    def __init__(self, inputs: int, index: int, options: StackOptions, *, reverse: bool):
+        super().__init__()
+        hidden = options.widths[index]
+        rows = GATES[options.cell] * hidden
+        self.options = options
+        self.activation: Activation = options.activations[index]
+        self.reverse = reverse
+        self.weight_ih = nn.Parameter(torch.empty(rows, inputs))
+        self.weight_hh = nn.Parameter(torch.empty(rows, hidden))
+        self.bias_ih = nn.Parameter(torch.empty(rows))
+        self.bias_hh = nn.Parameter(torch.empty(rows))
+        self.batch_norm = SequenceBatchNorm(rows) if options.norm == "batch" else None
+        self.gains = LayerNormModule(options.cell, hidden) if options.norm == "layer" else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Start afresh, from torch's global generator."""
+        initialise(
+            self.options.cell,
+            self.weight_ih,
+            self.weight_hh,
+            self.bias_ih,
+            self.bias_hh,
+            init=self.options.init,
+            forget_bias=self.options.forget_bias,
+        )
+
+    def weights(self) -> Weights:
+        """What the kernel is given."""
+        projected = self.batch_norm is not None
+        return Weights(
+            None if projected else self.weight_ih,
+            self.weight_hh,
+            self.bias_ih,
+            self.bias_hh,
+            norm=self.gains.tensors() if self.gains is not None else None,
+        )
+
+    def forward(
+        self,
+        x: Tensor,
+        state: tuple[Tensor, ...],
+        lengths: Tensor | None,
+        generator: torch.Generator | None,
+        backend: str,
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """``x`` ``(T, B, I)``, state parts ``(B, H)`` -> outputs ``(T, B, H)`` and state."""
+        if self.batch_norm is not None:
+            x = self.batch_norm(linear(x, self.weight_ih), lengths)  # (T, B, G*H)
+        return scan(
+            self.options.cell,
+            x,
+            state,
+            self.weights(),
+            lengths,
+            reverse=self.reverse,
+            activation=self.activation,
+            recurrent_mask=self.recurrent_mask(x, generator),
+            backend=backend,
+        )
+
+    def recurrent_mask(self, x: Tensor, generator: torch.Generator | None) -> Tensor | None:
+        """``(B, H)`` in training with recurrent dropout, else ``None``."""
+        p = self.options.recurrent_dropout
+        if not (self.training and p):
+            return None
+        return mask((x.shape[1], self.weight_hh.shape[1]), p, x, generator)
+
+    def choice(self, backend: str) -> Choice:
+        """The kernel that runs this direction in the present mode."""
+        probe = self.weight_hh.new_zeros(0, 0, 0)
+        return choose(
+            self.weights(), recurrent_mask=self.recurrent_mask(probe, None), backend=backend
+        )
+
+
+class LayerNormModule(nn.Module):
+    """The gains of a layer-normalised cell: Ba, Kiros and Hinton (2016), *Layer Normalization*,
+    equations 20-22 for the LSTM and 23-26 for the GRU of their supplement. ``LN(W x)`` and
+    ``LN(U h)`` each share one mean and variance over all gates; the LSTM's memory is normalised
+    on its way out. The shifts of the first two are ``b_ih`` and ``b_hh``.
+    """
+
+    def __init__(self, cell: str, hidden: int):
+        super().__init__()
+        rows = GATES[cell] * hidden
+        self.ih = nn.Parameter(torch.ones(rows))
+        self.hh = nn.Parameter(torch.ones(rows))
+        memory = "c" in STATE_PARTS[cell]
+        self.c = nn.Parameter(torch.ones(hidden)) if memory else None
+        self.c_shift = nn.Parameter(torch.zeros(hidden)) if memory else None
+
+    def tensors(self) -> LayerNormGains:
+        """As the kernels take them."""
+        return LayerNormGains(self.ih, self.hh, self.c, self.c_shift)
+
+
+class Layer(nn.Module):
+    """A cell over time: forwards, or forwards and backwards with the outputs side by side."""
+
+    def __init__(self, inputs: int, index: int, options: StackOptions):
+        super().__init__()
+        ways = (False, True)[: options.directions]
+        self.directions = nn.ModuleList(
+            Direction(inputs, index, options, reverse=reverse) for reverse in ways
+        )
+
+    def forward(
+        self,
+        x: Tensor,
+        state: LayerState,
+        lengths: Tensor | None,
+        generator: torch.Generator | None,
+        backend: str,
+    ) -> tuple[Tensor, LayerState]:
+        """``x`` ``(T, B, I)``, state parts ``(D, B, H)`` -> outputs ``(T, B, D*H)`` and state."""
+        outputs, states = [], []
+        for d, direction in enumerate(self.directions):
+            initial = tuple(part[d] for part in state)
+            out, final = direction(x, initial, lengths, generator, backend)
+            outputs.append(out)
+            states.append(final)
+        joined = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=2)
+        return joined, tuple(torch.stack(parts) for parts in zip(*states, strict=True))

@@ -1,0 +1,55 @@
+"""Batch normalisation of a recurrence."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from lamina.kernels import valid_steps
+
+
+class SequenceBatchNorm(nn.Module):
+    """Batch normalisation of an input projection ``W x``, with one mean and variance for all
+    steps.
+
+    Laurent et al. (2016), *Batch Normalized Recurrent Neural Networks*, equation 9, and section
+    3.2 there, "sequence-wise normalization": only the input-to-hidden product is normalised, and
+    the statistics are taken over batch and time; here over valid steps alone. The shift is the
+    cell's own bias. This is not the recurrent batch normalisation of Cooijmans et al. (2017),
+    which normalises ``U h`` as well with statistics of its own for every step.
+
+    In training, a member's output depends on its batch; in evaluation running statistics are used,
+    and a batch equals its members alone.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, features: int, *, momentum: float = 0.1, eps: float = 1e-5):
+        super().__init__()
+        self.momentum = momentum
+        self.eps = eps
+        self.gain = nn.Parameter(torch.ones(features))
+        self.register_buffer("running_mean", torch.zeros(features))
+        self.register_buffer("running_var", torch.ones(features))
+
+    def forward(self, wx: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """``(T, B, features)`` to the same shape; what padded steps hold is not read."""
+        if self.training and wx.shape[0] * wx.shape[1]:
+            mean, var = self._observe(wx, lengths)
+        else:
+            mean, var = self.running_mean, self.running_var
+        return (wx - mean) * torch.rsqrt(var + self.eps) * self.gain
+
+    def _observe(self, wx: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
+        flat = wx.flatten(0, 1)  # (T*B, features)
+        count = flat.shape[0]
+        if lengths is not None:
+            flat = flat[valid_steps(lengths, wx.shape[0], wx.device).flatten()]
+            count = int(lengths.sum())
+        var, mean = torch.var_mean(flat, dim=0, correction=0)
+        with torch.no_grad():
+            unbiased = var * (count / max(count - 1, 1))
+            self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
+            self.running_var.lerp_(unbiased.to(self.running_var.dtype), self.momentum)
+        return mean, var

@@ -1,0 +1,80 @@
+"""The shape of a stack, as plain values that a file can hold."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from lamina.spec import Activation, CellKind, LaminaError
+
+
+class StackOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that makes one :class:`lamina.nn.Stack` differ from another.
+
+    cell:              ``"rnn"``, ``"gru"`` or ``"lstm"``.
+    depth:             number of layers ``L``.
+    width:             hidden units ``H`` of every layer, or one number a layer.
+    activation:        of a plain RNN: ``"tanh"``, ``"relu"``, or one name a layer.
+    bidirectional:     each layer runs both ways and gives ``2 H`` outputs.
+    residual:          from the second layer on, a layer's input is added to its output
+                       (Wu et al. 2016, section 3.1), through a learned matrix where sizes differ.
+    norm:              ``"none"``; ``"layer"``: inside the cell (Ba, Kiros and Hinton 2016);
+                       ``"batch"``: of the input projection, over batch and time (Laurent et
+                       al. 2016).
+    dropout:           share of a layer's outputs set to zero on the way to the next layer.
+    dropout_kind:      ``"plain"``: drawn anew at every step (Zaremba et al. 2014); ``"locked"``:
+                       one mask for all steps of a sequence (Gal and Ghahramani 2016).
+    recurrent_dropout: share of ``h`` set to zero where it enters ``U h``, one mask for all steps.
+    init:              a name in :data:`lamina.nn.INITS`.
+    forget_bias:       of an LSTM's forget gate at the start (Gers et al. 2000; Jozefowicz et al.
+                       2015 advise 1); ``None`` leaves what ``init`` gives.
+    """
+
+    cell: CellKind = "lstm"
+    depth: int = 2
+    width: int | tuple[int, ...] = 128
+    activation: Activation | tuple[Activation, ...] = "tanh"
+    bidirectional: bool = False
+    residual: bool = False
+    norm: Literal["none", "layer", "batch"] = "none"
+    dropout: float = 0.0
+    dropout_kind: Literal["plain", "locked"] = "plain"
+    recurrent_dropout: float = 0.0
+    init: Literal["uniform", "xavier", "he", "orthogonal"] = "orthogonal"
+    forget_bias: float | None = 1.0
+
+    def __post_init__(self) -> None:
+        if self.depth < 1:
+            raise LaminaError(f"depth is {self.depth}; need at least 1 layer")
+        for name in ("dropout", "recurrent_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise LaminaError(f"{name} is {getattr(self, name)}; need 0 <= {name} < 1")
+        for name in ("width", "activation"):
+            value = getattr(self, name)
+            if isinstance(value, tuple) and len(value) != self.depth:
+                raise LaminaError(
+                    f"{name} has {len(value)} entries, depth is {self.depth}; "
+                    f"need one a layer, or a single one for all"
+                )
+        if min(self.widths) < 1:
+            raise LaminaError(f"width is {self.width}; need at least 1 unit in every layer")
+        if self.cell != "rnn" and set(self.activations) != {"tanh"}:
+            raise LaminaError(f"activation is {self.activation!r}; only cell 'rnn' has a choice")
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """``H`` of each layer."""
+        return self.width if isinstance(self.width, tuple) else (self.width,) * self.depth
+
+    @property
+    def activations(self) -> tuple[Activation, ...]:
+        """The activation of each layer."""
+        if isinstance(self.activation, tuple):
+            return self.activation
+        return (self.activation,) * self.depth
+
+    @property
+    def directions(self) -> int:
+        """``D``: 1 or 2."""
+        return 2 if self.bidirectional else 1

@@ -1,0 +1,122 @@
+"""The deep recurrent network: layers on top of each other."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+import torch
+from torch import Tensor, nn
+
+from lamina.kernels import Choice, valid_steps
+from lamina.nn import dropout
+from lamina.nn.layer import Layer
+from lamina.nn.options import StackOptions
+from lamina.spec import STATE_PARTS, LaminaError, State
+
+
+class Stack(nn.Module):
+    """``h_t(l) = f_l(W_l h_t(l-1) + U_l h_{t-1}(l) + b_l)``, with ``h_t(0) = x_t``.
+
+    The equation of ``f_l`` is the cell's: see :mod:`lamina.kernels.reference`.
+
+    >>> stack = Stack(10, cell="gru", depth=3, width=32)
+    >>> outputs, state = stack(torch.zeros(7, 4, 10))
+    >>> outputs.shape, len(state), state[0][0].shape
+    (torch.Size([7, 4, 32]), 3, torch.Size([1, 4, 32]))
+
+    Args:
+        inputs: size ``I`` of the input at each step.
+        options: a :class:`StackOptions`; its fields can also be given by name.
+
+    Raises:
+        LaminaError: options that do not fit together.
+    """
+
+    def __init__(self, inputs: int, options: StackOptions | None = None, **changes: Any):
+        super().__init__()
+        self.options = options = msgspec.structs.replace(options or StackOptions(), **changes)
+        self.inputs = inputs
+        outputs = [options.directions * width for width in options.widths]
+        sizes = [inputs, *outputs]
+        self.layers = nn.ModuleList(Layer(sizes[i], i, options) for i in range(options.depth))
+        self.skips = nn.ModuleList(
+            nn.Identity() if size == out else nn.Linear(size, out, bias=False)
+            for size, out in pairwise(outputs)
+            if options.residual
+        )
+
+    @property
+    def outputs(self) -> int:
+        """Size of the output at each step: ``D * H`` of the top layer."""
+        return self.options.directions * self.options.widths[-1]
+
+    def zero_state(self, batch: int) -> State:
+        """The state before anything was read: each part ``(D, B, H)``."""
+        like = next(self.parameters())
+        d = self.options.directions
+        parts = len(STATE_PARTS[self.options.cell])
+        return tuple(
+            tuple(like.new_zeros((d, batch, width)) for _ in range(parts))
+            for width in self.options.widths
+        )
+
+    def forward(
+        self,
+        x: Tensor,
+        state: State | None = None,
+        lengths: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+        backend: str = "auto",
+    ) -> tuple[Tensor, State]:
+        """Run over time.
+
+        Args:
+            x: ``(T, B, I)``. What stands at a step ``t >= length`` is not read.
+            state: as :meth:`zero_state` gives it, which is also what ``None`` means.
+            lengths: ``(B,)`` int64 on the CPU, each in ``1..T``; ``None``: all are ``T``.
+            generator: of the dropout masks; ``None``: torch's global one.
+            backend: see :func:`lamina.kernels.scan`.
+
+        Returns:
+            the top layer's outputs ``(T, B, D*H)``, zero at padded steps, and the state after
+            each sequence's last valid step (its first, in the backward direction).
+
+        Raises:
+            LaminaError: shapes that do not fit.
+        """
+        if x.dim() != 3 or x.shape[2] != self.inputs:
+            raise LaminaError(f"x is {tuple(x.shape)}; need (T, B, I={self.inputs})")
+        state = self.zero_state(x.shape[1]) if state is None else self._checked(state, x.shape[1])
+        if lengths is not None:
+            x = x.masked_fill(~valid_steps(lengths, x.shape[0], x.device)[:, :, None], 0.0)
+        final = []
+        for index, layer in enumerate(self.layers):
+            if index:
+                x = self._between(x, generator)
+            out, layer_state = layer(x, state[index], lengths, generator, backend)
+            x = out + self.skips[index - 1](x) if index and self.options.residual else out
+            final.append(layer_state)
+        return x, tuple(final)
+
+    def _between(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        p = self.options.dropout
+        if not (self.training and p):
+            return x
+        return dropout.KINDS[self.options.dropout_kind](x, p, generator)
+
+    def _checked(self, state: State, batch: int) -> State:
+        need = [tuple(tuple(part.shape) for part in layer) for layer in self.zero_state(batch)]
+        got = [tuple(tuple(part.shape) for part in layer) for layer in state]
+        if got != need:
+            raise LaminaError(
+                f"state is {got}; need {need}, one entry a layer with parts (D, B, H). "
+                f"Use stack.zero_state({batch})."
+            )
+        return state
+
+    def explain(self, backend: str = "auto") -> list[Choice]:
+        """Which kernel runs each layer in the present mode (training or evaluation), and why."""
+        return [layer.directions[0].choice(backend) for layer in self.layers]  # type: ignore[union-attr]

@@ -1,0 +1,17 @@
+"""Settings of the whole test run."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+from hypothesis import HealthCheck, settings
+
+# Small tensors gain nothing from a second thread, and bits must not depend on the machine.
+torch.set_num_threads(1)
+
+settings.register_profile(
+    "lamina", deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("thorough", parent=settings.get_profile("lamina"), max_examples=500)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "lamina"))
