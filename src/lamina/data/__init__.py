@@ -1,1 +1,39 @@
-"""TODO room docstring."""
+"""Reading, vocabulary, splitting, batching, named corpora.
+
+The path of the data: a reader gives texts or sequences, a vocabulary turns texts into numbers, a
+split says which rows train, and batches are what a model sees.
+"""
+
+from lamina.data.batches import BucketedBatches, StreamBatches
+from lamina.data.corpora import CORPORA, Corpus, CorpusFile, find
+from lamina.data.packaged import digits
+from lamina.data.readers import (
+    SequenceTable,
+    TextTable,
+    fingerprint,
+    read_sequence_table,
+    read_text,
+    read_text_table,
+)
+from lamina.data.split import Split, split_rows, split_stream
+from lamina.data.vocabulary import Vocabulary
+
+__all__ = [
+    "CORPORA",
+    "BucketedBatches",
+    "Corpus",
+    "CorpusFile",
+    "SequenceTable",
+    "Split",
+    "StreamBatches",
+    "TextTable",
+    "Vocabulary",
+    "digits",
+    "find",
+    "fingerprint",
+    "read_sequence_table",
+    "read_text",
+    "read_text_table",
+    "split_rows",
+    "split_stream",
+]

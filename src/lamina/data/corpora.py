@@ -1,0 +1,233 @@
+"""Corpora known by name: where they lie, how they are checked, what may be done with them."""
+
+from __future__ import annotations
+
+import difflib
+import gzip
+import hashlib
+import os
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lamina.data.download import download
+from lamina.spec import LaminaError
+
+
+@dataclass(frozen=True)
+class CorpusFile:
+    """One file of a corpus. ``size_bytes`` and ``sha256`` are those of the unpacked content, so
+    that a copy stored as ``name + ".gz"`` is as good. ``url`` is where it can be fetched."""
+
+    name: str
+    size_bytes: int
+    sha256: str
+    url: str | None = None
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What is known about a corpus.
+
+    about:   what it is.
+    licence: what the origin says; read it before you publish anything made from the text.
+    folder:  its folder under ``$LAMINA_DATA`` and in the cache.
+    files:   by role: ``text``, or ``train``, ``validation``, ``test``.
+    source:  where to get it when lamina does not fetch it.
+    """
+
+    about: str
+    licence: str
+    folder: str
+    files: Mapping[str, CorpusFile]
+    source: str
+
+
+_PYTORCH_EXAMPLES = (
+    "https://raw.githubusercontent.com/pytorch/examples/main/word_language_model/data/wikitext-2"
+)
+_TREC = "https://cogcomp.seas.upenn.edu/Data/QA/QC"
+
+CORPORA: Mapping[str, Corpus] = {
+    "timemachine": Corpus(
+        about="H. G. Wells, The Time Machine (1895), as the book Dive into Deep Learning uses it",
+        licence="public domain",
+        folder="timemachine",
+        files={
+            "text": CorpusFile(
+                "timemachine.txt",
+                178_979,
+                "8424dbd9532ac81f7e5f0b6add90e6952baea29158309d7d1bf3884f4e12c516",
+                "http://d2l-data.s3-accelerate.amazonaws.com/timemachine.txt",
+            )
+        },
+        source="https://d2l.ai",
+    ),
+    "tinyshakespeare": Corpus(
+        about="40,000 lines of Shakespeare's plays, for models of characters",
+        licence="public domain",
+        folder="tinyshakespeare",
+        files={
+            "text": CorpusFile(
+                "input.txt",
+                1_115_394,
+                "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+                "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
+            )
+        },
+        source="https://github.com/karpathy/char-rnn",
+    ),
+    "wikitext2": Corpus(
+        about="WikiText-2 (Merity et al. 2016): Wikipedia articles, words separated by spaces",
+        licence="CC BY-SA 3.0",
+        folder="wikitext2",
+        files={
+            "train": CorpusFile(
+                "wiki.train.tokens",
+                10_797_148,
+                "9e9fa1ad55b1c2c95b08e37dd8e653f638fac2c6de904b79e813611eefbc985f",
+                f"{_PYTORCH_EXAMPLES}/train.txt",
+            ),
+            "validation": CorpusFile(
+                "wiki.valid.tokens",
+                1_121_681,
+                "f0737ed31fc1329026e95cb8b98e19c2a182c39c240ab909dc31abf2f8af58e8",
+                f"{_PYTORCH_EXAMPLES}/valid.txt",
+            ),
+            "test": CorpusFile(
+                "wiki.test.tokens",
+                1_256_449,
+                "d790b833ef8cf03a90db7bf1271b7520b83c45ce07ba3c1a9699df81e239eca0",
+                f"{_PYTORCH_EXAMPLES}/test.txt",
+            ),
+        },
+        source="https://github.com/pytorch/examples",
+    ),
+    "imdb": Corpus(
+        about="Large Movie Review Dataset v1.0 (Maas et al. 2011): 50,000 film reviews, label 0 "
+        "or 1, as JSON lines with id, label, rating and text",
+        licence="none stated: the texts belong to their writers; do not publish them",
+        folder="imdb",
+        files={
+            "train": CorpusFile(
+                "train.jsonl",
+                34_456_238,
+                "22c931623e67f3bdcd9935d0f5b568164a104a1bae7e7451e870d4257788cc66",
+            ),
+            "test": CorpusFile(
+                "test.jsonl",
+                33_674_569,
+                "bde59eb478b67f8646a76a95df08894faacb9eafa38ab43300f53ff33baae0a5",
+            ),
+        },
+        source="https://ai.stanford.edu/~amaas/data/sentiment (50,000 single files; write them as "
+        "JSON lines, the negative reviews first, each in the order of their ids)",
+    ),
+    "trec": Corpus(
+        about="TREC question types (Li and Roth 2002): COARSE:fine question, in windows-1252",
+        licence="none stated",
+        folder="trec_questions",
+        files={
+            "train": CorpusFile(
+                "TREC.train",
+                335_858,
+                "9e4c8bdcaffb96ed61041bd64b564183d52793a8e91d84fc3a8646885f466ec3",
+                f"{_TREC}/train_5500.label",
+            ),
+            "test": CorpusFile(
+                "TREC.test",
+                23_354,
+                "033f22c028c2bbba9ca682f68ffe204dc1aa6e1cf35dd6207f2d4ca67f0d0e8e",
+                f"{_TREC}/TREC_10.label",
+            ),
+        },
+        source="https://cogcomp.seas.upenn.edu/Data/QA/QC",
+    ),
+    "names": Corpus(
+        about="20,050 surnames of 18 languages: language, tab, name",
+        licence="MIT",
+        folder="names",
+        files={
+            "table": CorpusFile(
+                "names.tsv",
+                319_605,
+                "d846a22065ce58ec565b49163dd9e0ff7e236286ef50db4cffcae292305d1695",
+            )
+        },
+        source="https://github.com/spro/practical-pytorch (18 files; write them as one, each name "
+        "behind its language and a tab)",
+    ),
+}
+
+
+def find(name: str, *, cache: Path | None = None, url: str | None = None) -> dict[str, Path]:
+    """The files of a corpus by role (see :data:`CORPORA`), fetched if need be.
+
+    Looked for in ``$LAMINA_DATA/<folder>``, then in the cache (``cache``, or ``$LAMINA_CACHE``,
+    or ``lamina`` in the user's cache folder); what is in neither is downloaded into the cache.
+    Every file is checked by its SHA-256, whether it was found or fetched.
+
+    url: a folder on the web that holds the files under their names, in place of their own urls.
+
+    Raises LaminaError for an unknown name, a file that differs from what is known, and a
+    download that fails; a file that failed is not kept.
+    """
+    if name not in CORPORA:
+        close = difflib.get_close_matches(name, CORPORA, n=1)
+        raise LaminaError(
+            f"no corpus {name!r}; the names are {', '.join(CORPORA)}."
+            + (f" Did you mean {close[0]!r}?" if close else "")
+        )
+    corpus = CORPORA[name]
+    return {role: _find(name, corpus, file, cache, url) for role, file in corpus.files.items()}
+
+
+def _find(name: str, corpus: Corpus, file: CorpusFile, cache: Path | None, url: str | None) -> Path:
+    data = os.environ.get("LAMINA_DATA")
+    if data and (path := _stored(Path(data, corpus.folder), file)):
+        if not _matches(path, file):
+            raise LaminaError(
+                f"this is not the {name} that lamina knows: its SHA-256 differs. Replace it by "
+                f"the one from {corpus.source}, or take it away.",
+                place=str(path),
+            )
+        return path
+    folder = (cache or _cache()) / "corpora" / corpus.folder
+    if (path := _stored(folder, file)) and _matches(path, file):
+        return path
+    address = f"{url.rstrip('/')}/{file.name}" if url else file.url
+    if address is None:
+        raise LaminaError(
+            f"corpus {name!r} is not here and cannot be fetched. Get it from {corpus.source}; put "
+            f"{file.name} (or {file.name}.gz) into a folder {corpus.folder!r} and set LAMINA_DATA "
+            "to the folder above."
+        )
+    target = folder / file.name
+    download(address, target, size_bytes=file.size_bytes, sha256=file.sha256)
+    return target
+
+
+def _cache() -> Path:
+    if own := os.environ.get("LAMINA_CACHE"):
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "lamina")
+
+
+def _stored(folder: Path, file: CorpusFile) -> Path | None:
+    paths = (folder / file.name, folder / f"{file.name}.gz")
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _matches(path: Path, file: CorpusFile) -> bool:
+    digest = hashlib.sha256()
+    left = file.size_bytes
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as content:
+            # One byte more than there should be is enough to know; a gzip bomb ends here.
+            while left >= 0 and (block := content.read(min(1 << 20, left + 1))):
+                digest.update(block)
+                left -= len(block)
+    except (OSError, EOFError, zlib.error):
+        return False
+    return digest.hexdigest() == file.sha256

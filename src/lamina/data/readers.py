@@ -1,0 +1,206 @@
+"""Files that users bring: a text, a table of texts, a table of sequences.
+
+A reader gives what the file says or raises LaminaError with the line; it never guesses, repairs
+or leaves out a row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from lamina.data.files import fingerprint, read_utf8
+from lamina.data.rows import Rows, read_rows
+from lamina.spec import LaminaError
+
+__all__ = [
+    "SequenceTable",
+    "TextTable",
+    "fingerprint",
+    "read_sequence_table",
+    "read_text",
+    "read_text_table",
+]
+
+#: Rows of a sequence table that are turned into numbers at a time.
+_CHUNK = 1 << 16
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """One text a row.
+
+    texts:  as they stand in the file.
+    labels: one a text, or ``None`` where no label column was asked for; always strings.
+    path:   the file.
+    lines:  the line of the file on which each row begins, from 1.
+    """
+
+    texts: list[str]
+    labels: list[str] | None
+    path: str
+    lines: list[int]
+
+
+@dataclass(frozen=True)
+class SequenceTable:
+    """One sequence of feature rows an id.
+
+    sequences: float32, each ``(T, I)`` with its own ``T``.
+    labels:    one a sequence.
+    ids:       one a sequence, in the order in which the file first names them.
+    features:  the names of the ``I`` columns.
+    path:      the file.
+    """
+
+    sequences: list[np.ndarray]
+    labels: list[str]
+    ids: list[str]
+    features: list[str]
+    path: str
+
+
+def read_text(path: str | Path) -> str:
+    r"""A whole UTF-8 text; every line end (``\r\n``, ``\r``) becomes ``\n``.
+
+    A byte order mark is removed and a name that ends in ``.gz`` is unpacked. Raises LaminaError
+    for a file that is missing, a folder, empty, blank, binary or not UTF-8.
+    """
+    text = read_utf8(path).replace("\r\n", "\n").replace("\r", "\n")
+    if not text or text.isspace():
+        raise LaminaError("got white space only; need text.", place=str(path))
+    return text
+
+
+def read_text_table(path: str | Path, *, text: str, label: str | None) -> TextTable:
+    """Texts, and labels if a column is named, from a CSV, TSV or JSONL file (also ``.gz``).
+
+    Labels lose the white space around them and are strings whatever they look like. Raises
+    LaminaError, with the line, for a broken file, a column that is not there, and a row whose
+    text or label is missing or blank.
+    """
+    rows = read_rows(path)
+    if text == label:
+        raise LaminaError(
+            f"got column {text!r} for text and label; need two columns.", place=str(path)
+        )
+    text_at = rows.position(text)
+    label_at = None if label is None else rows.position(label)
+    texts: list[str] = []
+    labels: list[str] = []
+    lines: list[int] = []
+    for line, fields in rows.rows:
+        texts.append(_filled(rows, line, text, fields[text_at]))
+        if label is not None and label_at is not None:
+            labels.append(_filled(rows, line, label, fields[label_at]).strip())
+        lines.append(line)
+    if not texts:
+        raise LaminaError("got a header and no rows; need at least one row.", place=str(path))
+    return TextTable(texts, None if label is None else labels, str(path), lines)
+
+
+def _filled(rows: Rows, line: int, column: str, value: str | None) -> str:
+    if value is None or not value or value.isspace():
+        raise LaminaError(
+            f"column {column!r} is empty here. Fill it or take the row out.",
+            place=f"{rows.path}:{line}",
+        )
+    return value
+
+
+def read_sequence_table(
+    path: str | Path, *, id: str, label: str, features: list[str] | None = None
+) -> SequenceTable:
+    """Sequences from a long table: one row a time step, rows of an id in the order of time.
+
+    id:       the column that says to which sequence a row belongs; its rows may be scattered.
+    label:    a column that is the same in all rows of an id.
+    features: columns of numbers. ``None`` takes every other column of which at least half of the
+              first rows are numbers.
+
+    Raises LaminaError, with the line, for a feature that is missing, no number or not finite in
+    float32, an id or label that is missing, and a label that changes within an id.
+    """
+    rows = read_rows(path)
+    for name, column in (("id", id), ("label", label)):
+        if column in (features or ()) or (name == "label" and column == id):
+            raise LaminaError(
+                f"column {column!r} is the {name} and something else too; need a column for each.",
+                place=str(path),
+            )
+    id_at, label_at = rows.position(id), rows.position(label)
+
+    members: dict[str, int] = {}
+    labels: list[str] = []
+    codes: list[int] = []
+    blocks: list[np.ndarray] = []
+    while chunk := list(islice(rows.rows, _CHUNK)):
+        if features is None:
+            features = _numeric_columns(rows, chunk, skip={id, label})
+        blocks.append(_numbers(rows, chunk, features))
+        for line, fields in chunk:
+            key = _filled(rows, line, id, fields[id_at]).strip()
+            value = _filled(rows, line, label, fields[label_at]).strip()
+            code = members.setdefault(key, len(members))
+            if code == len(labels):
+                labels.append(value)
+            elif labels[code] != value:
+                raise LaminaError(
+                    f"label {value!r}, but id {key!r} began with {labels[code]!r}; need one label "
+                    "an id.",
+                    place=f"{path}:{line}",
+                )
+            codes.append(code)
+    if features is None:
+        raise LaminaError("got a header and no rows; need at least one row.", place=str(path))
+
+    order = np.argsort(np.asarray(codes), kind="stable")
+    ends = np.cumsum(np.bincount(codes))[:-1]
+    sequences = np.split(np.concatenate(blocks)[order], ends)
+    return SequenceTable(sequences, labels, list(members), list(features), str(path))
+
+
+_Chunk = list[tuple[int, list[str | None]]]
+
+
+def _parsed(chunk: _Chunk, position: int) -> pl.Series:
+    values = pl.Series([fields[position] for _, fields in chunk], dtype=pl.String)
+    return values.str.strip_chars().cast(pl.Float64, strict=False)
+
+
+def _numeric_columns(rows: Rows, chunk: _Chunk, *, skip: set[str]) -> list[str]:
+    candidates = [column for column in rows.columns if column not in skip]
+    found = [
+        column
+        for column in candidates
+        if 2 * _parsed(chunk, rows.position(column)).null_count() <= len(chunk)
+    ]
+    if not found:
+        raise LaminaError(
+            f"no column of numbers among {candidates}; need at least one feature. Name the "
+            "feature columns, or add one.",
+            place=f"{rows.path}:1",
+        )
+    return found
+
+
+def _numbers(rows: Rows, chunk: _Chunk, features: list[str]) -> np.ndarray:
+    """``(len(chunk), I)`` float32."""
+    out = np.empty((len(chunk), len(features)), dtype=np.float32)
+    for i, column in enumerate(features):
+        position = rows.position(column)
+        with np.errstate(over="ignore"):
+            out[:, i] = _parsed(chunk, position).fill_null(float("nan")).to_numpy()
+        bad = np.flatnonzero(~np.isfinite(out[:, i]))
+        if bad.size:
+            line, fields = chunk[bad[0]]
+            raise LaminaError(
+                f"feature {column!r} is {fields[position] or 'missing'!r}; need a finite number. "
+                "Fill it, take the sequence out, or name the features without this column.",
+                place=f"{rows.path}:{line}",
+            )
+    return out

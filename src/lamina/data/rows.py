@@ -1,0 +1,166 @@
+"""Rows of a CSV, TSV or JSON-lines file, each with the line of the file it starts on.
+
+CSV is parsed by the standard library, not by polars: polars' errors name no line, and it fills a
+row that is too short with nulls without a word.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from lamina.data.files import read_utf8
+from lamina.spec import LaminaError
+
+_DELIMITERS = {".csv": ",", ".tsv": "\t"}
+_SUFFIXES = (*_DELIMITERS, ".jsonl", ".ndjson")
+_FIELD_LIMIT_LOCK = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Column names, and an iterator over ``(line, fields)``.
+
+    Lines count from 1; a row with quoted line breaks has the line on which it begins. A field is
+    text, stripped of nothing, or ``None`` where a JSON row lacks the key or says ``null``.
+    """
+
+    path: str
+    columns: list[str]
+    rows: Iterator[tuple[int, list[str | None]]]
+
+    def position(self, column: str) -> int:
+        """Where ``column`` stands. Raises LaminaError if it is absent or stands there twice."""
+        count = self.columns.count(column)
+        if count == 1:
+            return self.columns.index(column)
+        place = f"{self.path}:1"
+        if count > 1:
+            raise LaminaError(
+                f"got {count} columns named {column!r}; need one. Rename the others.", place=place
+            )
+        close = difflib.get_close_matches(column, self.columns, n=1, cutoff=0.5)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise LaminaError(
+            f"no column {column!r}; the columns are {_listed(self.columns)}.{hint}", place=place
+        )
+
+
+def _listed(names: Sequence[str], most: int = 20) -> str:
+    shown = ", ".join(repr(name if len(name) <= 40 else name[:39] + "…") for name in names[:most])
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def read_rows(path: str | Path) -> Rows:
+    """Open a table; its suffix says the format (``.csv .tsv .jsonl .ndjson``, also ``.gz``).
+
+    CSV and TSV: a header, fields quoted with ``"`` where they hold a delimiter or a line break.
+    JSONL: one object a line; the columns are the keys of the first. Blank lines are skipped.
+
+    Raises LaminaError for an unknown suffix, a file that is no UTF-8 text, or a file of blank
+    lines; and, while the rows are iterated, for a row that is broken, too long or too short.
+    """
+    name = str(path).lower()
+    suffix = Path(name[: -len(".gz")] if name.endswith(".gz") else name).suffix
+    if suffix not in _SUFFIXES:
+        raise LaminaError(
+            f"got suffix {suffix!r}; need one of {' '.join(_SUFFIXES)} (or these with .gz). "
+            "Rename or convert the file.",
+            place=str(path),
+        )
+    text = read_utf8(path)
+    if suffix in _DELIMITERS:
+        return _delimited(str(path), text, _DELIMITERS[suffix])
+    return _json_lines(str(path), text)
+
+
+def _delimited(path: str, text: str, delimiter: str) -> Rows:
+    records = _records(path, text, delimiter)
+    _, columns = next(records, (1, None))
+    if columns is None:
+        raise LaminaError("the table is empty. It needs a header and rows.", place=path)
+
+    def rows() -> Iterator[tuple[int, list[str | None]]]:
+        for line, fields in records:
+            if len(fields) != len(columns):
+                raise LaminaError(
+                    f"got {len(fields)} fields; the header has {len(columns)}. Quote a field "
+                    f"that holds {delimiter!r}, or complete the row.",
+                    place=f"{path}:{line}",
+                )
+            yield line, [*fields]
+
+    return Rows(path, columns, rows())
+
+
+def _records(path: str, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    # newline="" leaves quoted line breaks to the parser, which counts the lines it has read.
+    parser = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    while True:
+        line = parser.line_num + 1
+        try:
+            with _FIELD_LIMIT_LOCK:  # the limit is the process's, 128 KiB unless told
+                before = csv.field_size_limit(max(len(text), 1))
+                try:
+                    fields = next(parser, None)
+                finally:
+                    csv.field_size_limit(before)
+        except csv.Error as error:
+            raise LaminaError(
+                f"a broken row ({error}). Double a quote inside a quoted field, and close it.",
+                place=f"{path}:{line}",
+            ) from None
+        if fields is None:
+            return
+        if fields:
+            yield line, fields
+
+
+def _json_lines(path: str, text: str) -> Rows:
+    objects = _objects(path, text)
+    first = next(objects, None)
+    if first is None:
+        raise LaminaError("the table is empty. It needs one JSON object a line.", place=path)
+    columns = list(first[1])
+
+    def rows() -> Iterator[tuple[int, list[str | None]]]:
+        yield first[0], [_json_field(first[1].get(column)) for column in columns]
+        for line, value in objects:
+            yield line, [_json_field(value.get(column)) for column in columns]
+
+    return Rows(path, columns, rows())
+
+
+def _objects(path: str, text: str) -> Iterator[tuple[int, dict[str, object]]]:
+    decoder = msgspec.json.Decoder()
+    # Only \n ends a line: str.splitlines would also cut at U+2028, which JSON texts may hold.
+    for line, source in enumerate(text.split("\n"), start=1):
+        if not source.strip():
+            continue
+        place = f"{path}:{line}"
+        try:
+            value = decoder.decode(source)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            raise LaminaError(
+                f"broken JSON ({error}). Each line needs one whole object.", place=place
+            ) from None
+        if not isinstance(value, dict):
+            raise LaminaError(
+                f'got a JSON {type(value).__name__}; need an object such as {{"text": ...}}.',
+                place=place,
+            )
+        yield line, value
+
+
+def _json_field(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    # As JSON writes it: true, 0, 1.5, and for a list its source.
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,158 @@
+"""Which rows train, which choose, which judge."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from lamina.spec import LaminaError
+
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers of the three parts: int64, ascending, disjoint, together all rows."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+
+def split_rows(
+    keys: Sequence[Hashable],
+    labels: Sequence[str] | None,
+    *,
+    fractions: Sequence[float] = (0.8, 0.1, 0.1),
+    seed: int,
+) -> Split:
+    """Split rows at random, every label in the same shares, equal keys never apart.
+
+    Rows with equal keys (copies of a text) form a group that stays whole; a group belongs to the
+    label of its first row. Within a label, a part's count differs from its share by less than one
+    row where no group is larger than one row. A label with a single group goes to train.
+
+    fractions: shares of train, validation and test; a share of 0 leaves that part empty.
+    seed:      the same arguments give the same split on every machine.
+
+    Raises LaminaError for labels of one class, and when a part with a share gets no row.
+    """
+    shares = _shares(fractions)
+    if labels is not None:
+        _need_two_classes(labels)
+    firsts, members = _groups(keys)
+    strata: dict[str, list[int]] = {}
+    for group, first in enumerate(firsts):
+        strata.setdefault("" if labels is None else labels[first], []).append(group)
+
+    rng = np.random.default_rng(seed)
+    part_of = np.zeros(len(firsts), dtype=np.int64)
+    sizes = np.array([len(rows) for rows in members], dtype=np.int64)
+    carry = np.zeros(3)
+    for groups in strata.values():
+        shuffled = rng.permutation(np.array(groups, dtype=np.int64))
+        if len(groups) > 1:
+            wanted = _counts(int(sizes[shuffled].sum()), shares, carry)
+            part_of[shuffled] = _assign(sizes[shuffled], wanted)
+        got = np.bincount(part_of[shuffled], weights=sizes[shuffled], minlength=3)
+        carry += shares * sizes[shuffled].sum() - got
+
+    parts = [
+        np.sort(np.array([r for g in np.flatnonzero(part_of == p) for r in members[g]], np.int64))
+        for p in range(3)
+    ]
+    for name, rows, share in zip(PARTS, parts, shares, strict=True):
+        if share > 0 and not len(rows):
+            raise LaminaError(
+                f"got {len(keys)} rows ({len(firsts)} different, {len(strata)} classes); that "
+                f"leaves {name} (share {share:g}) empty. Bring more rows, or give {name} share 0."
+            )
+    return Split(*parts)
+
+
+def split_stream(
+    n: int, fractions: Sequence[float] = (0.8, 0.1, 0.1)
+) -> tuple[slice, slice, slice]:
+    """Cut ``n`` steps by position: train first, then validation, then test.
+
+    A text is cut, not shuffled, so that no part has seen what comes after it. Raises LaminaError
+    if a part with a share gets fewer than two steps (one to read, one to predict).
+    """
+    shares = _shares(fractions)
+    ends = [0, *(round(n * share) for share in np.cumsum(shares)[:2]), n]
+    slices = [slice(a, b) for a, b in pairwise(ends)]
+    for name, part, share in zip(PARTS, slices, shares, strict=True):
+        if share > 0 and part.stop - part.start < 2:
+            raise LaminaError(
+                f"got {n} steps; {name} (share {share:g}) would have {part.stop - part.start}, "
+                f"need at least 2. Bring a longer text, or give {name} share 0."
+            )
+    return slices[0], slices[1], slices[2]
+
+
+def _shares(fractions: Sequence[float]) -> np.ndarray:
+    values = [float(fraction) for fraction in fractions]
+    if (
+        len(values) != 3
+        or not all(math.isfinite(value) and value >= 0 for value in values)
+        or abs(sum(values) - 1) > 1e-6
+        or values[0] == 0
+    ):
+        raise LaminaError(
+            f"got fractions {tuple(values)}; need train, validation and test, none negative, "
+            "train above 0, together 1. For instance (0.8, 0.1, 0.1)."
+        )
+    return np.array(values) / sum(values)
+
+
+def _need_two_classes(labels: Sequence[str]) -> None:
+    classes = set(labels)
+    if len(classes) == 1:
+        raise LaminaError(
+            f'got one class "{next(iter(classes))}" in {len(labels)} rows; need at least two.'
+        )
+
+
+def _groups(keys: Sequence[Hashable]) -> tuple[list[int], list[list[int]]]:
+    """The first row of each group, and all its rows; groups in order of their first row."""
+    groups: dict[Hashable, list[int]] = {}
+    for row, key in enumerate(keys):
+        groups.setdefault(key, []).append(row)
+    members = list(groups.values())
+    return [rows[0] for rows in members], members
+
+
+def _counts(n: int, shares: np.ndarray, carry: np.ndarray) -> np.ndarray:
+    """``n`` rows over three parts: each share rounded up or down, the sum kept.
+
+    What rounding took from a part in the labels before (``carry``) decides who is rounded up, so
+    that many small labels together still fill every part.
+    """
+    exact = n * shares
+    counts = np.floor(exact + 1e-9).astype(np.int64)
+    short = exact - counts
+    claim = np.where(short > 1e-9, short + carry, -np.inf)
+    if counts[0] == 0:
+        claim[0] = np.inf  # a label that train never sees cannot be learnt
+    counts[np.argsort(-claim, kind="stable")[: n - int(counts.sum())]] += 1
+    return counts
+
+
+def _assign(sizes: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """A part for each group, so that the parts' row counts come near ``wanted``."""
+    parts = np.empty(len(sizes), dtype=np.int64)
+    missing = wanted.copy()
+    large = np.flatnonzero(sizes > 1)
+    for group in large[np.argsort(-sizes[large], kind="stable")]:
+        parts[group] = part = int(np.argmax(missing))
+        missing[part] -= sizes[group]
+    single = np.flatnonzero(sizes == 1)
+    fill = np.maximum(missing, 0)
+    while fill.sum() > len(single):  # a large group overflowed its part
+        fill[np.argmax(fill)] -= 1
+    parts[single] = np.repeat(np.arange(3), fill)
+    return parts
