@@ -1,0 +1,146 @@
+"""Which networks a search compares: one for each depth, of equal width or of equal size."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+import torch
+from msgspec import Struct
+
+from lamina.spec import LaminaError, Task
+
+Width: TypeAlias = int | tuple[int, ...]
+
+#: How far from the budget, as a share of it, a network of "equal size" may be.
+TOLERANCE = 0.01
+#: Wider layers than this are not searched.
+WIDEST = 1 << 20
+
+_UNITS = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000, "b": 1_000_000_000}
+
+
+class Candidate(Struct, frozen=True):
+    """One depth of a search. ``width``: units of every layer, or of each layer, bottom first.
+    ``parameters``: of the whole model, embedding and output included."""
+
+    depth: int
+    width: Width
+    parameters: int
+
+
+def equal_width(
+    task: Task, depths: Iterable[int], width: Width, options: Any = None, **changes: Any
+) -> tuple[Candidate, ...]:
+    """One candidate a depth, all of the same width; deeper ones have more parameters."""
+    if isinstance(width, tuple):
+        raise LaminaError(
+            f"got width {width}; networks of different depths need one number, such as {width[0]}."
+        )
+    _positive("width", width)
+    count = _counter(task, options, changes)
+    return tuple(Candidate(d, width, count(d, width)) for d in _checked(depths))
+
+
+def equal_parameters(
+    task: Task, depths: Iterable[int], budget: int, options: Any = None, **changes: Any
+) -> tuple[Candidate, ...]:
+    """One candidate a depth, each with ``budget`` parameters, to within one percent.
+
+    Depth alone is then compared, not size. All layers are equally wide where a whole number of
+    units comes near enough; otherwise the upper layers are one unit wider than the lower ones.
+
+    Raises LaminaError where no widths come near enough, with the nearest budget that does.
+    """
+    _positive("budget of parameters", budget)
+    count = _counter(task, options, changes)
+    return tuple(_fit(count, depth, budget) for depth in _checked(depths))
+
+
+def parse_count(text: str | int) -> int:
+    """``"300k"`` is 300000, ``"1.5M"`` is 1500000, ``"2e6"`` is 2000000. Raises LaminaError."""
+    if isinstance(text, int):
+        _positive("count", text)
+        return text
+    match = re.fullmatch(r"\s*([\d_]*\.?\d+(?:e\d+)?)\s*([kmgb]?)\s*", text, re.IGNORECASE)
+    count = round(float(match[1]) * _UNITS[match[2].lower()]) if match else 0
+    if count < 1:
+        raise LaminaError(f"got {text!r} for a count; write it like 300k, 1.5M or 250000.")
+    return count
+
+
+def parse_depths(text: str) -> tuple[int, ...]:
+    """``"1-5"`` is (1, 2, 3, 4, 5), ``"4,1,2"`` is (1, 2, 4). Raises LaminaError."""
+    depths: set[int] = set()
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d{1,3})\s*(?:-\s*(\d{1,3})\s*)?", part)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+        if not 1 <= first <= last:
+            raise LaminaError(f"got {text!r} for depths; write them like 1-5 or 1,2,4.")
+        depths.update(range(first, last + 1))
+    return tuple(sorted(depths))
+
+
+def _fit(count: Callable[[int, Width], int], depth: int, budget: int) -> Candidate:
+    def nearest(widths: Iterable[Width]) -> Candidate:
+        tried = (Candidate(depth, width, count(depth, width)) for width in widths)
+        return min(tried, key=lambda c: abs(c.parameters - budget))
+
+    low, high = 0, 1  # count(low) <= budget < count(high), where width 0 stands for "too narrow"
+    while count(depth, high) <= budget:
+        low, high = high, 2 * high
+        if high > WIDEST:
+            raise LaminaError(f"a budget of {budget:,} needs layers wider than {WIDEST:,} units.")
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if count(depth, middle) <= budget else (low, middle)
+
+    best = nearest(width for width in (low, high) if width > 0)
+    if _near(best, budget):
+        return best
+    if low > 0 and depth > 1:
+        stairs = [(low,) * (depth - top) + (high,) * top for top in range(1, depth)]
+        best = min(best, nearest(stairs), key=lambda c: abs(c.parameters - budget))
+        if _near(best, budget):
+            return best
+    raise LaminaError(
+        f"no {depth}-layer network of this kind has {budget:,} parameters to within"
+        f" {TOLERANCE:.0%}; the nearest has {best.parameters:,} (width {_show(best.width)})."
+        " Take that as the budget, or a larger one."
+    )
+
+
+def _near(candidate: Candidate, budget: int) -> bool:
+    return abs(candidate.parameters - budget) <= TOLERANCE * budget
+
+
+def _counter(task: Task, options: Any, changes: dict[str, Any]) -> Callable[[int, Width], int]:
+    known: dict[tuple[int, Width], int] = {}
+
+    def count(depth: int, width: Width) -> int:
+        if (depth, width) not in known:
+            # On the meta device a model has shapes but no memory: counting takes no time.
+            with torch.device("meta"):
+                model = task.model(options, **{**changes, "depth": depth, "width": width})
+            known[depth, width] = sum(p.numel() for p in model.parameters())
+        return known[depth, width]
+
+    return count
+
+
+def _checked(depths: Iterable[int]) -> tuple[int, ...]:
+    unique = tuple(sorted(set(depths)))
+    if not unique:
+        raise LaminaError("got no depths; give at least one, such as 1-5.")
+    _positive("depth", unique[0])
+    return unique
+
+
+def _positive(name: str, value: int) -> None:
+    if value < 1:
+        raise LaminaError(f"got a {name} of {value}; it must be 1 or more.")
+
+
+def _show(width: Width) -> str:
+    return str(width) if isinstance(width, int) else "-".join(map(str, width))
