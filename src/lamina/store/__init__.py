@@ -1,1 +1,7 @@
-"""TODO room docstring."""
+"""Files on disk, whole or not at all: atomic writes, checked tensors, the run folder."""
+
+from lamina.store.folder import FORMAT, RunFolder
+from lamina.store.tensors import load_tensors, save_tensors
+from lamina.store.versions import versions
+
+__all__ = ["FORMAT", "RunFolder", "load_tensors", "save_tensors", "versions"]

@@ -1,0 +1,240 @@
+"""The run folder: everything one training produced (see docs/design.md, section 4)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from lamina.spec import LaminaError, Model
+from lamina.store.atomic import TEMPORARY, append_line, whole_lines, write_json, write_text
+from lamina.store.tensors import load_tensors, save_tensors
+
+#: The version of the layout, in ``config.json``. A folder of another version is refused.
+FORMAT = 1
+
+
+class RunFolder:
+    """The files of one run. Make one with :meth:`create` or :meth:`open`."""
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self.config_file = self.path / "config.json"
+        self.weights_file = self.path / "weights.safetensors"
+        self.history_file = self.path / "history.jsonl"
+        self.result_file = self.path / "result.json"
+        self.checkpoint_folder = self.path / "checkpoint"
+        self.checkpoint_file = self.checkpoint_folder / "current.safetensors"
+        self.previous_checkpoint_file = self.checkpoint_folder / "previous.safetensors"
+
+    @staticmethod
+    def is_run(path: str | Path) -> bool:
+        """Whether a run was started at ``path``."""
+        return (Path(path) / "config.json").is_file()
+
+    @classmethod
+    def create(cls, path: str | Path) -> RunFolder:
+        """A new, empty run folder; parent folders are made.
+
+        Raises :class:`LaminaError` where ``path`` is a file, holds a run or holds other files.
+        """
+        run = cls(path)
+        if cls.is_run(path):
+            raise LaminaError(
+                "holds a run already. Resume it, or choose another folder.", place=str(path)
+            )
+        try:
+            run.path.mkdir(parents=True, exist_ok=True)
+            run.sweep()
+            others = sorted(entry.name for entry in run.path.iterdir())
+        except OSError as error:
+            raise LaminaError(
+                f"cannot become a run folder: {error.strerror}", place=str(path)
+            ) from None
+        if others:
+            raise LaminaError(
+                f"is not empty and no run (it holds {others[0]!r}). Choose another folder.",
+                place=str(path),
+            )
+        return run
+
+    @classmethod
+    def open(cls, path: str | Path) -> RunFolder:
+        """A run folder that exists. Raises :class:`LaminaError` where there is none."""
+        if not Path(path).is_dir():
+            raise LaminaError("is no run: there is no such folder", place=str(path))
+        if not cls.is_run(path):
+            raise LaminaError("is no run: it has no config.json", place=str(path))
+        run = cls(path)
+        run.config()
+        return run
+
+    def sweep(self) -> None:
+        """Delete the temporary files that a killed process left."""
+        for folder in (self.path, self.checkpoint_folder):
+            for file in folder.glob(f".*{TEMPORARY}"):
+                file.unlink(missing_ok=True)
+
+    # -- config.json and result.json
+
+    def write_config(self, config: Mapping[str, Any]) -> None:
+        """Write ``config.json``; its ``format`` is added here."""
+        write_json(self.config_file, {"format": FORMAT, **config})
+
+    def config(self) -> dict[str, Any]:
+        """What ``config.json`` holds: ``format``, ``task``, ``model``, ``training``, ...
+
+        Raises :class:`LaminaError` where it is missing, malformed or of another version.
+        """
+        config = _read_object(self.config_file)
+        if config.get("format") != FORMAT:
+            raise LaminaError(
+                f"has format {config.get('format')!r}; this lamina reads format {FORMAT}",
+                place=str(self.config_file),
+            )
+        for part in ("task", "model"):
+            if not isinstance(config.get(part), dict):
+                raise LaminaError(f"has no {part!r} object", place=str(self.config_file))
+        return config
+
+    def write_result(self, result: Mapping[str, Any]) -> None:
+        """Write ``result.json``, which says that the run has ended."""
+        write_json(self.result_file, dict(result))
+
+    def result(self) -> dict[str, Any] | None:
+        """What ``result.json`` holds; ``None`` while the run has not ended."""
+        return _read_object(self.result_file) if self.result_file.exists() else None
+
+    # -- the model
+
+    def save_model(self, model: Model) -> None:
+        """Write the weights of ``model`` and the text files that belong to it.
+
+        The weights carry the sha256 of the assets and of ``model.config()``: files that do not
+        belong together are noticed when they are read.
+        """
+        assets = model.assets()
+        for name, text in assets.items():
+            self._write_asset(name, text)
+        metadata = {
+            "model": _sha256(_canonical(model.config())),
+            "assets": json.dumps({name: _sha256(text) for name, text in sorted(assets.items())}),
+        }
+        save_tensors(self.weights_file, model.state_dict(), metadata)
+
+    def load_model_files(self) -> tuple[dict[str, Any], dict[str, str], dict[str, Tensor]]:
+        """What a model is made from again: ``config.json``, the assets by name, the tensors.
+
+        Raises :class:`LaminaError` where a file is missing, cut, changed or from another run.
+        """
+        config = self.config()
+        if not self.weights_file.exists():
+            raise LaminaError(
+                "has no weights.safetensors yet: it ended before its first evaluation. Resume it.",
+                place=str(self.path),
+            )
+        tensors, metadata = load_tensors(self.weights_file)
+        if metadata.get("model") != _sha256(_canonical(config["model"])):
+            raise LaminaError(
+                "was changed after training, or belongs to another run: its model is not the one "
+                "of weights.safetensors",
+                place=str(self.config_file),
+            )
+        assets = {
+            name: self._read_asset(name, sha)
+            for name, sha in json.loads(metadata.get("assets", "{}")).items()
+        }
+        return config, assets, tensors
+
+    def _write_asset(self, name: str, text: str) -> None:
+        file = self._asset_file(name)
+        # Assets do not change during a training: written once, before the first weights.
+        if not file.exists() or file.read_bytes() != text.encode():
+            write_text(file, text)
+
+    def _read_asset(self, name: str, sha: str) -> str:
+        file = self._asset_file(name)
+        text = _read(file)
+        if _sha256(text) != sha:
+            raise LaminaError(
+                "was changed after training, or belongs to another run: its content does not "
+                "match the sha256 in weights.safetensors",
+                place=str(file),
+            )
+        return text
+
+    def _asset_file(self, name: str) -> Path:
+        # The name may come from a stranger's file; it must not lead out of the folder.
+        if not name or name != os.path.basename(name) or name.startswith(".") or "\\" in name:
+            raise LaminaError(f"{name!r} is no plain file name", place=str(self.weights_file))
+        return self.path / name
+
+    # -- history.jsonl
+
+    def append_history(self, line: Mapping[str, Any]) -> None:
+        """Add one evaluation to ``history.jsonl``."""
+        append_line(self.history_file, json.dumps(line, ensure_ascii=False, allow_nan=False))
+
+    def write_history(self, lines: list[dict[str, Any]]) -> None:
+        """Make ``lines`` the whole history, as a resumed run does."""
+        texts = (json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines)
+        write_text(self.history_file, "".join(texts))
+
+    def history(self) -> list[dict[str, Any]]:
+        """One object an evaluation, oldest first; a torn last line is left out.
+
+        Raises :class:`LaminaError` with the line's number where a whole line is malformed.
+        """
+        if not self.history_file.exists():
+            return []
+        try:
+            lines = whole_lines(self.history_file)
+        except UnicodeDecodeError:
+            raise LaminaError("is not UTF-8 text", place=str(self.history_file)) from None
+        return [
+            _parse_object(text, f"{self.history_file}:{number}")
+            for number, text in enumerate(lines, start=1)
+        ]
+
+    # -- checkpoint/
+
+    def drop_checkpoints(self) -> None:
+        """Delete the checkpoints; a finished run has no use for them."""
+        shutil.rmtree(self.checkpoint_folder, ignore_errors=True)
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise LaminaError(f"cannot be read: {error.strerror}", place=str(file)) from None
+    except UnicodeDecodeError:
+        raise LaminaError("is not UTF-8 text", place=str(file)) from None
+
+
+def _read_object(file: Path) -> dict[str, Any]:
+    return _parse_object(_read(file), str(file))
+
+
+def _parse_object(text: str, place: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        raise LaminaError("is not valid JSON; it was cut short or edited", place=place) from None
+    if not isinstance(value, dict):
+        raise LaminaError(f"holds a {type(value).__name__}; need a JSON object", place=place)
+    return value
+
+
+def _canonical(obj: Any) -> str:
+    return json.dumps(obj, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,47 @@
+"""Scoring a model on a part of the data."""
+
+from __future__ import annotations
+
+import torch
+
+from lamina.spec import LaminaError, Model, Part, State, Task
+from lamina.train.meter import added
+
+#: Steps whose sums are added up in the device's own precision before they join the total.
+CHUNK = 64
+
+
+@torch.no_grad()
+def evaluate(
+    model: Model, task: Task, part: Part = "validation", device: torch.device | str | None = None
+) -> dict[str, float]:
+    """The metrics of ``model`` on ``part``: always ``"loss"`` (nats) and the task's metric.
+
+    Dropout is off meanwhile; a stream's state is carried from batch to batch. ``device`` is
+    where the model is; ``None``: where its parameters are. Raises :class:`LaminaError` where
+    the part is empty.
+    """
+    device = device or next(model.parameters()).device
+    batches = task.batches(part)
+    if not len(batches):
+        raise LaminaError(f"the {part} part has no batches; there is nothing to evaluate on")
+    was_training = model.training
+    model.eval()
+    try:
+        state: State | None = None
+        sums: dict[str, float] = {}
+        pending: dict[str, torch.Tensor] = {}
+        count = 0
+        for k in range(len(batches)):
+            batch = batches[k].to(device)
+            step = task.step(model, batch, None if batch.fresh else state)
+            state = step.state
+            pending = added(pending, step.sums)
+            count += step.count
+            if (k + 1) % CHUNK == 0 or k + 1 == len(batches):
+                for name, value in pending.items():
+                    sums[name] = sums.get(name, 0.0) + float(value)
+                pending = {}
+    finally:
+        model.train(was_training)
+    return task.summary(sums, count)

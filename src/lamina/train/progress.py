@@ -1,0 +1,192 @@
+"""What a training shows while it runs, on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from lamina.spec import Metric
+from lamina.train.result import Result
+
+#: Seconds between two redraws of a live line.
+REDRAW = 0.25
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is about to be trained: epochs, the metric, and one line about where."""
+
+    epochs: int
+    metric: Metric
+    where: str
+
+
+class Progress(Protocol):
+    """Hears of a training. Every method returns quickly; ``step`` is called at each step."""
+
+    def start(self, plan: Plan) -> None:
+        """Training begins, or goes on."""
+        ...
+
+    def step(
+        self, epoch: int, batch: int, batches: int, loss: float | None, tokens_per_second: float
+    ) -> None:
+        """``batch`` of ``batches`` are done in ``epoch`` (counted from 1)."""
+        ...
+
+    def evaluated(self, line: Mapping[str, Any], best: bool) -> None:
+        """A line of history was written; ``best``: no evaluation before it was better."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Something worth a line of its own."""
+        ...
+
+    def finish(self, result: Result) -> None:
+        """Training ended; called once, in every case."""
+        ...
+
+
+class Silent:
+    """Shows nothing."""
+
+    def start(self, plan: Plan) -> None:
+        pass
+
+    def step(
+        self, epoch: int, batch: int, batches: int, loss: float | None, tokens_per_second: float
+    ) -> None:
+        pass
+
+    def evaluated(self, line: Mapping[str, Any], best: bool) -> None:
+        pass
+
+    def note(self, text: str) -> None:
+        pass
+
+    def finish(self, result: Result) -> None:
+        pass
+
+
+class PlainProgress(Silent):
+    """One line an evaluation, no escape codes: for files and logs."""
+
+    plan: Plan
+
+    def start(self, plan: Plan) -> None:
+        self.plan = plan
+        self.note(plan.where)
+        self.note(_heading(plan))
+
+    def evaluated(self, line: Mapping[str, Any], best: bool) -> None:
+        self.note(_row(self.plan, line, best))
+
+    def note(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    def finish(self, result: Result) -> None:
+        self.note(_ending(self.plan, result))
+
+
+class RichProgress(Silent):
+    """One live line under a small table with a row an evaluation: for terminals."""
+
+    plan: Plan
+
+    def __init__(self, console: Console | None = None):
+        self._console = console or Console(stderr=True)
+        self._best = ""
+        self._drawn = 0.0
+        # Redrawn from `step`, not from a thread of rich's own: training shares its cores.
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[text]}"),
+            TimeRemainingColumn(compact=True),
+            console=self._console,
+            transient=True,
+            auto_refresh=False,
+        )
+
+    def start(self, plan: Plan) -> None:
+        self.plan = plan
+        self.note(plan.where)
+        self.note(_heading(plan))
+        self._line = self._bar.add_task("", total=plan.epochs, text="")
+        self._bar.start()
+
+    def step(
+        self, epoch: int, batch: int, batches: int, loss: float | None, tokens_per_second: float
+    ) -> None:
+        now = time.monotonic()
+        if now - self._drawn < REDRAW:
+            return
+        self._drawn = now
+        shown = "" if loss is None else f"loss {loss:.4f}  "
+        self._bar.update(
+            self._line,
+            completed=epoch - 1 + batch / batches,
+            description=f"epoch {epoch}/{self.plan.epochs}",
+            text=f"{shown}{self._best}{tokens_per_second:,.0f} tokens/s",
+        )
+        self._bar.refresh()
+
+    def evaluated(self, line: Mapping[str, Any], best: bool) -> None:
+        if best:
+            self._best = f"best {_shown(self.plan.metric, line)}  "
+        self.note(_row(self.plan, line, best))
+
+    def note(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def finish(self, result: Result) -> None:
+        self._bar.stop()
+        self.note(_ending(self.plan, result))
+
+
+def choose_progress() -> Progress:
+    """:class:`RichProgress` where stderr is a terminal, else :class:`PlainProgress`."""
+    return RichProgress() if sys.stderr.isatty() else PlainProgress()
+
+
+def _heading(plan: Plan) -> str:
+    name = plan.metric.name
+    return f"{'epoch':>9}  {'train loss':>10}  {'loss':>8}  {name:>10}  {'lr':>8}  {'tokens/s':>10}"
+
+
+def _row(plan: Plan, line: Mapping[str, Any], best: bool) -> str:
+    epoch = f"{line['epoch']}/{plan.epochs}"
+    loss = line.get("validation_loss")
+    return (
+        f"{epoch:>9}  {line['train_loss']:>10.4f}  "
+        + (f"{'':>8}" if loss is None else f"{loss:>8.4f}")
+        + f"  {_shown(plan.metric, line):>10}  {line['lr']:>8.2g}"
+        + f"  {line['tokens_per_second']:>10,.0f}"
+        + (" *" if best else "")
+    )
+
+
+def _shown(metric: Metric, line: Mapping[str, Any]) -> str:
+    value = line.get(f"validation_{metric.name}", line.get(f"train_{metric.name}"))
+    return "" if value is None else metric.show(value)
+
+
+def _ending(plan: Plan, result: Result) -> str:
+    why = {
+        "epochs": "done",
+        "patience": "stopped early, no gain any more",
+        "interrupted": "interrupted",
+        "diverged": "diverged",
+    }[result.stopped]
+    value = result.best.get(plan.metric.name)
+    best = ""
+    if value is not None:
+        best = f"; {plan.metric.name} {plan.metric.show(value)} after epoch {result.best_epoch}"
+    return f"{why}{best}; {result.steps} steps in {result.seconds:.1f} s"

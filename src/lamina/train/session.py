@@ -1,0 +1,150 @@
+"""Around the loop: which folder and settings a training has, its optimizer, threads, Ctrl-C."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lamina.spec import LaminaError, Model, Task
+from lamina.store import RunFolder, versions
+from lamina.train.settings import Settings, settings_from
+
+
+def open_run(
+    model: Model,
+    task: Task,
+    settings: Settings | None,
+    changes: Mapping[str, Any],
+    out: str | Path | None,
+    resume: bool,
+    extra: Mapping[str, Any] | None,
+) -> tuple[Settings, RunFolder | None]:
+    """The settings of a training and its run folder, with ``config.json`` written.
+
+    A run that is resumed keeps its own settings where none are given. Raises
+    :class:`LaminaError` where task, model or settings are not those it began with.
+    """
+    if out is None:
+        if resume:
+            raise LaminaError("resume=True needs the folder of a run; give it as out=")
+        return (settings or Settings()).changed(**changes), None
+    if not (resume and RunFolder.is_run(out)):
+        settings = (settings or Settings()).changed(**changes)
+        settings.choose_device()  # refused before anything is written
+        run = RunFolder.create(out)
+        run.write_config(_config(model, task, settings, extra))
+        return settings, run
+    run = RunFolder.open(out)
+    run.sweep()
+    stored = run.config()
+    settings = (settings or settings_from(stored.get("training", {}))).changed(**changes)
+    now = _config(model, task, settings, extra)
+    for part in ("task", "model", "training"):
+        difference = _difference(part, stored.get(part), now[part])
+        if difference:
+            raise LaminaError(
+                f"cannot be resumed: {difference}. Resume it as it began, or train anew elsewhere.",
+                place=str(run.config_file),
+            )
+    return settings, run
+
+
+def _config(
+    model: Model, task: Task, settings: Settings, extra: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    config = {
+        "task": task.config(),
+        "model": model.config(),
+        "training": settings.config(),
+        "extra": dict(extra or {}),
+        "versions": versions(),
+    }
+    return json.loads(json.dumps(config))  # tuples become lists, as in the file
+
+
+def _difference(path: str, stored: Any, now: Any) -> str | None:
+    """The first field in which two JSON values differ, in words."""
+    if isinstance(stored, dict) and isinstance(now, dict):
+        for key in sorted(stored.keys() | now.keys()):
+            found = _difference(f"{path}.{key}", stored.get(key), now.get(key))
+            if found:
+                return found
+        return None
+    return None if stored == now else f"{path} is {now!r} now and was {stored!r}"
+
+
+def make_optimizer(model: Model, settings: Settings) -> torch.optim.Optimizer:
+    """The optimizer over all parameters that learn.
+
+    The fused forms do an update in one pass over memory: on a CPU 2 to 7 times as fast as the
+    default ones.
+    """
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    if not parameters:
+        raise LaminaError("the model has no parameters to learn")
+    lr, decay = settings.learning_rate, settings.weight_decay
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(
+            parameters, lr=lr, momentum=settings.momentum, weight_decay=decay, fused=True
+        )
+    kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
+    return kind(parameters, lr=lr, weight_decay=decay, fused=True)
+
+
+def clip_gradient(parameters: Iterable[torch.nn.Parameter], clip: float | None) -> torch.Tensor:
+    """Scale the gradient to a norm of at most ``clip``; return its norm before, on the device.
+
+    Pascanu et al. 2013, algorithm 1, over all parameters together.
+    """
+    parameters = [p for p in parameters if p.grad is not None]
+    norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+    if clip is not None:
+        torch.nn.utils.clip_grads_with_norm_(parameters, clip, norm)
+    return norm
+
+
+@contextlib.contextmanager
+def cpu_threads(count: int | None) -> Iterator[None]:
+    """Compute on ``count`` CPU threads meanwhile; ``None``: as torch is set."""
+    before = torch.get_num_threads()
+    try:
+        if count is not None:
+            torch.set_num_threads(count)
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class Interrupt:
+    """Turns the first Ctrl-C into a wish, :attr:`asked`; the second stops at once.
+
+    Only the main thread hears of signals; elsewhere nothing is changed.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._before: Any = None
+
+    def __enter__(self) -> Interrupt:
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._ask)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._restore()
+
+    def _ask(self, *_: object) -> None:
+        self.asked = True
+        self._restore()
+
+    def _restore(self) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+            self._before = None
