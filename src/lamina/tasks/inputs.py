@@ -1,0 +1,165 @@
+"""What a classifier reads, and how it becomes arrays: texts through a vocabulary, or numeric
+sequences on a common scale. Kept with the model, so that it can read new data later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+import numpy as np
+
+from lamina.data import (
+    SequenceTable,
+    TextTable,
+    Vocabulary,
+    read_sequence_table,
+    read_text_table,
+)
+from lamina.data.standardize import Standardizer
+from lamina.spec import LaminaError
+from lamina.store.structs import struct_from
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Examples as a file holds them: ``places[i]`` says where example ``i`` stands."""
+
+    values: Sequence[Any]
+    labels: list[str] | None
+    places: list[str]
+
+    def keys(self) -> list[Any]:
+        """Equal for examples that are copies of each other."""
+        return [v if isinstance(v, str) else (v.shape, v.tobytes()) for v in self.values]
+
+
+class TextInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Texts from one column of a table, as tokens.
+
+    text:       the column.
+    max_tokens: longer texts are cut to so many.
+    keep:       which end of a long text is kept.
+    """
+
+    text: str
+    max_tokens: int = 400
+    keep: Literal["start", "end"] = "end"
+
+    asset = "vocabulary.json"
+
+    def read(self, path: str | Path, label: str | None) -> Rows:
+        """All rows of a CSV, TSV or JSONL file."""
+        return self.rows(read_text_table(path, text=self.text, label=label))
+
+    def rows(self, table: TextTable) -> Rows:
+        """The rows of a table that was read already."""
+        return Rows(table.texts, table.labels, [f"{table.path}:{n}" for n in table.lines])
+
+    def arrays(self, rows: Rows, vocabulary: Vocabulary) -> list[np.ndarray]:
+        """Tokens of each text, ``(T,)`` int64.
+
+        Raises:
+            LaminaError: a text without a single token.
+        """
+        cut = (
+            slice(None, self.max_tokens) if self.keep == "start" else slice(-self.max_tokens, None)
+        )
+        tokens = [encoded[cut] for encoded in vocabulary.encode_many(list(rows.values))]
+        for encoded, place in zip(tokens, rows.places, strict=True):
+            if not len(encoded):
+                raise LaminaError(
+                    f"nothing is left of this text with normalize={vocabulary.normalize!r}; need "
+                    "one token at least. Use normalize='lower', or take the row out.",
+                    place=place,
+                )
+        return tokens
+
+
+class SequenceInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Numeric sequences from a long table: one row a step.
+
+    id:       the column that says to which sequence a row belongs.
+    features: the columns of numbers.
+    """
+
+    id: str
+    features: tuple[str, ...]
+
+    asset = "scale.json"
+
+    def read(self, path: str | Path, label: str | None) -> Rows:
+        """All sequences of a CSV, TSV or JSONL file."""
+        return self.rows(self.table(path, label))
+
+    def table(self, path: str | Path, label: str | None) -> SequenceTable:
+        """The file as a table; with no features named, every other column of numbers."""
+        features = list(self.features) or None
+        return read_sequence_table(path, id=self.id, label=label, features=features)
+
+    def rows(self, table: SequenceTable) -> Rows:
+        """The sequences of a table that was read already."""
+        return Rows(table.sequences, table.labels, [f"{table.path}, id {i}" for i in table.ids])
+
+    def arrays(self, rows: Rows, scale: Standardizer) -> list[np.ndarray]:
+        """Each sequence on the scale of the training part, ``(T, I)`` float32."""
+        for values, place in zip(rows.values, rows.places, strict=True):
+            if values.ndim != 2 or values.shape[1] != len(scale.mean) or not len(values):
+                raise LaminaError(
+                    f"got a sequence of shape {values.shape}; need (T, I={len(scale.mean)}) "
+                    "with T at least 1",
+                    place=place,
+                )
+            if not np.isfinite(values).all():
+                raise LaminaError("got a value that is no finite number", place=place)
+        return [scale(values) for values in rows.values]
+
+
+Inputs: TypeAlias = TextInputs | SequenceInputs
+#: What was learned from the training part to read the inputs.
+Fitted: TypeAlias = Vocabulary | Standardizer
+
+
+def fitted_to_json(fitted: Fitted) -> str:
+    """The text of the asset that :func:`fitted_from_json` reads."""
+    if isinstance(fitted, Vocabulary):
+        return fitted.to_json()
+    return msgspec.json.encode(
+        {"mean": fitted.mean.tolist(), "scale": fitted.scale.tolist()}
+    ).decode()
+
+
+class _Scale(msgspec.Struct, forbid_unknown_fields=True):
+    mean: list[float]
+    scale: list[float]
+
+
+def fitted_from_json(inputs: Inputs, text: str, place: str) -> Fitted:
+    """Read the asset of ``inputs``.
+
+    Raises:
+        LaminaError: malformed, or of another kind.
+    """
+    if isinstance(inputs, TextInputs):
+        return Vocabulary.from_json(text, place)
+    try:
+        read = msgspec.json.decode(text, type=_Scale)
+    except msgspec.MsgspecError as error:
+        raise LaminaError(f"is no scale: {error}", place=place) from None
+    mean, scale = np.array(read.mean), np.array(read.scale)
+    if not (len(mean) == len(scale) == len(inputs.features) and (scale > 0).all()):
+        raise LaminaError(
+            f"has {len(mean)} means and {len(scale)} scales for {len(inputs.features)} features; "
+            "need one of each, scales above 0",
+            place=place,
+        )
+    return Standardizer(mean, scale)
+
+
+def inputs_from(values: dict[str, Any], place: str) -> Inputs:
+    """The inputs that a model's configuration names."""
+    kind = TextInputs if "text" in values else SequenceInputs
+    return struct_from(kind, values, what="input field", place=place)
