@@ -1,1 +1,29 @@
-"""TODO room docstring."""
+"""How deep should it be? A search over depths, decided by evidence.
+
+>>> verdict = search(task, depths=(1, 2, 3), seeds=3, out="runs/depth")   # doctest: +SKIP
+>>> print(verdict.headline)                                               # doctest: +SKIP
+Use 2 layers.
+"""
+
+from lamina.depth.candidates import (
+    Candidate,
+    equal_parameters,
+    equal_width,
+    parse_count,
+    parse_depths,
+)
+from lamina.depth.decision import Decision, decide
+from lamina.depth.search import search
+from lamina.depth.verdict import Verdict
+
+__all__ = [
+    "Candidate",
+    "Decision",
+    "Verdict",
+    "decide",
+    "equal_parameters",
+    "equal_width",
+    "parse_count",
+    "parse_depths",
+    "search",
+]

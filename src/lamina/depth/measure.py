@@ -1,0 +1,119 @@
+"""What each depth costs: time and memory of a training step, measured side by side."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Mapping
+
+import torch
+from msgspec import Struct
+from torch import Tensor
+
+from lamina.spec import Batch, Model, Task
+from lamina.train import Settings
+from lamina.train.session import clip_gradient, cpu_threads, make_optimizer
+
+#: Timed rounds, after one that is not timed; in each, every depth takes one step.
+ROUNDS = 7
+#: Batches looked at to find a typical one and the largest.
+SAMPLE = 64
+
+
+class Cost(Struct, frozen=True):
+    """What a depth costs.
+
+    step_ms:        median time of one training step, depths taking turns.
+    weight_bytes:   parameters and buffers.
+    training_bytes: parameters, gradients, optimizer state, and what the forward pass keeps for
+                    the backward pass on the largest batch seen. Not counted: what kernels use
+                    for a moment, and the data.
+    """
+
+    depth: int
+    step_ms: float
+    weight_bytes: int
+    training_bytes: int
+
+
+def measure(models: Mapping[int, Model], task: Task, settings: Settings) -> tuple[Cost, ...]:
+    """The cost of each depth; the models are trained a few steps by this.
+
+    The same batch goes through every depth in turn, several times, and the median counts: a
+    machine that is busy or slows down meanwhile does so for all of them alike.
+    """
+    device = settings.choose_device()
+    typical, largest = _batches(task)
+    steppers = {d: _Stepper(model, task, settings, device) for d, model in models.items()}
+    with cpu_threads(settings.threads):
+        memory = {d: stepper.bytes(largest) for d, stepper in steppers.items()}
+        times: dict[int, list[float]] = {d: [] for d in steppers}
+        for round in range(1 + ROUNDS):
+            for d, stepper in steppers.items():
+                spent = stepper.milliseconds(typical)
+                if round > 0:
+                    times[d].append(spent)
+    return tuple(Cost(d, statistics.median(times[d]), *memory[d]) for d in steppers)
+
+
+class _Stepper:
+    """A model with an optimizer that takes single training steps."""
+
+    def __init__(self, model: Model, task: Task, settings: Settings, device: torch.device):
+        self.model, self.task, self.device = model.to(device).train(), task, device
+        self.clip = settings.clip
+        self.optimizer = make_optimizer(model, settings)
+
+    def step(self, batch: Batch) -> None:
+        self.optimizer.zero_grad(set_to_none=True)
+        self.task.step(self.model, batch, None).loss.backward()
+        clip_gradient(self.model.parameters(), self.clip)
+        self.optimizer.step()
+
+    def milliseconds(self, batch: Batch) -> float:
+        batch = batch.to(self.device)
+        self._wait()
+        begin = time.perf_counter()
+        self.step(batch)
+        self._wait()
+        return 1000 * (time.perf_counter() - begin)
+
+    def bytes(self, batch: Batch) -> tuple[int, int]:
+        """Bytes of the weights, and of everything a training step holds."""
+        weights = [*self.model.parameters(), *self.model.buffers()]
+        kept: list[Tensor] = []  # holding them keeps their storages apart until counted
+
+        def keep(tensor: Tensor) -> Tensor:
+            kept.append(tensor.detach())
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            self.step(batch.to(self.device))
+        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        state = [
+            value
+            for values in self.optimizer.state.values()
+            for value in values.values()
+            if isinstance(value, Tensor)
+        ]
+        return storage_bytes(weights), storage_bytes([*weights, *gradients, *state, *kept])
+
+    def _wait(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+
+def storage_bytes(tensors: list[Tensor]) -> int:
+    """Bytes behind ``tensors``, each storage counted once: views share theirs."""
+    storages = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in tensors}
+    return sum(storages.values())
+
+
+def _batches(task: Task) -> tuple[Batch, Batch]:
+    """A typical training batch (median number of steps), and the largest, padding counted."""
+    every = task.batches("train")
+    stride = max(1, len(every) // SAMPLE)
+    sample = [every[k] for k in range(0, len(every), stride)]
+    by_steps = sorted(sample, key=lambda batch: batch.steps)
+    largest = max(sample, key=lambda batch: batch.inputs.numel())
+    return by_steps[len(by_steps) // 2], largest

@@ -1,0 +1,237 @@
+"""The depth search: train every depth with several seeds, decide, and hand over the winner."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+
+from lamina.depth import verdict as verdicts
+from lamina.depth import words
+from lamina.depth.candidates import Candidate, equal_parameters, equal_width
+from lamina.depth.claim import claim
+from lamina.depth.decision import decide
+from lamina.depth.measure import Cost, measure
+from lamina.depth.progress import SearchPlan, SearchProgress, choose_progress
+from lamina.depth.trials import Trial, build, finished, order, run_trial, trial_folder
+from lamina.depth.verdict import Checked, Tested, Verdict
+from lamina.depth.winner import present, winner
+from lamina.spec import CellKind, LaminaError, Task
+from lamina.store import versions
+from lamina.train import Settings
+
+#: The probability of a wrong verdict on either side that the search accepts.
+ALPHA = 0.05
+#: Settings of a training that do not change what it learns from the data.
+_MACHINE_SETTINGS = frozenset({"checkpoint_seconds", "checkpoint_steps", "seed"})
+
+
+def search(
+    task: Task,
+    *,
+    depths: Iterable[int] = (1, 2, 3, 4, 5),
+    seeds: int = 3,
+    cell: CellKind | None = None,
+    width: int | None = None,
+    parameters: int | None = None,
+    min_gain: float = 1.0,
+    out: str | Path | None = None,
+    settings: Settings | None = None,
+    options: Any = None,
+    progress: SearchProgress | None = None,
+    **changes: Any,
+) -> Verdict:
+    """How deep should the network for ``task`` be? Trains every depth with every seed and decides.
+
+    depths:     numbers of layers to compare.
+    seeds:      trainings of each depth; a seed changes the initial weights, the order of the data
+                and dropout, never the split.
+    cell:       ``rnn``, ``gru`` or ``lstm``; None: as ``options`` say.
+    width:      units of every layer, or
+    parameters: the size of every network (see :func:`equal_parameters`); neither: the width of
+                ``options``.
+    min_gain:   the gain a deeper network must bring: points, or percent of a relative metric.
+    out:        a folder. A search that was stopped goes on there, and one that has ended may be
+                given more seeds or more depths: finished trials are not run again. Afterwards it
+                is the run folder of the winner's best seed. None: only the verdict is kept.
+    settings:   how to train, the same for every trial; its seed is not used.
+    options, changes: of ``task.model``, the same for every trial.
+
+    The rule of the verdict is in :mod:`lamina.depth.decision`; it sees the validation part only.
+    The test part is used once, on the model that is handed over.
+
+    Raises LaminaError for what cannot be searched, and where ``out`` holds a search of something
+    else. KeyboardInterrupt leaves a search that goes on when it is called again.
+    """
+    settings = settings or Settings()
+    if cell is not None:
+        changes["cell"] = cell
+    if seeds < 1:
+        raise LaminaError(f"got seeds={seeds}; need at least 1, better 3.")
+    margin = task.metric.utility_gain(min_gain) if min_gain < 100 else min_gain
+    checked = _checked(task)
+    candidates = _candidates(task, depths, width, parameters, options, changes)
+    config = {
+        "task": task.config(),
+        "options": _plain(options),
+        "changes": _plain(changes),
+        "width": width,
+        "parameters": parameters,
+        "min_gain": min_gain,
+        "training": {k: v for k, v in settings.config().items() if k not in _MACHINE_SETTINGS},
+        "depths": [candidate.depth for candidate in candidates],
+        "seeds": seeds,
+    }
+    config = json.loads(json.dumps(config))
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(out) if out is not None else Path(scratch)
+        claim(folder, config)
+        trials = _run_all(task, candidates, seeds, folder, settings, options, changes, progress)
+        decision = decide(_utilities(trials, task), margin, alpha=ALPHA)
+        costs = _costs(task, candidates, settings, options, changes)
+        best = winner(decision, trials, task.metric)
+        tested = None
+        if best is not None:
+            value = present(best, folder, task, settings, options, changes, candidates)
+            tested = Tested(best.depth, best.seed, value)
+        looks = _looks(folder, seeds)
+        verdict = Verdict(
+            headline=words.headline(decision),
+            reasons=words.reasons(
+                decision,
+                task.metric,
+                min_gain,
+                costs,
+                candidates,
+                f"{checked.count:,} {checked.what}",
+                looks,
+            ),
+            metric=task.metric,
+            min_gain=min_gain,
+            decision=decision,
+            candidates=candidates,
+            costs=costs,
+            trials=trials,
+            checked=checked,
+            tested=tested,
+            looks=looks,
+            search=config,
+            versions=versions(),
+        )
+        verdicts.save(verdict, folder / "verdict.json")
+    return verdict
+
+
+def _run_all(
+    task: Task,
+    candidates: tuple[Candidate, ...],
+    seeds: int,
+    folder: Path,
+    settings: Settings,
+    options: Any,
+    changes: dict[str, Any],
+    progress: SearchProgress | None,
+) -> tuple[Trial, ...]:
+    """Every trial, those of earlier sessions read from their folders."""
+    progress = progress or choose_progress()
+    pairs = list(order(candidates, seeds))
+    found: dict[tuple[int, int], Trial] = {}
+    for candidate, seed in pairs:
+        trial = finished(trial_folder(folder, candidate.depth, seed), candidate, seed, task.metric)
+        if trial is not None:
+            found[candidate.depth, seed] = trial
+    progress.start(
+        SearchPlan(candidates, seeds, settings.epochs, task.metric, tuple(found.values()))
+    )
+    try:
+        for candidate, seed in pairs:
+            if (candidate.depth, seed) in found:
+                continue
+            trial = run_trial(
+                task,
+                candidate,
+                seed,
+                trial_folder(folder, candidate.depth, seed),
+                settings=settings,
+                options=options,
+                changes=changes,
+                progress=progress.trial(candidate, seed),
+            )
+            found[candidate.depth, seed] = trial
+            progress.finished(trial)
+    finally:
+        progress.close()
+    return tuple(found[candidate.depth, seed] for candidate, seed in pairs)
+
+
+def _candidates(
+    task: Task,
+    depths: Iterable[int],
+    width: int | None,
+    parameters: int | None,
+    options: Any,
+    changes: dict[str, Any],
+) -> tuple[Candidate, ...]:
+    fixed = sorted({"depth", "seed"} & changes.keys())
+    if fixed:
+        raise LaminaError(f"got {fixed[0]}=; a search sets it itself: use {fixed[0]}s=.")
+    if parameters is not None:
+        if width is not None:
+            raise LaminaError(
+                f"got width={width} and parameters={parameters}; give one of them:"
+                " the other follows from it."
+            )
+        return equal_parameters(task, depths, parameters, options, **changes)
+    if width is None:
+        with torch.device("meta"):
+            model = task.model(options, **{**changes, "depth": 1})
+        width = model.config().get("options", {}).get("width")
+    if not isinstance(width, int):
+        raise LaminaError(f"got width {width}; a search needs one number, such as width=128.")
+    return equal_width(task, depths, width, options, **changes)
+
+
+def _utilities(trials: Iterable[Trial], task: Task) -> dict[int, list[float]]:
+    found: dict[int, list[float]] = {}
+    for trial in trials:
+        found.setdefault(trial.depth, []).append(trial.utility(task.metric))
+    return found
+
+
+def _costs(
+    task: Task,
+    candidates: tuple[Candidate, ...],
+    settings: Settings,
+    options: Any,
+    changes: dict[str, Any],
+) -> tuple[Cost, ...]:
+    models = {c.depth: build(task, options, changes, c.depth, c.width) for c in candidates}
+    return measure(models, task, settings)
+
+
+def _checked(task: Task) -> Checked:
+    """How much validation data there is; without any there is nothing to decide by."""
+    batches = task.batches("validation")
+    if not len(batches):
+        raise LaminaError(
+            "the data has no validation part, so depths cannot be compared; give it a share."
+        )
+    every = [batches[k] for k in range(len(batches))]
+    if every[0].targets.dim() == 1:
+        return Checked(sum(len(batch.targets) for batch in every), "validation examples")
+    return Checked(sum(batch.steps for batch in every), "validation tokens")
+
+
+def _looks(folder: Path, seeds: int) -> tuple[int, ...]:
+    file = folder / "verdict.json"
+    before = verdicts.load(file).looks if file.exists() else ()
+    return before if before and before[-1] == seeds else (*before, seeds)
+
+
+def _plain(value: Any) -> Any:
+    return msgspec.to_builtins(value)

@@ -1,0 +1,108 @@
+"""The table of a search for the terminal, while it runs and at its end; 80 columns."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from lamina.depth.candidates import Candidate
+from lamina.depth.decision import Decision
+from lamina.depth.measure import Cost
+from lamina.depth.trials import Trial
+from lamina.depth.verdict import Verdict
+from lamina.depth.words import gain_percent
+from lamina.spec import Metric
+
+
+def show(verdict: Verdict) -> RenderableType:
+    """The verdict with its table: ``rich.print(show(verdict))``."""
+    grid = table(
+        verdict.metric, verdict.candidates, verdict.trials, verdict.decision, verdict.costs
+    )
+    parts: list[RenderableType] = [grid, Text(), Text(verdict.headline, style="bold")]
+    return Group(*parts, *(Text(reason) for reason in verdict.reasons))
+
+
+def table(
+    metric: Metric,
+    candidates: Iterable[Candidate],
+    trials: Iterable[Trial],
+    decision: Decision | None = None,
+    costs: Iterable[Cost] = (),
+) -> Table:
+    """One row a depth. Before the decision the columns of gains and costs are left out."""
+    trials, cost = tuple(trials), {c.depth: c for c in costs}
+    grid = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 1))
+    grid.add_column("depth", justify="right")
+    grid.add_column("width", justify="right")
+    grid.add_column("params", justify="right")
+    grid.add_column(metric.name, justify="right", no_wrap=True)
+    if decision is not None:
+        grid.add_column("gain of layer", justify="right", no_wrap=True)
+        grid.add_column("step ms", justify="right")
+        grid.add_column("memory", justify="right", no_wrap=True)
+    for candidate in candidates:
+        d = candidate.depth
+        chosen = decision is not None and d == decision.depth
+        cells = [
+            ("\N{BLACK RIGHT-POINTING SMALL TRIANGLE} " if chosen else "") + str(d),
+            width(candidate),
+            f"{candidate.parameters:,}",
+            score(metric, [trial for trial in trials if trial.depth == d]),
+        ]
+        if decision is not None:
+            cells.append(layer_gain(decision, metric, d))
+            cells.append(f"{cost[d].step_ms:.1f}" if d in cost else "")
+            cells.append(size(cost[d].training_bytes) if d in cost else "")
+        grid.add_row(*cells, style="bold" if chosen else None)
+    return grid
+
+
+def width(candidate: Candidate) -> str:
+    """``128``, or ``64 to 65`` where layers differ."""
+    if isinstance(candidate.width, int):
+        return str(candidate.width)
+    low, high = min(candidate.width), max(candidate.width)
+    return str(low) if low == high else f"{low}-{high}"
+
+
+def score(metric: Metric, trials: Iterable[Trial]) -> str:
+    """``91.42% ± 0.31 (3)``: mean, standard deviation and number of the seeds that finished."""
+    trials = tuple(trials)
+    values = [trial.value for trial in trials if trial.value is not None]
+    lost = len(trials) - len(values)
+    if not trials:
+        return "\N{MIDDLE DOT}"
+    if not values:
+        return f"diverged ({lost})"
+    text = metric.show(metric.value(statistics.fmean(metric.utility(v) for v in values)))
+    if len(values) > 1:
+        sd = statistics.stdev(values)
+        text += f" ± {100 * sd:.2f}" if metric.gain == "points" else f" ± {sd:.3f}"
+    return f"{text} ({len(values)})" + (f", {lost} diverged" if lost else "")
+
+
+def layer_gain(decision: Decision, metric: Metric, depth: int) -> str:
+    """The gain over the next shallower depth, with its interval."""
+    gain = next((g for g in reversed(decision.gains) if g.deep == depth), None)
+    if gain is None:
+        return ""
+    text = f"{gain_percent(metric, gain.gain):+.2f}"
+    if gain.low is not None and gain.high is not None:
+        low, high = gain_percent(metric, gain.low), gain_percent(metric, gain.high)
+        text += f" [{low:+.2f}, {high:+.2f}]"
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def size(count: int) -> str:
+    """``3.4 MB``; powers of 1000."""
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 999.5 or unit == "GB":
+            return f"{amount:.0f} {unit}" if amount >= 99.5 else f"{amount:.3g} {unit}"
+        amount /= 1000
+    raise AssertionError

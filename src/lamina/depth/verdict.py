@@ -1,0 +1,99 @@
+"""What a depth search concludes: one value with everything a table or a report needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from lamina.depth.candidates import Candidate
+from lamina.depth.decision import Decision
+from lamina.depth.measure import Cost
+from lamina.depth.trials import Trial
+from lamina.spec import LaminaError, Metric
+from lamina.store.atomic import write_text
+
+#: Version of ``verdict.json``.
+FORMAT = 1
+
+
+class Checked(Struct, frozen=True):
+    """On how much data the depths were compared: ``count`` of ``what`` in the validation part."""
+
+    count: int
+    what: str
+
+
+class Tested(Struct, frozen=True):
+    """The model the search hands over: which trial it is, and its value on the test part (None
+    where there is no test part)."""
+
+    depth: int
+    seed: int
+    value: float | None
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """The outcome of a search.
+
+    headline: the answer in one sentence. reasons: why, and what it is about, one sentence each.
+    decision: the numbers behind it, in utilities (see :class:`lamina.spec.Metric`).
+    looks: the numbers of seeds at which this search was decided, this time last.
+    search: the configuration: task, model, training, depths, seeds, smallest gain.
+    """
+
+    format: int = FORMAT
+    headline: str
+    reasons: tuple[str, ...]
+    metric: Metric
+    min_gain: float
+    decision: Decision
+    candidates: tuple[Candidate, ...]
+    costs: tuple[Cost, ...]
+    trials: tuple[Trial, ...]
+    checked: Checked
+    tested: Tested | None
+    looks: tuple[int, ...]
+    search: dict[str, Any]
+    versions: dict[str, Any]
+
+    @property
+    def depth(self) -> int | None:
+        """The depth to use; None where it is undecided."""
+        return self.decision.depth
+
+    def cost(self, depth: int) -> Cost:
+        """What ``depth`` costs."""
+        return next(cost for cost in self.costs if cost.depth == depth)
+
+    def candidate(self, depth: int) -> Candidate:
+        """The network of ``depth`` that was tried."""
+        return next(candidate for candidate in self.candidates if candidate.depth == depth)
+
+    def __str__(self) -> str:
+        return " ".join((self.headline, *self.reasons))
+
+
+def save(verdict: Verdict, path: str | Path) -> None:
+    """Write ``verdict.json``, whole or not at all."""
+    text = msgspec.json.format(msgspec.json.encode(verdict), indent=2).decode()
+    write_text(path, text + "\n")
+
+
+def load(path: str | Path) -> Verdict:
+    """Read ``verdict.json``. Raises LaminaError where it is missing, cut or of another version."""
+    try:
+        text = Path(path).read_bytes()
+    except OSError as error:
+        raise LaminaError(f"cannot be read: {error.strerror}", place=str(path)) from None
+    try:
+        verdict = msgspec.json.decode(text, type=Verdict)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise LaminaError(f"is no verdict of a depth search: {error}", place=str(path)) from None
+    if verdict.format != FORMAT:
+        raise LaminaError(
+            f"has format {verdict.format}; this lamina reads format {FORMAT}", place=str(path)
+        )
+    return verdict

@@ -1,0 +1,235 @@
+"""The verdict in words that need no statistics to be understood."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from lamina.depth.candidates import Candidate
+from lamina.depth.decision import Decision, Gain
+from lamina.depth.measure import Cost
+from lamina.spec import Metric
+
+#: The error rates of the decision are measured for up to this many looks at one search.
+LOOKS_COVERED = 4
+
+_ORDINALS = ("", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+
+
+def gain_percent(metric: Metric, utility: float) -> float:
+    """A difference of utilities in the unit people read: points, or percent of the value. The
+    inverse of :meth:`Metric.utility_gain`."""
+    if metric.gain == "points":
+        return utility
+    share = utility / 100
+    return 100 * (math.expm1(share) if metric.higher_is_better else -math.expm1(-share))
+
+
+def amount(metric: Metric, percent: float) -> str:
+    """``2.3 points``, ``1 point``, ``0.4%``."""
+    number = f"{percent:.2f}" if 0 < abs(percent) < 0.1 else f"{percent:.1f}"
+    number = number.removesuffix(".0").replace("-", "\N{MINUS SIGN}")
+    number = "0" if number in ("\N{MINUS SIGN}0", "0") else number
+    if metric.gain == "relative":
+        return f"{number}%"
+    return f"{number} point" if number == "1" else f"{number} points"
+
+
+def layers(depth: int) -> str:
+    """``1 layer``, ``2 layers``."""
+    return "1 layer" if depth == 1 else f"{depth} layers"
+
+
+def interval(metric: Metric, gain: Gain, alpha: float) -> str:
+    """``95% interval 1.4 to 3.2``, empty where it is unknown."""
+    if gain.low is None or gain.high is None:
+        return ""
+    low, high = (gain_percent(metric, x) for x in (gain.low, gain.high))
+    text = f"{100 * (1 - alpha):g}% interval {low:.1f} to {high:.1f}"
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def headline(decision: Decision) -> str:
+    """The answer, one sentence."""
+    if decision.outcome == "use" and decision.depth is not None:
+        return f"Use {layers(decision.depth)}."
+    if decision.outcome == "none":
+        return "No depth can be recommended: training diverged at every depth."
+    between = _list([str(d) for d in decision.between], "and") + " layers"
+    if decision.more_seeds is None:
+        return (
+            f"Undecided between {between}: the gain is too near to the threshold to be told apart."
+        )
+    seeds = max(score.seeds for score in decision.scores)
+    more = decision.more_seeds
+    more_seeds = "1 more seed" if more == 1 else f"{more} more seeds"
+    return (
+        f"Undecided between {between}: about {more_seeds} per depth would settle it"
+        f" (run the same command with --seeds {seeds + more})."
+    )
+
+
+def reasons(
+    decision: Decision,
+    metric: Metric,
+    min_gain: float,
+    costs: Sequence[Cost],
+    candidates: Sequence[Candidate],
+    checked: str,
+    looks: Sequence[int],
+) -> tuple[str, ...]:
+    """Why, what it costs, what stands in the way, and what the verdict is about."""
+    step_ms = {cost.depth: cost.step_ms for cost in costs}
+    asked = amount(metric, min_gain)
+    found: list[str] = []
+    if decision.outcome == "use" and decision.depth is not None:
+        found += _too_shallow(decision, metric)
+        found += _enough(decision, metric, asked, step_ms)
+    elif decision.outcome == "undecided":
+        found += _either_way(decision, metric, asked, step_ms)
+    else:
+        found.append("Try a smaller learning rate, gradient clipping, or a warm-up.")
+    found += _unstable(decision)
+    found.append(_about(decision, candidates, checked))
+    if len(looks) > LOOKS_COVERED:
+        found.append(
+            f"This search has been decided {len(looks)} times as seeds were added; its error rates"
+            f" are known for up to {LOOKS_COVERED}, so take it with more care."
+        )
+    return tuple(found)
+
+
+def _too_shallow(decision: Decision, metric: Metric) -> list[str]:
+    """What the layers up to the chosen depth bring."""
+    chosen = decision.depth
+    below = [stage for stage in decision.walk if stage.found == "too shallow"]
+    if not below or chosen is None:
+        return []
+    last = below[-1]
+    step = decision.gain(last.depth, chosen)
+    assert step is not None
+    told = [_going(decision, metric, step)]
+    if step.side != "above" and last.by is not None and last.by != chosen:
+        # A deeper network condemns the shallower one; the chosen one is near enough to it.
+        best = decision.gain(last.depth, last.by)
+        assert best is not None
+        told.insert(
+            0,
+            f"{layers(last.depth).capitalize()} {'is' if last.depth == 1 else 'are'} too few:"
+            f" {_going(decision, metric, best, start='going')}",
+        )
+    return told
+
+
+def _going(decision: Decision, metric: Metric, gain: Gain, start: str = "Going") -> str:
+    within = interval(metric, gain, decision.alpha)
+    return (
+        f"{start} from {gain.shallow} to {layers(gain.deep)}"
+        f" {_changes(metric, gain_percent(metric, gain.gain))}"
+        + (f" ({within})." if within else ".")
+    )
+
+
+def _changes(metric: Metric, percent: float) -> str:
+    if percent < 0:
+        return f"worsens {metric.name} by {amount(metric, -percent)}"
+    return f"improves {metric.name} by {amount(metric, percent)}"
+
+
+def _enough(decision: Decision, metric: Metric, asked: str, step_ms: dict[int, float]) -> list[str]:
+    """What more layers would bring and cost."""
+    chosen = decision.depth
+    deeper = [g for g in decision.gains if g.shallow == chosen]
+    if chosen is None:
+        return []
+    if not deeper:
+        if len(decision.scores) == 1:
+            return ["It is the only depth that was tried."]
+        if all(score.depth <= chosen for score in decision.scores):
+            return [
+                f"It is the deepest that was tried: more layers may be better still"
+                f" (try --depths {chosen}-{chosen + 3} in a new search)."
+            ]
+        return []
+    next_one = deeper[0].deep
+    most = max(gain.gain if gain.high is None else gain.high for gain in deeper)
+    at_most = gain_percent(metric, most)
+    several = len(deeper) > 1
+    if not several and next_one == chosen + 1 < len(_ORDINALS):
+        who, verb = f"A {_ORDINALS[next_one]} layer", "gains"
+    else:
+        who, verb = (
+            (f"More layers (up to {deeper[-1].deep})" if several else layers(next_one)),
+            ("gain"),
+        )
+    what = (
+        f"{who} {verb} at most {amount(metric, at_most)}, less than the {asked} you asked for"
+        if at_most > 0
+        else f"{who} {verb} nothing"
+    )
+    slower = _slower(step_ms, chosen, next_one)
+    if slower:
+        what += f", and {'the first of them makes' if several else 'makes'} {slower}"
+    return [what + "."]
+
+
+def _slower(step_ms: dict[int, float], shallow: int, deep: int) -> str:
+    """``each training step 1.5 times as long``; empty where nothing was measured."""
+    if not step_ms.get(shallow) or deep not in step_ms:
+        return ""
+    return f"each training step {step_ms[deep] / step_ms[shallow]:.1f} times as long"
+
+
+def _either_way(
+    decision: Decision, metric: Metric, asked: str, step_ms: dict[int, float]
+) -> list[str]:
+    """What choosing now could cost, either way."""
+    shallow, *rivals = decision.between
+    told = [_going(decision, metric, g) for e in rivals[:1] if (g := decision.gain(shallow, e))]
+    highs = [g.high for e in rivals if (g := decision.gain(shallow, e)) and g.high is not None]
+    if not highs:
+        return [*told, "One seed a depth cannot tell a gain from chance."]
+    told.append(
+        f"With {layers(shallow)} you may give up as much as"
+        f" {amount(metric, gain_percent(metric, max(highs)))} of {metric.name}"
+        f" (a gain of {asked} is what you asked for)."
+    )
+    slower = _slower(step_ms, shallow, rivals[0])
+    if slower:
+        told.append(f"{layers(rivals[0]).capitalize()} {_makes(rivals[0])} {slower}.")
+    return told
+
+
+def _makes(depth: int) -> str:
+    return "makes" if depth == 1 else "make"
+
+
+def _unstable(decision: Decision) -> list[str]:
+    return [
+        f"Depth {score.depth} is unstable: {score.diverged} of {score.seeds}"
+        f" {'seed' if score.seeds == 1 else 'seeds'} diverged, so it was left out."
+        for score in decision.scores
+        if score.diverged
+    ]
+
+
+def _about(decision: Decision, candidates: Sequence[Candidate], checked: str) -> str:
+    seeds = sorted({score.seeds for score in decision.scores})
+    many = "1 seed" if seeds == [1] else f"{'-'.join(map(str, seeds))} seeds"
+    sizes = [candidate.parameters for candidate in candidates]
+    width = {candidate.width for candidate in candidates}
+    if len(width) == 1:
+        alike = f"layers of {candidates[0].width} units at every depth"
+    else:
+        alike = f"about {round(sum(sizes) / len(sizes), -3):,} parameters at every depth"
+    depths = _list([str(candidate.depth) for candidate in candidates], "and")
+    return (
+        f"Compared: {'depth' if len(candidates) == 1 else 'depths'} {depths} with {alike},"
+        f" {many} each, on {checked}. This is evidence about this data and these settings."
+    )
+
+
+def _list(items: Sequence[str], word: str) -> str:
+    if len(items) < 2:
+        return "".join(items)
+    return f"{', '.join(items[:-1])} {word} {items[-1]}"
