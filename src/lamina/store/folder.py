@@ -67,10 +67,6 @@ class RunFolder:
     @classmethod
     def open(cls, path: str | Path) -> RunFolder:
         """A run folder that exists. Raises :class:`LaminaError` where there is none."""
-        if not Path(path).is_dir():
-            raise LaminaError("is no run: there is no such folder", place=str(path))
-        if not cls.is_run(path):
-            raise LaminaError("is no run: it has no config.json", place=str(path))
         run = cls(path)
         run.config()
         return run
@@ -92,6 +88,9 @@ class RunFolder:
 
         Raises :class:`LaminaError` where it is missing, malformed or of another version.
         """
+        if not self.is_run(self.path):
+            why = "it has no config.json" if self.path.is_dir() else "there is no such folder"
+            raise LaminaError(f"is no run: {why}", place=str(self.path))
         config = _read_object(self.config_file)
         if config.get("format") != FORMAT:
             raise LaminaError(
@@ -148,7 +147,9 @@ class RunFolder:
             )
         assets = {
             name: self._read_asset(name, sha)
-            for name, sha in json.loads(metadata.get("assets", "{}")).items()
+            for name, sha in _parse_object(
+                metadata.get("assets", ""), str(self.weights_file)
+            ).items()
         }
         return config, assets, tensors
 
@@ -233,6 +234,8 @@ def _parse_object(text: str, place: str) -> dict[str, Any]:
 
 
 def _canonical(obj: Any) -> str:
+    """One text for equal JSON values, whether they were in a file meanwhile or not."""
+    obj = json.loads(json.dumps(obj))
     return json.dumps(obj, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -47,7 +47,7 @@ def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         tensors = {name: tensor.clone() for name, tensor in safetensors.torch.load(data).items()}
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         metadata = dict(header.get("__metadata__", {}))
-    except (safetensors.SafetensorError, ValueError, KeyError, RuntimeError):
+    except (safetensors.SafetensorError, ValueError, LookupError, RuntimeError, TypeError):
         raise LaminaError(
             "is not a whole safetensors file; it was cut short or is something else. "
             "Copy it again, or train again.",
@@ -71,7 +71,7 @@ def digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
     for name in sorted(tensors):
         tensor = tensors[name]
         sha.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
-        sha.update(memoryview(tensor.reshape(-1).view(torch.uint8).numpy()))
+        sha.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return sha.hexdigest()
 
 

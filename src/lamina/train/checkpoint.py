@@ -98,6 +98,7 @@ def save(run: RunFolder, training: Training) -> None:
 class Checkpoint:
     """A checkpoint as read from its file."""
 
+    place: str
     tensors: dict[str, Tensor]
     journal: Journal
     random: dict[str, Any]
@@ -106,7 +107,7 @@ class Checkpoint:
         """Bring ``training`` to where it was when the checkpoint was written."""
         device = training.device
         training.journal = self.journal
-        training.model.load_state_dict(self._group("model"))
+        load_weights(training.model, self._group("model"), self.place)
         training.best = {name: value.to(device) for name, value in self._group("best").items()}
         layers: dict[int, list[Tensor]] = {}
         for name, value in self._group("state").items():
@@ -140,7 +141,8 @@ def load(run: RunFolder) -> Checkpoint | None:
         try:
             tensors, metadata = load_tensors(file)
             journal = msgspec.json.decode(metadata["journal"], type=Journal)
-            return Checkpoint(tensors, journal, msgspec.json.decode(metadata["random"]))
+            numbers = msgspec.json.decode(metadata["random"])
+            return Checkpoint(str(file), tensors, journal, numbers)
         except LaminaError as error:
             problem = problem or error
         except (KeyError, msgspec.DecodeError):
@@ -148,6 +150,15 @@ def load(run: RunFolder) -> Checkpoint | None:
     if problem is not None:
         raise problem
     return None
+
+
+def load_weights(model: Model, tensors: dict[str, Tensor], place: str) -> None:
+    """Give ``model`` its weights; one line of :class:`LaminaError` where they do not fit it."""
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        detail = str(error).replace("\n\t", " ")
+        raise LaminaError(f"the weights do not fit the model: {detail}", place=place) from None
 
 
 def seed_everything(seed: int) -> None:

@@ -16,7 +16,7 @@ import torch
 from lamina.spec import LaminaError, Model, State, Task
 from lamina.store import RunFolder
 from lamina.train import checkpoint
-from lamina.train.checkpoint import Training
+from lamina.train.checkpoint import Training, load_weights
 from lamina.train.evaluate import evaluate
 from lamina.train.meter import Meter, Totals
 from lamina.train.progress import Plan, Progress, choose_progress
@@ -73,8 +73,11 @@ def fit(
         else:
             saved.restore(training)
         loop = _Loop(training, task, settings, run, progress or choose_progress(), interrupt)
-        loop.begin()
-        return loop.train()
+        try:
+            loop.begin(resumed=saved is not None)
+            return loop.train()
+        finally:
+            loop.progress.close()
 
 
 class _Loop:
@@ -135,25 +138,27 @@ class _Loop:
                     self.checkpoint()
                 if self.interrupt.asked:
                     return self.finish("interrupted")
-            journal.epoch += 1
-            journal.batch = 0
-            if journal.epoch % settings.evaluate_every == 0 or journal.epoch == settings.epochs:
+            done = journal.epoch + 1
+            if done % settings.evaluate_every == 0 or done == settings.epochs:
                 self.evaluate()
+            journal.epoch, journal.batch = done, 0
         return self.finish("epochs")
 
-    def begin(self) -> None:
+    def begin(self, *, resumed: bool) -> None:
         settings, journal, device = self.settings, self.journal, self.training.device
         count = sum(p.numel() for p in self.parameters)
         where = f"{self.task.name}: {count:,} parameters on {device}"
         if device.type == "cpu":
             where += f", {torch.get_num_threads()} threads"
-        if journal.step:
+        if resumed:
             where += f"; going on after step {journal.step}"
         self.progress.start(Plan(settings.epochs, self.task.metric, where))
-        if self.run is not None and journal.step:
+        if self.run is None:
+            return
+        if resumed:
             # The killed session may have been ahead of its last checkpoint.
             self.run.write_history(journal.history)
-        elif self.run is not None:
+        else:
             self.checkpoint()
 
     def precision(self) -> contextlib.AbstractContextManager[Any]:
@@ -177,7 +182,6 @@ class _Loop:
         scores = evaluate(self.model, task, device=self.training.device) if self.validates else {}
         watched = (scores or trained)[task.metric.name]
         if not math.isfinite(watched):
-            journal.epoch -= 1
             self.diverge()
         improved = journal.watched is None or task.metric.better(watched, journal.watched)
         if improved:
@@ -185,7 +189,7 @@ class _Loop:
         journal.waited = 0 if improved else journal.waited + 1
         journal.schedule.evaluated(self.settings, improved)
         line = {
-            "epoch": journal.epoch,
+            "epoch": journal.epoch + 1,
             "step": journal.step,
             **{f"train_{name}": _number(value) for name, value in trained.items()},
             **{f"validation_{name}": _number(value) for name, value in scores.items()},
@@ -200,7 +204,7 @@ class _Loop:
         journal.totals = self.meter.totals = Totals()
         if improved or not self.validates:
             journal.best = {name: _number(value) for name, value in (scores or trained).items()}
-            journal.best_epoch = journal.epoch
+            journal.best_epoch = journal.epoch + 1
             self.training.best = {
                 name: value.detach().clone() for name, value in self.model.state_dict().items()
             }
@@ -283,7 +287,7 @@ def _ended(run: RunFolder, values: dict[str, Any], model: Model, settings: Setti
         ) from None
     if result.best_epoch:
         _, _, tensors = run.load_model_files()
-        model.load_state_dict(tensors)
+        load_weights(model, tensors, str(run.weights_file))
     model.to(settings.choose_device()).eval()
     if result.stopped == "diverged":
         raise Diverged(result, result.epochs + 1, settings.learning_rate, settings.clip)

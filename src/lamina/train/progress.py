@@ -50,7 +50,11 @@ class Progress(Protocol):
         ...
 
     def finish(self, result: Result) -> None:
-        """Training ended; called once, in every case."""
+        """Training ended, for any of the reasons in ``result.stopped``."""
+        ...
+
+    def close(self) -> None:
+        """The last call, in every case, errors included."""
         ...
 
 
@@ -72,6 +76,9 @@ class Silent:
         pass
 
     def finish(self, result: Result) -> None:
+        pass
+
+    def close(self) -> None:
         pass
 
 
@@ -150,6 +157,9 @@ class RichProgress(Silent):
         self._bar.stop()
         self.note(_ending(self.plan, result))
 
+    def close(self) -> None:
+        self._bar.stop()
+
 
 def choose_progress() -> Progress:
     """:class:`RichProgress` where stderr is a terminal, else :class:`PlainProgress`."""
@@ -157,8 +167,10 @@ def choose_progress() -> Progress:
 
 
 def _heading(plan: Plan) -> str:
-    name = plan.metric.name
-    return f"{'epoch':>9}  {'train loss':>10}  {'loss':>8}  {name:>10}  {'lr':>8}  {'tokens/s':>10}"
+    return (
+        f"{'epoch':>9}  {'train loss':>10}  {'valid loss':>10}  {plan.metric.name:>10}"
+        f"  {'lr':>8}  {'tokens/s':>10}"
+    )
 
 
 def _row(plan: Plan, line: Mapping[str, Any], best: bool) -> str:
@@ -166,7 +178,7 @@ def _row(plan: Plan, line: Mapping[str, Any], best: bool) -> str:
     loss = line.get("validation_loss")
     return (
         f"{epoch:>9}  {line['train_loss']:>10.4f}  "
-        + (f"{'':>8}" if loss is None else f"{loss:>8.4f}")
+        + (f"{'':>10}" if loss is None else f"{loss:>10.4f}")
         + f"  {_shown(plan.metric, line):>10}  {line['lr']:>8.2g}"
         + f"  {line['tokens_per_second']:>10,.0f}"
         + (" *" if best else "")

@@ -14,7 +14,8 @@ import torch
 
 from lamina.spec import LaminaError, Model, Task
 from lamina.store import RunFolder, versions
-from lamina.train.settings import Settings, settings_from
+from lamina.store.structs import struct_from
+from lamina.train.settings import Settings
 
 
 def open_run(
@@ -44,7 +45,7 @@ def open_run(
     run = RunFolder.open(out)
     run.sweep()
     stored = run.config()
-    settings = (settings or settings_from(stored.get("training", {}))).changed(**changes)
+    settings = (settings or _stored_settings(run, stored)).changed(**changes)
     now = _config(model, task, settings, extra)
     for part in ("task", "model", "training"):
         difference = _difference(part, stored.get(part), now[part])
@@ -54,6 +55,13 @@ def open_run(
                 place=str(run.config_file),
             )
     return settings, run
+
+
+def _stored_settings(run: RunFolder, config: Mapping[str, Any]) -> Settings:
+    values = config.get("training")
+    if not isinstance(values, dict):
+        raise LaminaError("has no 'training' object", place=str(run.config_file))
+    return struct_from(Settings, values, what="setting", place=str(run.config_file))
 
 
 def _config(

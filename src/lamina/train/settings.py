@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -10,6 +9,7 @@ import msgspec
 import torch
 
 from lamina.spec import LaminaError
+from lamina.store.structs import changed
 
 Optimizer = Literal["adam", "adamw", "sgd"]
 ScheduleName = Literal["constant", "exponential", "plateau", "cosine"]
@@ -101,7 +101,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def changed(self, **changes: Any) -> Settings:
         """The same settings with some fields changed; types are checked as well."""
-        return settings_from({**self.config(), **changes})
+        return changed(self, changes, what="setting")
 
     def config(self) -> dict[str, Any]:
         """JSON values, for ``config.json``."""
@@ -122,22 +122,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 'use precision="float32"'
             )
         return torch.device(name)
-
-
-def settings_from(values: Mapping[str, Any]) -> Settings:
-    """:class:`Settings` from plain values, types checked. Raises :class:`LaminaError`."""
-    known = Settings.__struct_fields__
-    for name in values:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(known)}"
-            raise LaminaError(f"there is no setting {name!r}; {hint}")
-    try:
-        return msgspec.convert(dict(values), Settings)
-    except msgspec.ValidationError as error:
-        if isinstance(error.__cause__, LaminaError):
-            raise error.__cause__ from None
-        raise LaminaError(f"settings: {error}") from None
 
 
 def _at_least(least: int, **fields: float | None) -> None:
