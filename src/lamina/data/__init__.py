@@ -6,6 +6,7 @@ split says which rows train, and batches are what a model sees.
 
 from lamina.data.batches import BucketedBatches, StreamBatches
 from lamina.data.corpora import CORPORA, Corpus, CorpusFile, find
+from lamina.data.named import corpus_table
 from lamina.data.packaged import digits
 from lamina.data.readers import (
     SequenceTable,
@@ -28,6 +29,7 @@ __all__ = [
     "StreamBatches",
     "TextTable",
     "Vocabulary",
+    "corpus_table",
     "digits",
     "find",
     "fingerprint",

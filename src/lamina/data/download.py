@@ -40,8 +40,8 @@ def download(url: str, path: Path, *, size_bytes: int, sha256: str) -> None:
 
 
 def _get(url: str, most_bytes: int) -> bytes:
-    request = urllib.request.Request(url, headers={"User-Agent": "lamina"})
     try:
+        request = urllib.request.Request(url, headers={"User-Agent": "lamina"})
         with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:
             return response.read(most_bytes)
     except urllib.error.HTTPError as error:

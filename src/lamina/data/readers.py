@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from lamina.data.files import fingerprint, read_utf8
-from lamina.data.rows import Rows, read_rows
+from lamina.data.rows import Rows, listed, read_rows, shown
 from lamina.spec import LaminaError
 
 __all__ = [
@@ -84,10 +84,7 @@ def read_text_table(path: str | Path, *, text: str, label: str | None) -> TextTa
     text or label is missing or blank.
     """
     rows = read_rows(path)
-    if text == label:
-        raise LaminaError(
-            f"got column {text!r} for text and label; need two columns.", place=str(path)
-        )
+    _check_roles([text] if label is None else [text, label], path)
     text_at = rows.position(text)
     label_at = None if label is None else rows.position(label)
     texts: list[str] = []
@@ -106,7 +103,7 @@ def read_text_table(path: str | Path, *, text: str, label: str | None) -> TextTa
 def _filled(rows: Rows, line: int, column: str, value: str | None) -> str:
     if value is None or not value or value.isspace():
         raise LaminaError(
-            f"column {column!r} is empty here. Fill it or take the row out.",
+            f"column {shown(column)} is empty here. Fill it or take the row out.",
             place=f"{rows.path}:{line}",
         )
     return value
@@ -126,12 +123,9 @@ def read_sequence_table(
     float32, an id or label that is missing, and a label that changes within an id.
     """
     rows = read_rows(path)
-    for name, column in (("id", id), ("label", label)):
-        if column in (features or ()) or (name == "label" and column == id):
-            raise LaminaError(
-                f"column {column!r} is the {name} and something else too; need a column for each.",
-                place=str(path),
-            )
+    _check_roles([id, label, *(features or [])], path)
+    if features == []:
+        raise LaminaError("got no features; need at least one feature column.", place=str(path))
     id_at, label_at = rows.position(id), rows.position(label)
 
     members: dict[str, int] = {}
@@ -150,8 +144,8 @@ def read_sequence_table(
                 labels.append(value)
             elif labels[code] != value:
                 raise LaminaError(
-                    f"label {value!r}, but id {key!r} began with {labels[code]!r}; need one label "
-                    "an id.",
+                    f"label {shown(value)}, but id {shown(key)} began with "
+                    f"{shown(labels[code])}; need one label an id.",
                     place=f"{path}:{line}",
                 )
             codes.append(code)
@@ -162,6 +156,15 @@ def read_sequence_table(
     ends = np.cumsum(np.bincount(codes))[:-1]
     sequences = np.split(np.concatenate(blocks)[order], ends)
     return SequenceTable(sequences, labels, list(members), list(features), str(path))
+
+
+def _check_roles(columns: list[str], path: str | Path) -> None:
+    for column in columns:
+        if columns.count(column) > 1:
+            raise LaminaError(
+                f"got column {shown(column)} twice; each use needs a column of its own.",
+                place=str(path),
+            )
 
 
 _Chunk = list[tuple[int, list[str | None]]]
@@ -181,7 +184,7 @@ def _numeric_columns(rows: Rows, chunk: _Chunk, *, skip: set[str]) -> list[str]:
     ]
     if not found:
         raise LaminaError(
-            f"no column of numbers among {candidates}; need at least one feature. Name the "
+            f"no column of numbers among {listed(candidates)}; need at least one feature. Name the "
             "feature columns, or add one.",
             place=f"{rows.path}:1",
         )
@@ -199,8 +202,8 @@ def _numbers(rows: Rows, chunk: _Chunk, features: list[str]) -> np.ndarray:
         if bad.size:
             line, fields = chunk[bad[0]]
             raise LaminaError(
-                f"feature {column!r} is {fields[position] or 'missing'!r}; need a finite number. "
-                "Fill it, take the sequence out, or name the features without this column.",
+                f"feature {shown(column)} is {shown(fields[position] or 'missing')}; need a finite "
+                "number. Fill it, take the sequence out, or name the features without this column.",
                 place=f"{rows.path}:{line}",
             )
     return out

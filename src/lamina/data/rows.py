@@ -44,18 +44,25 @@ class Rows:
         place = f"{self.path}:1"
         if count > 1:
             raise LaminaError(
-                f"got {count} columns named {column!r}; need one. Rename the others.", place=place
+                f"got {count} columns named {shown(column)}; need one. Rename the others.",
+                place=place,
             )
         close = difflib.get_close_matches(column, self.columns, n=1, cutoff=0.5)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
+        hint = f" Did you mean {shown(close[0])}?" if close else ""
         raise LaminaError(
-            f"no column {column!r}; the columns are {_listed(self.columns)}.{hint}", place=place
+            f"no column {shown(column)}; the columns are {listed(self.columns)}.{hint}", place=place
         )
 
 
-def _listed(names: Sequence[str], most: int = 20) -> str:
-    shown = ", ".join(repr(name if len(name) <= 40 else name[:39] + "…") for name in names[:most])
-    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+def listed(names: Sequence[str], most: int = 20) -> str:
+    """Names for a message, the first ``most`` of them."""
+    text = ", ".join(map(shown, names[:most]))
+    return text + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def shown(value: str) -> str:
+    """``value`` in quotes on one line, cut where it is long: for messages."""
+    return repr(value if len(value) <= 40 else value[:39] + "…")
 
 
 def read_rows(path: str | Path) -> Rows:

@@ -43,7 +43,7 @@ def split_rows(
     """
     shares = _shares(fractions)
     if labels is not None:
-        _need_two_classes(labels)
+        _check_labels(labels, len(keys))
     firsts, members = _groups(keys)
     strata: dict[str, list[int]] = {}
     for group, first in enumerate(firsts):
@@ -109,7 +109,9 @@ def _shares(fractions: Sequence[float]) -> np.ndarray:
     return np.array(values) / sum(values)
 
 
-def _need_two_classes(labels: Sequence[str]) -> None:
+def _check_labels(labels: Sequence[str], rows: int) -> None:
+    if len(labels) != rows:
+        raise LaminaError(f"got {rows} rows and {len(labels)} labels; need one each.")
     classes = set(labels)
     if len(classes) == 1:
         raise LaminaError(

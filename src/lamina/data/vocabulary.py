@@ -53,7 +53,7 @@ class Vocabulary:
             raise LaminaError(f"token {twice!r} appears twice; need every token once.")
         for token in tokens:
             if not token or not _is_unicode(token):
-                raise LaminaError(f"got token {token!r}; need text of at least one character.")
+                raise LaminaError(f"got token {token!r}; need unicode text, not empty.")
         if self.level == "char" and (long := [t for t in self.counted if len(t) != 1]):
             raise LaminaError(f"got token {long[0]!r} at level char; need single characters.")
 
