@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
 
 import torch
@@ -15,6 +15,8 @@ Width: TypeAlias = int | tuple[int, ...]
 
 #: How far from the budget, as a share of it, a network of "equal size" may be.
 TOLERANCE = 0.01
+#: In a network of uneven widths, how many units they may differ by.
+MOST_SPREAD = 6
 #: Wider layers than this are not searched.
 WIDEST = 1 << 20
 
@@ -49,7 +51,8 @@ def equal_parameters(
     """One candidate a depth, each with ``budget`` parameters, to within one percent.
 
     Depth alone is then compared, not size. All layers are equally wide where a whole number of
-    units comes near enough; otherwise the upper layers are one unit wider than the lower ones.
+    units comes near enough; otherwise the upper layers are a few units wider or narrower than the
+    lower ones, as few as will do.
 
     Raises LaminaError where no widths come near enough, with the nearest budget that does.
     """
@@ -97,18 +100,27 @@ def _fit(count: Callable[[int, Width], int], depth: int, budget: int) -> Candida
         low, high = (middle, high) if count(depth, middle) <= budget else (low, middle)
 
     best = nearest(width for width in (low, high) if width > 0)
+    for spread in range(1, MOST_SPREAD + 1):
+        if _near(best, budget):
+            break
+        uneven = list(_uneven(depth, range(max(1, low + 1 - spread), high + spread), spread))
+        if uneven:
+            best = min(best, nearest(uneven), key=lambda c: abs(c.parameters - budget))
     if _near(best, budget):
         return best
-    if low > 0 and depth > 1:
-        stairs = [(low,) * (depth - top) + (high,) * top for top in range(1, depth)]
-        best = min(best, nearest(stairs), key=lambda c: abs(c.parameters - budget))
-        if _near(best, budget):
-            return best
     raise LaminaError(
         f"no {depth}-layer network of this kind has {budget:,} parameters to within"
         f" {TOLERANCE:.0%}; the nearest has {best.parameters:,} (width {_show(best.width)})."
         " Take that as the budget, or a larger one."
     )
+
+
+def _uneven(depth: int, widths: range, spread: int) -> Iterator[Width]:
+    """Lower layers of one width and upper layers of another, ``spread`` units apart."""
+    for lower in widths:
+        for upper in (lower + spread, lower - spread):
+            if upper in widths:
+                yield from ((lower,) * (depth - top) + (upper,) * top for top in range(1, depth))
 
 
 def _near(candidate: Candidate, budget: int) -> bool:
