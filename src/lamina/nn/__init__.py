@@ -1,10 +1,21 @@
 """Layers: the stack of any depth, its initialisation and normalisation, pooling over time, and
 drop-in replacements of ``torch.nn.RNN``, ``GRU`` and ``LSTM``."""
 
+from lamina.nn.dropin import GRU, LSTM, RNN
 from lamina.nn.init import INITS
 from lamina.nn.norm import SequenceBatchNorm
 from lamina.nn.options import StackOptions
 from lamina.nn.pooling import POOLS, pool
 from lamina.nn.stack import Stack
 
-__all__ = ["INITS", "POOLS", "SequenceBatchNorm", "Stack", "StackOptions", "pool"]
+__all__ = [
+    "GRU",
+    "INITS",
+    "LSTM",
+    "POOLS",
+    "RNN",
+    "SequenceBatchNorm",
+    "Stack",
+    "StackOptions",
+    "pool",
+]

@@ -1,0 +1,154 @@
+"""``RNN``, ``GRU`` and ``LSTM`` with the arguments, weights and results of ``torch.nn``'s, run by
+lamina's kernels: ``from torch.nn import LSTM`` becomes ``from lamina.nn import LSTM``.
+
+Constructor, initialisation, names of weights, checks and copying are torch's, by inheritance.
+What differs is the way through the layers: a packed sequence is laid out with padding and computed
+as dense layers of known lengths, which on a CPU is much faster than a packed recurrence.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import dropout
+from torch.nn.utils.rnn import PackedSequence
+
+from lamina.kernels import Weights, scan
+from lamina.spec import Activation, CellKind, LayerState
+
+__all__ = ["GRU", "LSTM", "RNN"]
+
+
+class _DropIn(torch.nn.RNNBase):
+    """What the three share. A class also inherits from torch's own of its name."""
+
+    cell: CellKind
+
+    def forward(self, input: Any, hx: Any = None) -> Any:
+        """As torch's: see the class. Takes and gives a ``PackedSequence`` or a tensor.
+
+        Raises:
+            ValueError, RuntimeError: as torch's, where shapes or dtypes do not fit.
+        """
+        device = (input.data if isinstance(input, PackedSequence) else input).device.type
+        if device != "cpu" or torch.is_autocast_enabled(device):
+            # cuDNN runs a whole stack, packed or not, in one call; and under autocast torch
+            # chooses a dtype for each operation, which is not ours to repeat.
+            return super().forward(input, hx)
+        self._update_flat_weights()  # parameters may have been replaced, as functional_call does
+        if isinstance(input, PackedSequence):
+            return self._packed(input, hx)
+        return self._dense(input, hx)
+
+    def _dense(self, input: Tensor, hx: Any) -> tuple[Tensor, Any]:
+        if input.dim() not in (2, 3):
+            name = type(self).__name__
+            raise ValueError(f"{name}: Expected input to be 2D or 3D, got {input.dim()}D tensor")
+        if input.dim() == 2:  # one sequence without a batch axis
+            hx = None if hx is None else self._hidden(p[:, None] for p in self._parts(hx, dim=2))
+            output, final = self._dense(input[None] if self.batch_first else input[:, None], hx)
+            output = output.squeeze(0 if self.batch_first else 1)
+            return output, self._hidden(part.squeeze(1) for part in self._parts(final))
+        if hx is None:
+            hx = self._zeros(input, input.shape[0 if self.batch_first else 1])
+        parts = self._parts(hx, dim=3)
+        self.check_forward_args(input, hx, None)
+        x = input.transpose(0, 1) if self.batch_first else input  # (T, B, I)
+        x, final = run_layers(self, x, parts, None)
+        return (x.transpose(0, 1) if self.batch_first else x), self._hidden(final)
+
+    def _packed(self, input: PackedSequence, hx: Any) -> tuple[PackedSequence, Any]:
+        data, batch_sizes, sorted_indices, unsorted_indices = input
+        batch = int(batch_sizes[0])
+        hx = self._zeros(data, batch) if hx is None else hx
+        self.check_forward_args(data, hx, batch_sizes)
+        hx = self.permute_hidden(hx, sorted_indices)
+
+        valid = torch.arange(batch) < batch_sizes[:, None]  # (T, B)
+        place = valid.flatten().nonzero()[:, 0]  # of each packed row among the T*B padded ones
+        x = data.new_zeros(valid.numel(), data.shape[1]).index_copy(0, place, data)
+        x, final = run_layers(self, x.unflatten(0, valid.shape), self._parts(hx), valid.sum(dim=0))
+        data = x.flatten(0, 1).index_select(0, place)
+
+        hidden = self.permute_hidden(self._hidden(final), unsorted_indices)
+        return PackedSequence(data, batch_sizes, sorted_indices, unsorted_indices), hidden
+
+    def _zeros(self, input: Tensor, batch: int) -> Any:
+        rows = self.num_layers * (2 if self.bidirectional else 1)
+        sizes = [self.proj_size or self.hidden_size, self.hidden_size]
+        return self._hidden(
+            input.new_zeros(rows, batch, size) for size in sizes[: 2 if self.cell == "lstm" else 1]
+        )
+
+    def _parts(self, hx: Any, dim: int | None = None) -> LayerState:
+        """torch's ``h`` or ``(h, c)`` as lamina's ``(h,)`` or ``(h, c)``, of ``dim`` axes."""
+        parts = tuple(hx) if self.cell == "lstm" else (hx,)
+        for part in parts:
+            if dim is not None and part.dim() != dim:
+                kind = "unbatched 2-D" if dim == 2 else "batched 3-D"
+                raise RuntimeError(
+                    f"For {kind} input, hx should also be {dim}-D but got {part.dim()}-D tensor"
+                )
+        return parts
+
+    def _hidden(self, parts: Any) -> Any:
+        """The inverse of :meth:`_parts`."""
+        parts = tuple(parts)
+        return parts if self.cell == "lstm" else parts[0]
+
+
+def run_layers(
+    module: _DropIn, x: Tensor, state: LayerState, lengths: Tensor | None
+) -> tuple[Tensor, LayerState]:
+    """All layers, each in all its directions, with dropout between layers.
+
+    ``x`` ``(T, B, I)``, state parts ``(L*D, B, H)`` -> outputs ``(T, B, D*H)`` and final state.
+    """
+    activation: Activation = "relu" if module.mode == "RNN_RELU" else "tanh"
+    suffixes = ("", "_reverse") if module.bidirectional else ("",)
+    finals = []
+    for layer in range(module.num_layers):
+        if layer:
+            x = dropout(x, module.dropout, module.training)
+        outputs = []
+        for suffix in suffixes:
+            initial = tuple(part[len(finals)] for part in state)
+            out, final = scan(
+                module.cell,
+                x,
+                initial,
+                weights(module, f"l{layer}{suffix}"),
+                lengths,
+                reverse=suffix == "_reverse",
+                activation=activation,
+            )
+            outputs.append(out)
+            finals.append(final)
+        x = torch.cat(outputs, dim=2) if module.bidirectional else outputs[0]
+    return x, tuple(torch.stack(parts) for parts in zip(*finals, strict=True))
+
+
+def weights(module: _DropIn, suffix: str) -> Weights:
+    """The weights of one layer in one direction, by torch's names."""
+    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
+    return Weights(*(getattr(module, f"{name}_{suffix}", None) for name in names))  # type: ignore
+
+
+class RNN(_DropIn, torch.nn.RNN):
+    """A drop-in for :class:`torch.nn.RNN`."""
+
+    cell = "rnn"
+
+
+class GRU(_DropIn, torch.nn.GRU):
+    """A drop-in for :class:`torch.nn.GRU`."""
+
+    cell = "gru"
+
+
+class LSTM(_DropIn, torch.nn.LSTM):
+    """A drop-in for :class:`torch.nn.LSTM`."""
+
+    cell = "lstm"
