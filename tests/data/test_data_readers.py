@@ -142,6 +142,25 @@ def test_a_field_of_many_megabytes_leaves_the_limit_as_it_was(tmp_path):
     assert csv.field_size_limit() == before
 
 
+@pytest.mark.parametrize("block", [1, 2, 7])
+def test_blocks_of_rows_do_not_show(tmp_path, monkeypatch, block):
+    monkeypatch.setattr("lamina.data.rows._BLOCK", block)
+    rows = [(f'a\n"{i}"', str(i)) for i in range(7)]
+    content = table(rows, ".csv").replace("\r\n", "\r\n\r\n")  # blank lines between
+    found = read_text_table(write(tmp_path, "t.csv", content), text="text", label="label")
+    assert list(zip(found.texts, found.labels or (), strict=True)) == rows
+    assert found.lines == list(range(3, 24, 3))
+    path = write(tmp_path, "t.csv", content + 'x,y\n"z')
+    error = error_of(read_text_table, path, text="text", label="label")
+    assert error.place == f"{path}:25"
+
+
+def test_a_line_separator_of_unicode_is_no_line_of_json(tmp_path):
+    path = write(tmp_path, "t.jsonl", '{"text":"a\u2028b\x85c"}\n{"text":"d"}')
+    found = read_text_table(path, text="text", label=None)
+    assert (found.texts, found.lines) == (["a\u2028b\x85c", "d"], [1, 2])
+
+
 @pytest.mark.parametrize(
     ("name", "content", "line", "words"),
     [
@@ -249,6 +268,14 @@ def test_rows_of_an_id_keep_their_order(tmp_path):
     assert [s.dtype for s in found.sequences] == [np.float32] * 2
     np.testing.assert_array_equal(found.sequences[0], [[0, 1, 10], [1, 3, 30], [2, -5.5, 50]])
     np.testing.assert_array_equal(found.sequences[1], [[0, 2, 20], [1, 4, 40]])
+
+
+def test_many_scattered_rows_keep_their_order(tmp_path):
+    rows = [f"{i * 7 % 5},x,{i}" for i in range(10_000)]
+    path = write(tmp_path, "s.csv", "\n".join(["id,label,n", *rows]))
+    found = read_sequence_table(path, id="id", label="label")
+    assert [len(s) for s in found.sequences] == [2000] * 5
+    assert all((np.diff(s[:, 0]) == 5).all() for s in found.sequences)
 
 
 def test_features_can_be_named_and_chunks_do_not_show(tmp_path, monkeypatch):

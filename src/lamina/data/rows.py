@@ -11,7 +11,9 @@ import difflib
 import io
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -22,6 +24,8 @@ from lamina.spec import LaminaError
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _SUFFIXES = (*_DELIMITERS, ".jsonl", ".ndjson")
 _FIELD_LIMIT_LOCK = threading.Lock()
+#: Rows parsed before they are handed on.
+_BLOCK = 4096
 
 
 @dataclass(frozen=True)
@@ -110,24 +114,37 @@ def _delimited(path: str, text: str, delimiter: str) -> Rows:
 def _records(path: str, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     # newline="" leaves quoted line breaks to the parser, which counts the lines it has read.
     parser = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    while True:
-        line = parser.line_num + 1
-        try:
-            with _FIELD_LIMIT_LOCK:  # the limit is the process's, 128 KiB unless told
-                before = csv.field_size_limit(max(len(text), 1))
-                try:
-                    fields = next(parser, None)
-                finally:
-                    csv.field_size_limit(before)
-        except csv.Error as error:
+    ended = False
+    while not ended:
+        begun = read = parser.line_num
+        block: list[tuple[int, list[str]]] = []
+        error = None
+        with _field_limit(len(text)):
+            try:
+                for fields in islice(parser, _BLOCK):
+                    if fields:
+                        block.append((read + 1, fields))
+                    read = parser.line_num
+            except csv.Error as caught:
+                error = caught
+        ended = begun == parser.line_num
+        yield from block
+        if error:
             raise LaminaError(
                 f"a broken row ({error}). Double a quote inside a quoted field, and close it.",
-                place=f"{path}:{line}",
-            ) from None
-        if fields is None:
-            return
-        if fields:
-            yield line, fields
+                place=f"{path}:{read + 1}",
+            )
+
+
+@contextmanager
+def _field_limit(characters: int) -> Iterator[None]:
+    """Fields of any length for a while: the limit is the process's, 128 KiB unless told."""
+    with _FIELD_LIMIT_LOCK:
+        before = csv.field_size_limit(max(characters, 1))
+        try:
+            yield
+        finally:
+            csv.field_size_limit(before)
 
 
 def _json_lines(path: str, text: str) -> Rows:
