@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -45,6 +45,10 @@ class StackOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     forget_bias: float | None = 1.0
 
     def __post_init__(self) -> None:
+        for name, hint in get_type_hints(type(self)).items():
+            value = getattr(self, name)
+            if get_origin(hint) is Literal and value not in get_args(hint):
+                raise LaminaError(f"{name} is {value!r}; need one of {', '.join(get_args(hint))}")
         if self.depth < 1:
             raise LaminaError(f"depth is {self.depth}; need at least 1 layer")
         for name in ("dropout", "recurrent_dropout"):
@@ -59,6 +63,8 @@ class StackOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
                 )
         if min(self.widths) < 1:
             raise LaminaError(f"width is {self.width}; need at least 1 unit in every layer")
+        if not set(self.activations) <= set(get_args(Activation)):
+            raise LaminaError(f"activation is {self.activation!r}; need tanh or relu")
         if self.cell != "rnn" and set(self.activations) != {"tanh"}:
             raise LaminaError(f"activation is {self.activation!r}; only cell 'rnn' has a choice")
 
