@@ -1,1 +1,1 @@
-"""TODO room docstring."""
+"""The command line: parse, call the library, print. Nobody imports this room."""

@@ -49,7 +49,8 @@ class ClassifyData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     normalize:      of the text, before it is cut into tokens.
     max_vocabulary: the most frequent tokens are kept, ``<unk>`` among them.
     min_count:      tokens seen less often in the training part are unknown.
-    max_tokens:     longer texts are cut; ``keep`` says which end stays.
+    max_tokens:     longer texts are cut.
+    keep:           which end of a long text stays.
     batch_size:     sequences in a batch.
     """
 
@@ -169,6 +170,10 @@ class Classifier(Model):
 
     # -- answers
 
+    def read(self, path: str | Path) -> Sequence[Any]:
+        """Examples from a file of the kind that the model was trained on; it needs no labels."""
+        return self.inputs.read(path, labelled=False).values
+
     @torch.no_grad()
     def predict_proba(self, examples: Sequence[Any], batch_size: int = 64) -> np.ndarray:
         """Probability of each class for texts, or for arrays ``(T, I)``: ``(N, classes)``.
@@ -253,19 +258,16 @@ class Classify:
         self._encode()
 
     @classmethod
-    def for_model(
-        cls, model: Classifier, path: str | Path, *, label: str, **changes: Any
-    ) -> Classify:
+    def for_model(cls, model: Classifier, path: str | Path, **changes: Any) -> Classify:
         """A task whose test part is the file at ``path``, read as ``model`` reads."""
         task = cls.__new__(cls)
         task.inputs, task.fitted, task.labels = model.inputs, model.fitted, model.labels
         name = "text" if isinstance(model.inputs, TextInputs) else "id"
-        columns = {"label": label, name: getattr(model.inputs, name)}
-        task.data = struct_from(
-            ClassifyData, {"source": str(path), **columns, **changes}, what="field"
-        )
+        columns = {"label": model.inputs.label, name: getattr(model.inputs, name)}
+        fields = {"source": str(path), **columns, **changes}
+        task.data = struct_from(ClassifyData, fields, what="field")
         empty = Rows([], [], [])
-        test = model.inputs.read(path, label)
+        test = msgspec.structs.replace(model.inputs, label=task.data.label).read(path)
         task.parts = {"train": empty, "validation": empty, "test": test}
         task.fingerprints = {str(path): fingerprint(path)}
         task._encode()
@@ -357,7 +359,7 @@ def _read(data: ClassifyData) -> tuple[Inputs, dict[str, Rows], dict[str, str]]:
     """The inputs, the rows by part (``source`` still to be split), and the files' fingerprints."""
     if data.source == "digits" and not Path(data.source).exists():
         table = digits()
-        inputs = SequenceInputs(id="image", features=tuple(table.features))
+        inputs = SequenceInputs(id="image", label="digit", features=tuple(table.features))
         return inputs, {"source": inputs.rows(table)}, {"digits": "scikit-learn"}
     paths = {"source": data.source}
     if data.source == "imdb" and not Path(data.source).exists():
@@ -368,16 +370,18 @@ def _read(data: ClassifyData) -> tuple[Inputs, dict[str, Rows], dict[str, str]]:
             paths[part] = getattr(data, part)
     inputs: Inputs
     if data.text is not None:
-        inputs = TextInputs(text=data.text, max_tokens=data.max_tokens, keep=data.keep)
-        rows = {part: inputs.read(path, data.label) for part, path in paths.items()}
+        inputs = TextInputs(
+            text=data.text, label=data.label, max_tokens=data.max_tokens, keep=data.keep
+        )
+        rows = {part: inputs.read(path) for part, path in paths.items()}
     else:
         assert data.id is not None
-        inputs = SequenceInputs(id=data.id, features=data.features)
-        table = inputs.table(paths["source"], data.label)
-        inputs = SequenceInputs(id=data.id, features=tuple(table.features))
+        inputs = SequenceInputs(id=data.id, label=data.label, features=data.features)
+        table = inputs.table(paths["source"])
+        inputs = msgspec.structs.replace(inputs, features=tuple(table.features))
         others = {part: path for part, path in paths.items() if part != "source"}
         rows = {"source": inputs.rows(table)}
-        rows |= {part: inputs.read(path, data.label) for part, path in others.items()}
+        rows |= {part: inputs.read(path) for part, path in others.items()}
     return inputs, rows, {path: fingerprint(path) for path in paths.values()}
 
 

@@ -41,18 +41,21 @@ class TextInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Texts from one column of a table, as tokens.
 
     text:       the column.
+    label:      the column of the label.
     max_tokens: longer texts are cut to so many.
     keep:       which end of a long text is kept.
     """
 
     text: str
+    label: str
     max_tokens: int = 400
     keep: Literal["start", "end"] = "end"
 
     asset = "vocabulary.json"
 
-    def read(self, path: str | Path, label: str | None) -> Rows:
+    def read(self, path: str | Path, *, labelled: bool = True) -> Rows:
         """All rows of a CSV, TSV or JSONL file."""
+        label = self.label if labelled else None
         return self.rows(read_text_table(path, text=self.text, label=label))
 
     def rows(self, table: TextTable) -> Rows:
@@ -83,20 +86,23 @@ class SequenceInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Numeric sequences from a long table: one row a step.
 
     id:       the column that says to which sequence a row belongs.
+    label:    the column of the label.
     features: the columns of numbers.
     """
 
     id: str
+    label: str
     features: tuple[str, ...]
 
     asset = "scale.json"
 
-    def read(self, path: str | Path, label: str | None) -> Rows:
+    def read(self, path: str | Path, *, labelled: bool = True) -> Rows:
         """All sequences of a CSV, TSV or JSONL file."""
-        return self.rows(self.table(path, label))
+        return self.rows(self.table(path, labelled=labelled))
 
-    def table(self, path: str | Path, label: str | None) -> SequenceTable:
+    def table(self, path: str | Path, *, labelled: bool = True) -> SequenceTable:
         """The file as a table; with no features named, every other column of numbers."""
+        label = self.label if labelled else None
         features = list(self.features) or None
         return read_sequence_table(path, id=self.id, label=label, features=features)
 

@@ -160,6 +160,10 @@ class LanguageNetwork(Model):
 
     # -- answers
 
+    def read(self, path: str | Path) -> list[str]:
+        """Prompts from a text file, one a line."""
+        return [line for line in read_text(path).splitlines() if line.strip()]
+
     @torch.no_grad()
     def generate(
         self,

@@ -1,0 +1,32 @@
+"""``lamina demo``: the main job on data that arrives with scikit-learn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lamina.cli.depth import run
+from lamina.cli.show import note
+from lamina.tasks import Classify
+from lamina.train import Settings
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="The search's folder.")] = Path("runs/demo"),
+) -> None:
+    """How deep? A search on 1,797 handwritten digits, each read as a sequence of eight rows."""
+    note(
+        "1,797 handwritten digits, read row by row: how deep should a network be that tells them "
+        "apart?\nThe same with your own file: lamina depth classify FILE --text ... --label ...\n"
+    )
+    run(
+        Classify("digits", fractions=(0.6, 0.2, 0.2), batch_size=32),
+        out,
+        depths=(1, 2, 3, 4),
+        seeds=3,
+        width=32,
+        cell="rnn",
+        settings=Settings(epochs=20, lr=3e-3),
+    )

@@ -1,0 +1,36 @@
+"""``lamina doctor``: what this machine runs, and why."""
+
+from __future__ import annotations
+
+import platform
+
+import torch
+import typer
+
+from lamina import __version__
+from lamina.nn import Stack
+from lamina.spec import GATES
+
+
+def doctor() -> None:
+    """Versions, devices, and the kernel that runs each kind of recurrence."""
+    rows = [
+        ("lamina", __version__),
+        ("python", platform.python_version()),
+        ("torch", torch.__version__),
+        ("cpu", f"{platform.machine()}, {torch.get_num_threads()} threads"),
+        ("cuda", torch.cuda.get_device_name() if torch.cuda.is_available() else "none"),
+    ]
+    for name, value in rows:
+        typer.echo(f"{name:<8} {value}")
+    typer.echo("")
+    typer.echo(f"{'cell':<6} {'options':<20} {'kernel':<10} why")
+    for cell in GATES:
+        for name, options in {
+            "plain": {},
+            "norm=batch": {"norm": "batch"},
+            "norm=layer": {"norm": "layer"},
+            "recurrent_dropout": {"recurrent_dropout": 0.1},
+        }.items():
+            choice = Stack(1, cell=cell, depth=1, width=1, **options).explain()[0]
+            typer.echo(f"{cell:<6} {name:<20} {choice.backend:<10} {choice.why}")
