@@ -136,3 +136,23 @@ def test_a_stream_is_cut_in_order(n, fractions):
 def test_a_stream_too_short_for_its_parts(n):
     with pytest.raises(LaminaError, match=f"got {n} steps; .* need at least 2"):
         split_stream(n)
+
+
+def test_a_single_text_with_copies_goes_to_train_too():
+    keys = [*range(40), *["rare"] * 5]
+    labels = ["a"] * 20 + ["b"] * 20 + ["rare"] * 5
+    split = split_rows(keys, labels, fractions=(0.1, 0.1, 0.8), seed=0)
+    assert set(range(40, 45)) <= set(split.train.tolist())
+
+
+def test_train_sees_every_label():
+    labels = [str(i // 2) for i in range(40)]
+    split = split_rows(range(40), labels, fractions=(0.3, 0.3, 0.4), seed=0)
+    assert {labels[i] for i in split.train} == set(labels)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_large_groups_are_placed_first(seed):
+    keys = ["small"] * 10 + ["middle"] * 20 + ["large"] * 70
+    split = split_rows(keys, None, fractions=(0.7, 0.2, 0.1), seed=seed)
+    assert [len(part) for part in parts(split)] == [70, 20, 10]
