@@ -10,14 +10,22 @@ import torch
 from msgspec import Struct
 from torch import Tensor
 
-from lamina.spec import Batch, Model, Task
+from lamina.spec import Batch, LaminaError, Model, Task
 from lamina.train import Settings
 from lamina.train.session import clip_gradient, cpu_threads, make_optimizer
 
-#: Timed rounds, after one that is not timed; in each, every depth takes one step.
-ROUNDS = 7
+#: Timed rounds, after one that is not timed; in each, every depth takes one step. At least the
+#: first number, at most the second, as many as fit in the seconds.
+ROUNDS, SECONDS = (7, 51), 10.0
 #: Batches looked at to find a typical one and the largest.
 SAMPLE = 64
+
+
+class Checked(Struct, frozen=True):
+    """On how much data the depths were compared: ``count`` of ``what`` in the validation part."""
+
+    count: int
+    what: str
 
 
 class Cost(Struct, frozen=True):
@@ -36,6 +44,22 @@ class Cost(Struct, frozen=True):
     training_bytes: int
 
 
+def validation(task: Task) -> Checked:
+    """How much validation data there is; without any there is nothing to decide by.
+
+    Raises LaminaError where there is none.
+    """
+    batches = task.batches("validation")
+    if not len(batches):
+        raise LaminaError(
+            "the data has no validation part, so depths cannot be compared; give it a share."
+        )
+    every = [batches[k] for k in range(len(batches))]
+    if every[0].targets.dim() == 1:
+        return Checked(sum(len(batch.targets) for batch in every), "validation examples")
+    return Checked(sum(batch.steps for batch in every), "validation tokens")
+
+
 def measure(models: Mapping[int, Model], task: Task, settings: Settings) -> tuple[Cost, ...]:
     """The cost of each depth; the models are trained a few steps by this.
 
@@ -48,7 +72,10 @@ def measure(models: Mapping[int, Model], task: Task, settings: Settings) -> tupl
     with cpu_threads(settings.threads):
         memory = {d: stepper.bytes(largest) for d, stepper in steppers.items()}
         times: dict[int, list[float]] = {d: [] for d in steppers}
-        for round in range(1 + ROUNDS):
+        begin = time.monotonic()
+        for round in range(1 + ROUNDS[1]):
+            if round > ROUNDS[0] and time.monotonic() - begin > SECONDS:
+                break
             for d, stepper in steppers.items():
                 spent = stepper.milliseconds(typical)
                 if round > 0:

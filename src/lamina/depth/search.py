@@ -16,10 +16,10 @@ from lamina.depth import words
 from lamina.depth.candidates import Candidate, equal_parameters, equal_width
 from lamina.depth.claim import claim
 from lamina.depth.decision import decide
-from lamina.depth.measure import Cost, measure
+from lamina.depth.measure import Cost, measure, validation
 from lamina.depth.progress import SearchPlan, SearchProgress, choose_progress
 from lamina.depth.trials import Trial, build, finished, order, run_trial, trial_folder
-from lamina.depth.verdict import Checked, Tested, Verdict
+from lamina.depth.verdict import Tested, Verdict
 from lamina.depth.winner import present, winner
 from lamina.spec import CellKind, LaminaError, Task
 from lamina.store import versions
@@ -74,7 +74,7 @@ def search(
     if seeds < 1:
         raise LaminaError(f"got seeds={seeds}; need at least 1, better 3.")
     margin = task.metric.utility_gain(min_gain) if min_gain < 100 else min_gain
-    checked = _checked(task)
+    checked = validation(task)
     candidates = _candidates(task, depths, width, parameters, options, changes)
     config = {
         "task": task.config(),
@@ -108,7 +108,7 @@ def search(
                 min_gain,
                 costs,
                 candidates,
-                f"{checked.count:,} {checked.what}",
+                checked,
                 looks,
             ),
             metric=task.metric,
@@ -212,19 +212,6 @@ def _costs(
 ) -> tuple[Cost, ...]:
     models = {c.depth: build(task, options, changes, c.depth, c.width) for c in candidates}
     return measure(models, task, settings)
-
-
-def _checked(task: Task) -> Checked:
-    """How much validation data there is; without any there is nothing to decide by."""
-    batches = task.batches("validation")
-    if not len(batches):
-        raise LaminaError(
-            "the data has no validation part, so depths cannot be compared; give it a share."
-        )
-    every = [batches[k] for k in range(len(batches))]
-    if every[0].targets.dim() == 1:
-        return Checked(sum(len(batch.targets) for batch in every), "validation examples")
-    return Checked(sum(batch.steps for batch in every), "validation tokens")
 
 
 def _looks(folder: Path, seeds: int) -> tuple[int, ...]:

@@ -51,7 +51,7 @@ def table(
         cells = [
             ("\N{BLACK RIGHT-POINTING SMALL TRIANGLE} " if chosen else "") + str(d),
             width(candidate),
-            f"{candidate.parameters:,}",
+            parameters(candidate.parameters),
             score(metric, [trial for trial in trials if trial.depth == d]),
         ]
         if decision is not None:
@@ -70,8 +70,14 @@ def width(candidate: Candidate) -> str:
     return str(low) if low == high else f"{low}-{high}"
 
 
+def parameters(count: int) -> str:
+    """``45,120``, ``1.24M``."""
+    return f"{count:,}" if count < 1_000_000 else f"{count / 1e6:.3g}M"
+
+
 def score(metric: Metric, trials: Iterable[Trial]) -> str:
-    """``91.42% ± 0.31 (3)``: mean, standard deviation and number of the seeds that finished."""
+    """``91.42% ± 0.31 (3)``: mean, standard deviation and number of seeds; ``(2/3)``
+    where only two of three finished."""
     trials = tuple(trials)
     values = [trial.value for trial in trials if trial.value is not None]
     lost = len(trials) - len(values)
@@ -79,11 +85,12 @@ def score(metric: Metric, trials: Iterable[Trial]) -> str:
         return "\N{MIDDLE DOT}"
     if not values:
         return f"diverged ({lost})"
-    text = metric.show(metric.value(statistics.fmean(metric.utility(v) for v in values)))
+    center = statistics.fmean(metric.utility(value) for value in values)
+    text = metric.show(metric.value(center))
     if len(values) > 1:
         sd = statistics.stdev(values)
         text += f" ± {100 * sd:.2f}" if metric.gain == "points" else f" ± {sd:.3f}"
-    return f"{text} ({len(values)})" + (f", {lost} diverged" if lost else "")
+    return f"{text} ({len(values)}/{len(trials)})" if lost else f"{text} ({len(values)})"
 
 
 def layer_gain(decision: Decision, metric: Metric, depth: int) -> str:
@@ -94,7 +101,7 @@ def layer_gain(decision: Decision, metric: Metric, depth: int) -> str:
     text = f"{gain_percent(metric, gain.gain):+.2f}"
     if gain.low is not None and gain.high is not None:
         low, high = gain_percent(metric, gain.low), gain_percent(metric, gain.high)
-        text += f" [{low:+.2f}, {high:+.2f}]"
+        text += f" [{low:.2f}, {high:.2f}]"
     return text.replace("-", "\N{MINUS SIGN}")
 
 

@@ -10,20 +10,13 @@ from msgspec import Struct
 
 from lamina.depth.candidates import Candidate
 from lamina.depth.decision import Decision
-from lamina.depth.measure import Cost
+from lamina.depth.measure import Checked, Cost
 from lamina.depth.trials import Trial
 from lamina.spec import LaminaError, Metric
 from lamina.store.atomic import write_text
 
 #: Version of ``verdict.json``.
 FORMAT = 1
-
-
-class Checked(Struct, frozen=True):
-    """On how much data the depths were compared: ``count`` of ``what`` in the validation part."""
-
-    count: int
-    what: str
 
 
 class Tested(Struct, frozen=True):

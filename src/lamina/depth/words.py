@@ -7,11 +7,14 @@ from collections.abc import Sequence
 
 from lamina.depth.candidates import Candidate
 from lamina.depth.decision import Decision, Gain
-from lamina.depth.measure import Cost
+from lamina.depth.evidence import MOST_MORE_SEEDS
+from lamina.depth.measure import Checked, Cost
 from lamina.spec import Metric
 
 #: The error rates of the decision are measured for up to this many looks at one search.
 LOOKS_COVERED = 4
+#: A validation part in which the smallest gain is fewer examples than this is called small.
+FEW = 5
 
 _ORDINALS = ("", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 
@@ -25,9 +28,12 @@ def gain_percent(metric: Metric, utility: float) -> float:
     return 100 * (math.expm1(share) if metric.higher_is_better else -math.expm1(-share))
 
 
-def amount(metric: Metric, percent: float) -> str:
-    """``2.3 points``, ``1 point``, ``0.4%``."""
-    number = f"{percent:.2f}" if 0 < abs(percent) < 0.1 else f"{percent:.1f}"
+def amount(metric: Metric, percent: float, *, apart_from: float | None = None) -> str:
+    """``2.3 points``, ``1 point``, ``0.4%``; a second digit where it would else look like
+    ``apart_from``, or like nothing."""
+    number = f"{percent:.1f}"
+    if abs(percent) < 0.1 or (apart_from is not None and number == f"{apart_from:.1f}"):
+        number = f"{percent:.2f}".removesuffix("0")
     number = number.removesuffix(".0").replace("-", "\N{MINUS SIGN}")
     number = "0" if number in ("\N{MINUS SIGN}0", "0") else number
     if metric.gain == "relative":
@@ -50,23 +56,12 @@ def interval(metric: Metric, gain: Gain, alpha: float) -> str:
 
 
 def headline(decision: Decision) -> str:
-    """The answer, one sentence."""
+    """The answer, in a few words."""
     if decision.outcome == "use" and decision.depth is not None:
         return f"Use {layers(decision.depth)}."
     if decision.outcome == "none":
         return "No depth can be recommended: training diverged at every depth."
-    between = _list([str(d) for d in decision.between], "and") + " layers"
-    if decision.more_seeds is None:
-        return (
-            f"Undecided between {between}: the gain is too near to the threshold to be told apart."
-        )
-    seeds = max(score.seeds for score in decision.scores)
-    more = decision.more_seeds
-    more_seeds = "1 more seed" if more == 1 else f"{more} more seeds"
-    return (
-        f"Undecided between {between}: about {more_seeds} per depth would settle it"
-        f" (run the same command with --seeds {seeds + more})."
-    )
+    return f"Undecided between {listed([str(d) for d in decision.between])} layers."
 
 
 def reasons(
@@ -75,7 +70,7 @@ def reasons(
     min_gain: float,
     costs: Sequence[Cost],
     candidates: Sequence[Candidate],
-    checked: str,
+    checked: Checked,
     looks: Sequence[int],
 ) -> tuple[str, ...]:
     """Why, what it costs, what stands in the way, and what the verdict is about."""
@@ -84,13 +79,18 @@ def reasons(
     found: list[str] = []
     if decision.outcome == "use" and decision.depth is not None:
         found += _too_shallow(decision, metric)
-        found += _enough(decision, metric, asked, step_ms)
+        found += _enough(decision, metric, min_gain, step_ms)
     elif decision.outcome == "undecided":
         found += _either_way(decision, metric, asked, step_ms)
     else:
         found.append("Try a smaller learning rate, gradient clipping, or a warm-up.")
     found += _unstable(decision)
-    found.append(_about(decision, candidates, checked))
+    found.append(_about(decision, candidates, f"{checked.count:,} {checked.what}"))
+    if metric.gain == "points" and checked.count * min_gain < FEW * 100:
+        found.append(
+            f"The validation part is small: one example in it is worth"
+            f" {amount(metric, 100 / checked.count)}."
+        )
     if len(looks) > LOOKS_COVERED:
         found.append(
             f"This search has been decided {len(looks)} times as seeds were added; its error rates"
@@ -136,8 +136,11 @@ def _changes(metric: Metric, percent: float) -> str:
     return f"improves {metric.name} by {amount(metric, percent)}"
 
 
-def _enough(decision: Decision, metric: Metric, asked: str, step_ms: dict[int, float]) -> list[str]:
+def _enough(
+    decision: Decision, metric: Metric, min_gain: float, step_ms: dict[int, float]
+) -> list[str]:
     """What more layers would bring and cost."""
+    asked = amount(metric, min_gain)
     chosen = decision.depth
     deeper = [g for g in decision.gains if g.shallow == chosen]
     if chosen is None:
@@ -152,8 +155,9 @@ def _enough(decision: Decision, metric: Metric, asked: str, step_ms: dict[int, f
             ]
         return []
     next_one = deeper[0].deep
-    most = max(gain.gain if gain.high is None else gain.high for gain in deeper)
-    at_most = gain_percent(metric, most)
+    at_most = gain_percent(
+        metric, max(gain.gain if gain.high is None else gain.high for gain in deeper)
+    )
     several = len(deeper) > 1
     if not several and next_one == chosen + 1 < len(_ORDINALS):
         who, verb = f"A {_ORDINALS[next_one]} layer", "gains"
@@ -162,11 +166,10 @@ def _enough(decision: Decision, metric: Metric, asked: str, step_ms: dict[int, f
             (f"More layers (up to {deeper[-1].deep})" if several else layers(next_one)),
             ("gain"),
         )
-    what = (
-        f"{who} {verb} at most {amount(metric, at_most)}, less than the {asked} you asked for"
-        if at_most > 0
-        else f"{who} {verb} nothing"
-    )
+    what = f"{who} {verb} nothing"
+    if at_most > 0:
+        most = amount(metric, at_most, apart_from=min_gain)
+        what = f"{who} {verb} at most {most}, less than the {asked} you asked for"
     slower = _slower(step_ms, chosen, next_one)
     if slower:
         what += f", and {'the first of them makes' if several else 'makes'} {slower}"
@@ -185,10 +188,12 @@ def _either_way(
 ) -> list[str]:
     """What choosing now could cost, either way."""
     shallow, *rivals = decision.between
-    told = [_going(decision, metric, g) for e in rivals[:1] if (g := decision.gain(shallow, e))]
-    highs = [g.high for e in rivals if (g := decision.gain(shallow, e)) and g.high is not None]
+    told = [_way_out(decision)]
+    gains = [gain for e in rivals if (gain := decision.gain(shallow, e)) is not None]
+    told += [_going(decision, metric, gain) for gain in gains[:1]]
+    highs = [gain.high for gain in gains if gain.high is not None]
     if not highs:
-        return [*told, "One seed a depth cannot tell a gain from chance."]
+        return ["One seed a depth cannot tell a gain from chance.", *told]
     told.append(
         f"With {layers(shallow)} you may give up as much as"
         f" {amount(metric, gain_percent(metric, max(highs)))} of {metric.name}"
@@ -198,6 +203,20 @@ def _either_way(
     if slower:
         told.append(f"{layers(rivals[0]).capitalize()} {_makes(rivals[0])} {slower}.")
     return told
+
+
+def _way_out(decision: Decision) -> str:
+    more = decision.more_seeds
+    if more is None:
+        return (
+            "The gain is too near to the threshold to be told apart: more than"
+            f" {MOST_MORE_SEEDS} more seeds per depth would be needed."
+        )
+    seeds = max(score.seeds for score in decision.scores)
+    return (
+        f"About {more} more {'seed' if more == 1 else 'seeds'} per depth would settle it"
+        f" (run the same command with --seeds {seeds + more})."
+    )
 
 
 def _makes(depth: int) -> str:
@@ -222,14 +241,15 @@ def _about(decision: Decision, candidates: Sequence[Candidate], checked: str) ->
         alike = f"layers of {candidates[0].width} units at every depth"
     else:
         alike = f"about {round(sum(sizes) / len(sizes), -3):,} parameters at every depth"
-    depths = _list([str(candidate.depth) for candidate in candidates], "and")
+    depths = listed([str(candidate.depth) for candidate in candidates])
     return (
         f"Compared: {'depth' if len(candidates) == 1 else 'depths'} {depths} with {alike},"
         f" {many} each, on {checked}. This is evidence about this data and these settings."
     )
 
 
-def _list(items: Sequence[str], word: str) -> str:
+def listed(items: Sequence[str]) -> str:
+    """``1``, ``1 and 2``, ``1, 2 and 3``."""
     if len(items) < 2:
         return "".join(items)
-    return f"{', '.join(items[:-1])} {word} {items[-1]}"
+    return f"{', '.join(items[:-1])} and {items[-1]}"

@@ -1,0 +1,203 @@
+"""The charts of the report, as Vega-Lite specifications."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any, TypeAlias
+
+import altair as alt
+
+from lamina.depth.verdict import Verdict
+from lamina.spec import Metric
+
+#: A Vega-Lite specification: JSON values.
+Spec: TypeAlias = dict[str, Any]
+Rows: TypeAlias = list[dict[str, Any]]
+
+INK, QUIET, GRID = "#1c2530", "#5b6673", "#e6e9ed"
+_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
+#: Part of the viridis scale: readable on white, apart for every kind of colour vision, and darker
+#: with depth.
+_COLOURS: Any = {"name": "viridis", "extent": [0.78, 0.05]}
+
+
+def scores(verdict: Verdict) -> Spec:
+    """Depth against score: each seed, the mean with its interval, and the band that a deeper
+    network would have to leave to be worth it."""
+    metric, decision = verdict.metric, verdict.decision
+    seeds: Rows = [
+        {"depth": t.depth, "seed": t.seed, "score": shown(metric, t.value)}
+        for t in verdict.trials
+        if t.value is not None
+    ]
+    means: Rows = [
+        {
+            "depth": s.depth,
+            "mean": shown(metric, metric.value(s.mean)),
+            "low": shown(metric, metric.value(s.low if s.low is not None else s.mean)),
+            "high": shown(metric, metric.value(s.high if s.high is not None else s.mean)),
+        }
+        for s in decision.scores
+        if s.mean is not None and not s.diverged
+    ]
+    x = alt.X("depth:O", title="layers", axis=alt.Axis(labelAngle=0, grid=False))
+    ends = [row["score"] for row in seeds] + [row[k] for row in means for k in ("low", "high")]
+    band: list[Any] = []
+    start = None if decision.shown is None else decision.score(decision.shown).mean
+    if start is not None:
+        low, edge = (shown(metric, metric.value(u)) for u in (start, start + decision.margin))
+        ends += [low, edge]
+        rows = alt.Chart(_data([{"start": low, "edge": edge}]))
+        band = [
+            rows.mark_rect(color="#eef1f4").encode(y=alt.Y("start:Q"), y2="edge:Q"),
+            rows.mark_rule(color=QUIET, strokeDash=[4, 3]).encode(y=alt.Y("edge:Q")),
+        ]
+    y = alt.Y(
+        "score:Q",
+        title=unit_title(metric),
+        scale=alt.Scale(domain=_padded(ends), nice=False, zero=False),
+    )
+    interval = alt.Chart(_data(means)).encode(x=x, color=_by_depth(legend=False))
+    layers = [
+        *band,
+        alt.Chart(_data(seeds))
+        .mark_circle(size=46, opacity=0.45, xOffset=-14)
+        .encode(
+            x=x,
+            y=y,
+            color=_by_depth(legend=False),
+            tooltip=["depth:O", "seed:O", alt.Tooltip("score:Q", format=".3f")],
+        ),
+        interval.mark_rule(strokeWidth=2.5).encode(y=alt.Y("low:Q"), y2="high:Q"),
+        interval.mark_point(size=90, filled=True, opacity=1).encode(
+            y=alt.Y("mean:Q"), tooltip=["depth:O", alt.Tooltip("mean:Q", format=".3f")]
+        ),
+    ]
+    return _spec(alt.layer(*layers), 320, "Score of every depth")
+
+
+def learning_curves(verdict: Verdict) -> Spec:
+    """Validation score by epoch: every seed thin, the median of each depth thick."""
+    metric = verdict.metric
+    every: Rows = [
+        {"depth": t.depth, "seed": t.seed, "epoch": epoch, "score": shown(metric, value)}
+        for t in verdict.trials
+        for epoch, value in t.curve
+    ]
+    y = alt.Y(
+        "score:Q",
+        title=unit_title(metric),
+        # Relative metrics fall by orders of magnitude; equal ratios then look equal.
+        scale=alt.Scale(type="log" if metric.gain == "relative" else "linear", zero=False),
+    )
+    x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d", grid=False))
+    thin = alt.Chart(_data(every)).mark_line(opacity=0.3, strokeWidth=1)
+    thick = alt.Chart(_data(_medians(every))).mark_line(strokeWidth=2.5, point=_dots(every))
+    chart = alt.layer(
+        thin.encode(x=x, y=y, color=_by_depth(), detail="seed:N"),
+        thick.encode(x=x, y=y, color=_by_depth()),
+    )
+    return _spec(chart, 320, "Learning curves of every depth")
+
+
+def cost(verdict: Verdict, title: str, values: dict[int, float], format: str) -> Spec:
+    """One bar a depth with its number, for one kind of cost."""
+    rows: Rows = [{"depth": depth, "value": value} for depth, value in values.items()]
+    base = alt.Chart(_data(rows)).encode(
+        y=alt.Y("depth:O", title="layers", axis=alt.Axis(labelAngle=0, grid=False)),
+        x=alt.X(
+            "value:Q",
+            title=None,
+            axis=None,
+            # Room at the right for the numbers.
+            scale=alt.Scale(domain=[0, 1.35 * max(values.values(), default=1.0)]),
+        ),
+    )
+    bars = base.mark_bar(height={"band": 0.6}).encode(color=_by_depth(legend=False))
+    numbers = base.mark_text(align="left", dx=5, color=INK).encode(
+        text=alt.Text("value:Q", format=format)
+    )
+    return _spec(alt.layer(bars, numbers), 30 * len(rows) + 10, title)
+
+
+def shown(metric: Metric, value: float) -> float:
+    """A value as charts show it: shares in percent."""
+    return 100 * value if metric.gain == "points" else value
+
+
+def unit_title(metric: Metric) -> str:
+    """What the axis of scores is called."""
+    return f"{metric.name}, %" if metric.gain == "points" else metric.name
+
+
+def _by_depth(legend: bool = True) -> alt.Color:
+    look = (
+        alt.Legend(
+            title="layers", orient="top", symbolType="stroke", symbolOpacity=1, symbolStrokeWidth=3
+        )
+        if legend
+        else None
+    )
+    return alt.Color("depth:O", scale=alt.Scale(scheme=_COLOURS), legend=look)
+
+
+def _medians(rows: Rows) -> Rows:
+    """The median over seeds of each epoch that at least half of them reached."""
+    seeds: dict[int, set[int]] = {}
+    at: dict[tuple[int, int], list[float]] = {}
+    for row in rows:
+        seeds.setdefault(row["depth"], set()).add(row["seed"])
+        at.setdefault((row["depth"], row["epoch"]), []).append(row["score"])
+    return [
+        {"depth": depth, "epoch": epoch, "score": statistics.median(values)}
+        for (depth, epoch), values in at.items()
+        if 2 * len(values) >= len(seeds[depth])
+    ]
+
+
+def _dots(rows: Rows) -> Any:
+    """Dots on the lines where these would be invisible: one evaluation only."""
+    alone = len({row["epoch"] for row in rows}) == 1
+    return alt.OverlayMarkDef(filled=True, size=50) if alone else False
+
+
+def _padded(values: list[float]) -> list[float]:
+    """The range of ``values`` with some room at both ends."""
+    low, high = min(values, default=0.0), max(values, default=1.0)
+    room = 0.06 * (high - low) or 0.5
+    return [low - room, high + room]
+
+
+def _data(rows: Rows) -> alt.InlineData:
+    return alt.InlineData(values=rows)
+
+
+def _spec(chart: alt.LayerChart | alt.FacetChart, height: int, description: str) -> Spec:
+    styled = (
+        chart.properties(
+            width="container", height=height, description=description, background="transparent"
+        )
+        .configure(font=_FONT)
+        .configure_view(stroke=None)
+        .configure_axis(
+            labelColor=QUIET,
+            titleColor=QUIET,
+            labelFontSize=12,
+            titleFontSize=12,
+            titleFontWeight="normal",
+            titlePadding=10,
+            gridColor=GRID,
+            domainColor="#c5ccd4",
+            ticks=False,
+            labelPadding=6,
+        )
+        .configure_legend(
+            labelColor=QUIET,
+            titleColor=QUIET,
+            labelFontSize=12,
+            titleFontSize=12,
+            titleFontWeight="normal",
+        )
+        .configure_text(fontSize=12)
+    )
+    return styled.to_dict()

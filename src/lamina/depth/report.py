@@ -1,0 +1,218 @@
+"""``report.html``: the verdict of a depth search on one page that opens anywhere, offline."""
+
+from __future__ import annotations
+
+import functools
+import html
+import json
+import re
+from importlib import resources
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from lamina.depth import charts, words
+from lamina.depth.decision import Decision, Stage
+from lamina.depth.table import layer_gain, score, size, width
+from lamina.depth.verdict import Verdict
+from lamina.spec import Metric
+from lamina.store.atomic import write_text
+
+
+def write_report(verdict: Verdict, path: str | Path) -> None:
+    """Write the report to ``path``, whole or not at all.
+
+    One file of about 1 MB with everything in it: no network, no fonts, no scripts from elsewhere.
+    Raises OSError where it cannot be written.
+    """
+    write_text(path, render(verdict))
+
+
+def render(verdict: Verdict) -> str:
+    """The page as text. What comes from the user is escaped, in HTML and in JSON."""
+    metric = verdict.metric
+    return Template(_file("report.html")).substitute(
+        title=_text(f"{verdict.headline} Depth search"),
+        css=_file("report.css"),
+        about=_text(_about(verdict)),
+        headline=_text(verdict.headline),
+        reasons="\n".join(f"<p>{_reason(reason)}</p>" for reason in verdict.reasons),
+        metric=_text(metric.name),
+        scores_note=_text(_scores_note(verdict)),
+        curves_note=_text(
+            f"Validation {metric.name} by epoch: thin, every seed; thick, their median."
+        ),
+        table=_table(verdict),
+        table_note=_text(_table_note(verdict)),
+        method=_method(verdict),
+        config=_text(
+            json.dumps(
+                {**verdict.search, "versions": verdict.versions}, indent=2, ensure_ascii=False
+            )
+        ),
+        specs=_json(_specs(verdict)),
+        vega=_vega(),
+    )
+
+
+@functools.cache
+def _vega() -> str:
+    """Vega, Vega-Lite and vega-embed as one script, which may stand in a page."""
+    import vl_convert
+
+    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    # The end of a script element may not occur inside it, not even in a string.
+    return bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+def _specs(verdict: Verdict) -> dict[str, charts.Spec]:
+    steps = {cost.depth: cost.step_ms for cost in verdict.costs}
+    memory = {cost.depth: cost.training_bytes / 1e6 for cost in verdict.costs}
+    parameters = {c.depth: float(c.parameters) for c in verdict.candidates}
+    return {
+        "scores": charts.scores(verdict),
+        "curves": charts.learning_curves(verdict),
+        "time": charts.cost(verdict, "Time of a training step", steps, ",.3~g"),
+        "memory": charts.cost(verdict, "Memory of training", memory, ",.3~g"),
+        "parameters": charts.cost(verdict, "Parameters", parameters, ",.0f"),
+    }
+
+
+def _about(verdict: Verdict) -> str:
+    task = verdict.search.get("task", {})
+    data = task.get("data", {})
+    parts = [str(task.get("name", "")).replace("_", " "), str(data.get("source", ""))]
+    return ", ".join(part for part in parts if part)
+
+
+def _scores_note(verdict: Verdict) -> str:
+    decision = verdict.decision
+    level = f"{100 * (1 - decision.alpha):g}%"
+    note = f"Each pale dot is one seed; the large dot is their mean, the line its {level} interval."
+    if decision.shown is not None:
+        note += (
+            f" The grey band starts at the mean of {words.layers(decision.shown)} and is"
+            f" {words.amount(verdict.metric, verdict.min_gain)} high: a deeper network must lie"
+            " beyond its dashed edge to be worth it."
+        )
+    if any(s.diverged for s in decision.scores):
+        note += " Depths with a diverged seed have no mean."
+    return note
+
+
+def _table(verdict: Verdict) -> str:
+    metric, decision = verdict.metric, verdict.decision
+    head = (
+        "layers",
+        "width",
+        "parameters",
+        f"{metric.name} (seeds)",
+        f"gain of the layer, {metric.unit}",
+        "step, ms",
+        "memory",
+    )
+    rows = []
+    for candidate in verdict.candidates:
+        d = candidate.depth
+        cost = verdict.cost(d)
+        cells = (
+            str(d),
+            width(candidate),
+            f"{candidate.parameters:,}",
+            score(metric, (trial for trial in verdict.trials if trial.depth == d)),
+            layer_gain(decision, metric, d),
+            f"{cost.step_ms:.1f}",
+            size(cost.training_bytes),
+        )
+        mark = ' class="chosen"' if d == decision.depth else ""
+        rows.append(f"<tr{mark}>{''.join(f'<td>{_text(cell)}</td>' for cell in cells)}</tr>")
+    header = "".join(f"<th>{_text(cell)}</th>" for cell in head)
+    return (
+        f"<table><thead><tr>{header}</tr></thead>\n<tbody>\n"
+        + "\n".join(rows)
+        + "\n</tbody></table>"
+    )
+
+
+def _table_note(verdict: Verdict) -> str:
+    note = (
+        f"Scores are means ± standard deviations over seeds, gains are over the row above with"
+        f" their {100 * (1 - verdict.decision.alpha):g}% interval. Step times were taken in turns,"
+        " so that a busy machine slows all depths alike. Memory is weights, gradients, optimizer"
+        " state and what is kept for the backward pass."
+    )
+    tested = verdict.tested
+    if tested is not None and tested.value is not None:
+        note += (
+            f" The model handed over has {words.layers(tested.depth)} (seed {tested.seed});"
+            f" on the test part, which the decision has not seen, its {verdict.metric.name} is"
+            f" {verdict.metric.show(tested.value)}."
+        )
+    return note
+
+
+def _method(verdict: Verdict) -> str:
+    decision, metric = verdict.decision, verdict.metric
+    asked = words.amount(metric, verdict.min_gain)
+    risk = f"{100 * decision.alpha:g}%"
+    stages = (_stage(stage, decision, metric, verdict.min_gain) for stage in decision.walk)
+    steps = "\n".join(f"<li>{_text(stage)}</li>" for stage in stages)
+    paragraphs = [
+        f"The question was: which is the shallowest network that no deeper one beats by {asked} or"
+        f" more? Every depth was trained with several seeds, because two trainings of the same"
+        " network already differ by chance, and the differences between depths were held against"
+        " that chance.",
+        "Depths were then judged from the shallowest up:",
+    ]
+    closing = (
+        f"A depth is too shallow only when a deeper one is shown to gain more than {asked}, and"
+        " enough only when every deeper one is shown to gain less; otherwise the answer is"
+        f" undecided. Either mistake, too deep or too shallow, has a probability of at most {risk}"
+        " where chance is the training's. The validation data is the same for all: how the depths"
+        " would compare on other data is not part of that figure."
+    )
+    walk = f"<ul>\n{steps}\n</ul>" if steps else "<p>No depth trained without diverging.</p>"
+    body = "\n".join(f"<p>{_text(paragraph)}</p>" for paragraph in paragraphs)
+    return f"{body}\n{walk}\n<p>{_text(closing)}</p>"
+
+
+def _stage(stage: Stage, decision: Decision, metric: Metric, min_gain: float) -> str:
+    asked = words.amount(metric, min_gain)
+    name = words.layers(stage.depth)
+    if stage.found == "too shallow" and stage.by is not None:
+        gain = decision.gain(stage.depth, stage.by)
+        assert gain is not None
+        return (
+            f"{name}: too shallow. {words.layers(stage.by)} gain"
+            f" {words.amount(metric, words.gain_percent(metric, gain.gain))}"
+            f" ({words.interval(metric, gain, decision.alpha)}), shown to be more than {asked}."
+        )
+    if stage.found == "enough":
+        highs = [g.high for g in decision.gains if g.shallow == stage.depth and g.high is not None]
+        if not highs:
+            return f"{name}: enough, for no deeper network is left to compare with."
+        most = max(0.0, words.gain_percent(metric, max(highs)))
+        return (
+            f"{name}: enough. It is shown that no deeper network gains as much as {asked}:"
+            f" {words.amount(metric, most, apart_from=min_gain)} at most."
+        )
+    rivals = words.listed([str(depth) for depth in stage.against])
+    return f"{name}: open. The gain of {rivals} layers over it may lie on either side of {asked}."
+
+
+def _reason(value: str) -> str:
+    """A sentence in which an option of a command stays on one line."""
+    return re.sub(r"(--\w+ [\d-]+)", r"<code>\1</code>", _text(value))
+
+
+def _text(value: str) -> str:
+    return html.escape(value)
+
+
+def _json(value: Any) -> str:
+    """JSON that may stand inside a script element: no ``<`` is left in it."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
+
+
+def _file(name: str) -> str:
+    return resources.files("lamina.depth").joinpath(name).read_text(encoding="utf-8")

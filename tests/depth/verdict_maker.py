@@ -1,0 +1,77 @@
+"""Verdicts made from numbers alone, for the tests of words, table and report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lamina.depth import words
+from lamina.depth.candidates import Candidate
+from lamina.depth.decision import decide
+from lamina.depth.measure import Checked, Cost
+from lamina.depth.trials import Trial
+from lamina.depth.verdict import Tested, Verdict
+from lamina.spec import ACCURACY, Metric
+
+
+def make_verdict(
+    values: Mapping[int, Sequence[float]],
+    *,
+    metric: Metric = ACCURACY,
+    min_gain: float = 1.0,
+    source: str = "reviews.csv",
+    checked: int = 2500,
+    looks: tuple[int, ...] = (3,),
+) -> Verdict:
+    """A verdict on the given values of the metric; not-a-number is a diverged seed."""
+    candidates = tuple(Candidate(d, 64, 20_000 + 25_000 * d) for d in values)
+    costs = tuple(Cost(d, 2.0 + 6.0 * d, 100_000 * d, 900_000 * d) for d in values)
+    trials = tuple(
+        Trial(
+            d,
+            seed,
+            20_000 + 25_000 * d,
+            value if math.isfinite(value) else None,
+            best_epoch=4,
+            epochs=4,
+            steps=400,
+            seconds=3.0 * d,
+            tokens_per_second=1e5,
+            step_ms=8.0 * d,
+            curve=tuple(
+                (epoch, metric.value(metric.utility(value) - 20 / epoch**2))
+                for epoch in range(1, 5)
+                if math.isfinite(value)
+            ),
+        )
+        for d, scores in values.items()
+        for seed, value in enumerate(scores)
+    )
+    utilities = {
+        d: [metric.utility(v) if math.isfinite(v) else math.nan for v in scores]
+        for d, scores in values.items()
+    }
+    decision = decide(utilities, metric.utility_gain(min_gain))
+    about = Checked(checked, "validation examples")
+    shown = decision.shown
+    search: dict[str, Any] = {
+        "task": {"name": "classify", "data": {"source": source}},
+        "depths": list(values),
+        "seeds": 3,
+    }
+    return Verdict(
+        headline=words.headline(decision),
+        reasons=words.reasons(decision, metric, min_gain, costs, candidates, about, looks),
+        metric=metric,
+        min_gain=min_gain,
+        decision=decision,
+        candidates=candidates,
+        costs=costs,
+        trials=trials,
+        checked=about,
+        tested=None if shown is None else Tested(shown, 0, 0.9),
+        looks=looks,
+        search=search,
+        versions={"lamina": "0.1"},
+    )
