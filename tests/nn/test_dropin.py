@@ -173,12 +173,9 @@ def modules(draw: st.DrawFn) -> tuple[str, tuple[int, int, int], dict[str, Any]]
     return name, (draw(st.integers(1, 5)), hidden, draw(st.integers(1, 3))), options
 
 
-@given(
-    made=modules(),
-    form=st.sampled_from(["unbatched", "batched", "sorted", "unsorted"]),
-    lengths=st.lists(st.integers(1, 6), min_size=1, max_size=4),
-    with_state=st.booleans(),
-)
+@pytest.mark.parametrize("form", ["unbatched", "batched", "sorted", "unsorted"])
+@pytest.mark.parametrize("with_state", [False, True])
+@given(made=modules(), lengths=st.lists(st.integers(1, 6), min_size=1, max_size=4))
 def test_equals_torch(
     made: tuple[str, tuple[int, int, int], dict[str, Any]],
     form: str,
