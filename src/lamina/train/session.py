@@ -30,8 +30,13 @@ def open_run(
     """The settings of a training and its run folder, with ``config.json`` written.
 
     A run that is resumed keeps its own settings where none are given. Raises
-    :class:`LaminaError` where task, model or settings are not those it began with.
+    :class:`LaminaError` where task, model or settings are not those it began with, or where
+    there is nothing to learn.
     """
+    if not any(p.requires_grad for p in model.parameters()):
+        raise LaminaError("the model has no parameters to learn")
+    if not len(task.batches("train")):
+        raise LaminaError("the training part has no batches; there is nothing to learn")
     if out is None:
         if resume:
             raise LaminaError("resume=True needs the folder of a run; give it as out=")
@@ -95,8 +100,6 @@ def make_optimizer(model: Model, settings: Settings) -> torch.optim.Optimizer:
     default ones.
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
-    if not parameters:
-        raise LaminaError("the model has no parameters to learn")
     lr, decay = settings.learning_rate, settings.weight_decay
     if settings.optimizer == "sgd":
         return torch.optim.SGD(

@@ -1,0 +1,243 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import statistics
+import time
+from typing import Any, NoReturn
+
+import torch
+
+from lamina.spec import State, Task
+from lamina.store import RunFolder
+from lamina.train import checkpoint
+from lamina.train.checkpoint import Training
+from lamina.train.evaluate import evaluate
+from lamina.train.meter import Meter, Totals
+from lamina.train.progress import Plan, Progress
+from lamina.train.result import Diverged, Result, Stopped
+from lamina.train.session import Interrupt, clip_gradient
+from lamina.train.settings import Settings
+
+
+def look_every(device: torch.device) -> int:
+    """Steps between two looks at the sums; on a GPU a look makes the host wait for it."""
+    return 1 if device.type == "cpu" else 32
+
+
+class Loop:
+    """The loop, and what it needs at each step."""
+
+    def __init__(
+        self,
+        training: Training,
+        task: Task,
+        settings: Settings,
+        run: RunFolder | None,
+        progress: Progress,
+        interrupt: Interrupt,
+    ):
+        self.training, self.task, self.settings, self.run = training, task, settings, run
+        self.progress, self.interrupt = progress, interrupt
+        self.model, self.optimizer = training.model, training.optimizer
+        self.journal = training.journal
+        self.meter = Meter(self.journal.totals)
+        self.parameters = [p for p in self.model.parameters() if p.requires_grad]
+        self.look_every = look_every(training.device)
+        self.validates = len(task.batches("validation")) > 0
+        self.clock = self.saved_at = time.perf_counter()
+
+    def train(self) -> Result:
+        journal, settings, meter = self.journal, self.settings, self.meter
+        while journal.epoch < settings.epochs:
+            if settings.patience is not None and journal.waited >= settings.patience:
+                return self.finish("patience")
+            batches = self.task.batches("train", epoch=journal.epoch, seed=settings.seed)
+            self.model.train()
+            meter.start()
+            while journal.batch < len(batches):
+                batch = batches[journal.batch].to(self.training.device)
+                share = journal.batch / len(batches)
+                journal.lr = journal.schedule.rate(settings, journal.step, journal.epoch, share)
+                for group in self.optimizer.param_groups:
+                    group["lr"] = journal.lr
+
+                with self.precision():
+                    state = None if batch.fresh else self.training.state
+                    step = self.task.step(self.model, batch, state)
+                self.optimizer.zero_grad(set_to_none=True)
+                step.loss.backward()
+                norm = clip_gradient(self.parameters, settings.clip)
+                self.optimizer.step()
+
+                self.training.state = _own(step.state)
+                journal.batch += 1
+                journal.step += 1
+                meter.add(step, batch, norm)
+                if journal.step % self.look_every == 0 or journal.batch == len(batches):
+                    self.look()
+                self.show(len(batches))
+                if self.checkpoint_is_due():
+                    self.checkpoint()
+                if self.interrupt.asked:
+                    return self.finish("interrupted")
+            done = journal.epoch + 1
+            if done % settings.evaluate_every == 0 or done == settings.epochs:
+                self.evaluate()
+            journal.epoch, journal.batch = done, 0
+        return self.finish("epochs")
+
+    def begin(self, *, resumed: bool) -> None:
+        settings, journal, device = self.settings, self.journal, self.training.device
+        count = sum(p.numel() for p in self.parameters)
+        where = f"{self.task.name}: {count:,} parameters on {device}"
+        if device.type == "cpu":
+            threads = torch.get_num_threads()
+            where += f", {threads} thread{'s' * (threads > 1)}"
+        if resumed:
+            where += f"; going on after step {journal.step}"
+        self.progress.start(Plan(settings.epochs, self.task.metric, where))
+        if self.run is None:
+            return
+        if resumed:
+            # The killed session may have been ahead of its last checkpoint.
+            self.run.write_history(journal.history)
+        else:
+            self.checkpoint()
+
+    def precision(self) -> contextlib.AbstractContextManager[Any]:
+        if self.settings.precision == "bf16":
+            return torch.autocast(self.training.device.type, dtype=torch.bfloat16)
+        return contextlib.nullcontext()
+
+    def look(self) -> None:
+        """Fetch the sums from the device; stop where training has diverged."""
+        if not self.meter.fetch().finite:
+            self.diverge()
+
+    def diverge(self) -> NoReturn:
+        result = self.finish("diverged")
+        raise Diverged(result, self.journal.epoch + 1, self.journal.lr, self.settings.clip)
+
+    def evaluate(self) -> None:
+        """Score the model, write a line of history, and keep the weights if they are the best."""
+        journal, task, totals = self.journal, self.task, self.journal.totals
+        trained = task.summary(totals.sums, totals.count)
+        scores = evaluate(self.model, task, device=self.training.device) if self.validates else {}
+        watched = (scores or trained)[task.metric.name]
+        if not math.isfinite(watched):
+            self.diverge()
+        improved = journal.watched is None or task.metric.better(watched, journal.watched)
+        if improved:
+            journal.watched = watched
+        journal.waited = 0 if improved else journal.waited + 1
+        journal.schedule.evaluated(self.settings, improved)
+        line = {
+            "epoch": journal.epoch + 1,
+            "step": journal.step,
+            **{f"train_{name}": _number(value) for name, value in trained.items()},
+            **{f"validation_{name}": _number(value) for name, value in scores.items()},
+            "lr": journal.lr,
+            "gradient_norm": totals.norms / totals.steps,
+            "tokens_per_second": totals.tokens_per_second,
+            "seconds": self.seconds(),
+        }
+        journal.history.append(line)
+        journal.tokens += totals.tokens
+        journal.train_seconds += totals.seconds
+        journal.totals = self.meter.totals = Totals()
+        if improved or not self.validates:
+            journal.best = {name: _number(value) for name, value in (scores or trained).items()}
+            journal.best_epoch = journal.epoch + 1
+            self.training.best = {
+                name: value.detach().clone() for name, value in self.model.state_dict().items()
+            }
+            if self.run is not None:
+                self.run.save_model(self.model)
+        if self.run is not None:
+            self.run.append_history(line)
+        self.progress.evaluated(line, improved)
+
+    def seconds(self) -> float:
+        """Wall-clock time of the run up to now."""
+        now = time.perf_counter()
+        self.journal.seconds += now - self.clock
+        self.clock = now
+        return self.journal.seconds
+
+    def show(self, batches: int) -> None:
+        journal, totals = self.journal, self.journal.totals
+        self.progress.step(
+            journal.epoch + 1, journal.batch, batches, totals.loss, totals.tokens_per_second
+        )
+
+    def checkpoint_is_due(self) -> bool:
+        if self.run is None:
+            return False
+        every = self.settings.checkpoint_steps
+        return (
+            self.interrupt.asked
+            or (every is not None and self.journal.step % every == 0)
+            or time.perf_counter() - self.saved_at >= self.settings.checkpoint_seconds
+        )
+
+    def checkpoint(self) -> None:
+        assert self.run is not None
+        self.look()
+        self.seconds()
+        checkpoint.save(self.run, self.training)
+        self.saved_at = time.perf_counter()
+        self.meter.start()
+
+    def finish(self, stopped: Stopped) -> Result:
+        """Give the model its best weights, and write and return the result."""
+        if self.training.best:
+            self.model.load_state_dict(self.training.best)
+        self.model.eval()
+        journal, totals = self.journal, self.journal.totals
+        train_seconds = journal.train_seconds + totals.seconds
+        result = Result(
+            best=journal.best,
+            best_epoch=journal.best_epoch,
+            epochs=journal.epoch,
+            steps=journal.step,
+            stopped=stopped,
+            seconds=self.seconds(),
+            tokens_per_second=(journal.tokens + totals.tokens) / train_seconds
+            if train_seconds
+            else 0.0,
+            step_ms=statistics.median(self.meter.step_ms) if self.meter.step_ms else 0.0,
+            parameters=sum(p.numel() for p in self.parameters),
+            out=None if self.run is None else str(self.run.path),
+        )
+        if self.run is not None and stopped != "interrupted":
+            if self.training.best:
+                self.run.save_model(self.model)
+            self.run.write_result(result.config())
+            self.run.drop_checkpoints()
+        self.progress.finish(result)
+        if self.run is not None and stopped == "interrupted":
+            self.progress.note(f"Go on with: lamina train --resume {self.run.path}")
+        return result
+
+
+def _own(state: State | None) -> State | None:
+    """The state in memory of its own, laid out as it comes back from a checkpoint.
+
+    Sums over memory that is aligned or strided otherwise may differ in the last bit; a view
+    would also keep the whole output of the batch alive.
+    """
+    if state is None:
+        return None
+    return tuple(
+        tuple(part.detach().clone(memory_format=torch.contiguous_format) for part in layer)
+        for layer in state
+    )
+
+
+def _number(value: float) -> float | None:
+    """A float that JSON can hold; ``None`` for infinity and not-a-number."""
+    value = float(value)
+    return value if math.isfinite(value) else None
