@@ -51,14 +51,14 @@ class SequenceTable:
     """One sequence of feature rows an id.
 
     sequences: float32, each ``(T, I)`` with its own ``T``.
-    labels:    one a sequence.
+    labels:    one a sequence, or ``None`` where no label column was asked for.
     ids:       one a sequence, in the order in which the file first names them.
     features:  the names of the ``I`` columns.
     path:      the file.
     """
 
     sequences: list[np.ndarray]
-    labels: list[str]
+    labels: list[str] | None
     ids: list[str]
     features: list[str]
     path: str
@@ -110,12 +110,12 @@ def _filled(rows: Rows, line: int, column: str, value: str | None) -> str:
 
 
 def read_sequence_table(
-    path: str | Path, *, id: str, label: str, features: list[str] | None = None
+    path: str | Path, *, id: str, label: str | None, features: list[str] | None = None
 ) -> SequenceTable:
     """Sequences from a long table: one row a time step, rows of an id in the order of time.
 
     id:       the column that says to which sequence a row belongs; its rows may be scattered.
-    label:    a column that is the same in all rows of an id.
+    label:    a column that is the same in all rows of an id; ``None``: none is read.
     features: columns of numbers. ``None`` takes every other column of which at least half of the
               first rows are numbers.
 
@@ -123,10 +123,12 @@ def read_sequence_table(
     float32, an id or label that is missing, and a label that changes within an id.
     """
     rows = read_rows(path)
-    _check_roles([id, label, *(features or [])], path)
+    named = [id] if label is None else [id, label]
+    _check_roles([*named, *(features or [])], path)
     if features == []:
         raise LaminaError("got no features; need at least one feature column.", place=str(path))
-    id_at, label_at = rows.position(id), rows.position(label)
+    id_at = rows.position(id)
+    label_at = None if label is None else rows.position(label)
 
     members: dict[str, int] = {}
     labels: list[str] = []
@@ -134,12 +136,15 @@ def read_sequence_table(
     blocks: list[np.ndarray] = []
     while chunk := list(islice(rows.rows, _CHUNK)):
         if features is None:
-            features = _numeric_columns(rows, chunk, skip={id, label})
+            features = _numeric_columns(rows, chunk, skip=set(named))
         blocks.append(_numbers(rows, chunk, features))
         for line, fields in chunk:
             key = _filled(rows, line, id, fields[id_at]).strip()
-            value = _filled(rows, line, label, fields[label_at]).strip()
             code = members.setdefault(key, len(members))
+            codes.append(code)
+            if label is None or label_at is None:
+                continue
+            value = _filled(rows, line, label, fields[label_at]).strip()
             if code == len(labels):
                 labels.append(value)
             elif labels[code] != value:
@@ -148,14 +153,14 @@ def read_sequence_table(
                     f"{shown(labels[code])}; need one label an id.",
                     place=f"{path}:{line}",
                 )
-            codes.append(code)
     if features is None:
         raise LaminaError("got a header and no rows; need at least one row.", place=str(path))
 
     order = np.argsort(np.asarray(codes), kind="stable")
     ends = np.cumsum(np.bincount(codes))[:-1]
     sequences = np.split(np.concatenate(blocks)[order], ends)
-    return SequenceTable(sequences, labels, list(members), list(features), str(path))
+    found = None if label is None else labels
+    return SequenceTable(sequences, found, list(members), list(features), str(path))
 
 
 def _check_roles(columns: list[str], path: str | Path) -> None:
