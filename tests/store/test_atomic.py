@@ -3,6 +3,7 @@ import os
 
 import pytest
 
+from lamina.spec import LaminaError
 from lamina.store.atomic import append_line, whole_lines, write_bytes, write_json, write_text
 
 
@@ -20,10 +21,10 @@ def test_a_failed_write_leaves_the_old_content(tmp_path, monkeypatch, broken):
     write_bytes(path, b"old")
 
     def fail(*_):
-        raise OSError("disk full")
+        raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, broken, fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(LaminaError, match=r"a\.bin: cannot be written: No space left"):
         write_bytes(path, b"new")
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["a.bin"]
@@ -54,5 +55,7 @@ def test_a_torn_last_line_is_left_out(tmp_path):
     for cut in range(len(whole)):
         path.write_bytes(whole[:cut])
         assert whole_lines(path) == ["one", "two"][: whole[:cut].count(b"\n")]
+    with pytest.raises(LaminaError, match="cannot be written"):
+        append_line(tmp_path / "missing" / "log.jsonl", "one")
     with pytest.raises(ValueError, match="one line"):
         append_line(path, "a\nb")

@@ -246,3 +246,18 @@ def test_frozen_parameters_stay():
     result = quiet(model, task, epochs=1, lr=0.1)
     assert torch.equal(model.head.bias, before)
     assert result.parameters == 4
+
+
+def test_scores_that_are_not_finite_are_a_divergence(tmp_path):
+    """The accuracy of weights that are not-a-number looks fine; the loss tells."""
+
+    class Overflowing(Points):
+        def summary(self, sums, count):
+            scores = super().summary(sums, count)
+            return {**scores, "loss": math.inf} if len(self.weights) == 2 else scores
+
+    task = Overflowing()
+    with pytest.raises(Diverged) as caught:
+        quiet(task.model(), task, out=tmp_path / "run")
+    assert (caught.value.epoch, caught.value.result.epochs) == (2, 1)
+    assert len(RunFolder.open(tmp_path / "run").history()) == 1

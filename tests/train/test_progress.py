@@ -48,6 +48,13 @@ def test_rich_shows_a_live_line_and_the_same_table(monkeypatch):
     assert "done; accuracy 90.00% after epoch 2" in shown
 
 
+def test_rich_serves_one_training_after_the_other():
+    progress = RichProgress(Console(file=io.StringIO(), force_terminal=True))
+    for _ in range(2):
+        fit(Points().model(), Points(), epochs=1, progress=progress)
+    assert len(progress._bar.tasks) == 1
+
+
 def test_rich_is_put_away_after_an_error():
     screen = io.StringIO()
     progress = RichProgress(Console(file=screen, force_terminal=True))

@@ -7,29 +7,37 @@ the new name survives a power cut.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from lamina.spec import LaminaError
 
 #: How the names of temporary files end; what a killed process left may be deleted.
 TEMPORARY = ".tmp"
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:
-    """Put ``data`` at ``path``, whole or not at all. Raises ``OSError`` as ``open`` does."""
+    """Put ``data`` at ``path``, whole or not at all.
+
+    Raises :class:`LaminaError` where that cannot be done (no such folder, disk full, ...).
+    """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
+    with _one_line(path):
+        try:
+            with open(temporary, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -53,7 +61,7 @@ def append_line(path: str | Path, text: str) -> None:
     """
     if "\n" in text:
         raise ValueError("append_line writes one line; got a text with a line end inside")
-    with open(path, "ab") as file:
+    with _one_line(path), open(path, "ab") as file:
         file.write(text.encode("utf-8") + b"\n")
         file.flush()
         os.fsync(file.fileno())
@@ -74,3 +82,11 @@ def sync_folder(path: str | Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+@contextlib.contextmanager
+def _one_line(path: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise LaminaError(f"cannot be written: {error.strerror}", place=str(path)) from error

@@ -79,9 +79,10 @@ class Loop:
                 if journal.step % self.look_every == 0 or journal.batch == len(batches):
                     self.look()
                 self.show(len(batches))
-                if self.checkpoint_is_due():
-                    self.checkpoint()
-                if self.interrupt.asked:
+                stop = self.interrupt.asked
+                if self.run is not None and (stop or self.checkpoint_is_due()):
+                    self.checkpoint(self.run)
+                if stop:
                     return self.finish("interrupted")
             done = journal.epoch + 1
             if done % settings.evaluate_every == 0 or done == settings.epochs:
@@ -105,7 +106,7 @@ class Loop:
             # The killed session may have been ahead of its last checkpoint.
             self.run.write_history(journal.history)
         else:
-            self.checkpoint()
+            self.checkpoint(self.run)
 
     def precision(self) -> contextlib.AbstractContextManager[Any]:
         if self.settings.precision == "bf16":
@@ -126,8 +127,9 @@ class Loop:
         journal, task, totals = self.journal, self.task, self.journal.totals
         trained = task.summary(totals.sums, totals.count)
         scores = evaluate(self.model, task, device=self.training.device) if self.validates else {}
-        watched = (scores or trained)[task.metric.name]
-        if not math.isfinite(watched):
+        final = scores or trained
+        watched = final[task.metric.name]
+        if not (math.isfinite(watched) and math.isfinite(final["loss"])):
             self.diverge()
         improved = journal.watched is None or task.metric.better(watched, journal.watched)
         if improved:
@@ -149,7 +151,7 @@ class Loop:
         journal.train_seconds += totals.seconds
         journal.totals = self.meter.totals = Totals()
         if improved or not self.validates:
-            journal.best = {name: _number(value) for name, value in (scores or trained).items()}
+            journal.best = {name: _number(value) for name, value in final.items()}
             journal.best_epoch = journal.epoch + 1
             self.training.best = {
                 name: value.detach().clone() for name, value in self.model.state_dict().items()
@@ -174,20 +176,15 @@ class Loop:
         )
 
     def checkpoint_is_due(self) -> bool:
-        if self.run is None:
-            return False
         every = self.settings.checkpoint_steps
-        return (
-            self.interrupt.asked
-            or (every is not None and self.journal.step % every == 0)
-            or time.perf_counter() - self.saved_at >= self.settings.checkpoint_seconds
-        )
+        if every is not None and self.journal.step % every == 0:
+            return True
+        return time.perf_counter() - self.saved_at >= self.settings.checkpoint_seconds
 
-    def checkpoint(self) -> None:
-        assert self.run is not None
-        self.look()
+    def checkpoint(self, run: RunFolder) -> None:
+        self.look()  # what has diverged is not saved
         self.seconds()
-        checkpoint.save(self.run, self.training)
+        checkpoint.save(run, self.training)
         self.saved_at = time.perf_counter()
         self.meter.start()
 

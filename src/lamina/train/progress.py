@@ -126,6 +126,9 @@ class RichProgress(Silent):
         self.plan = plan
         self.note(plan.where)
         self.note(_heading(plan))
+        self._best = ""
+        for line in self._bar.task_ids:  # of a training before this one
+            self._bar.remove_task(line)
         self._line = self._bar.add_task("", total=plan.epochs, text="")
         self._bar.start()
 

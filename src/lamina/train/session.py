@@ -72,12 +72,14 @@ def _stored_settings(run: RunFolder, config: Mapping[str, Any]) -> Settings:
 def _config(
     model: Model, task: Task, settings: Settings, extra: Mapping[str, Any] | None
 ) -> dict[str, Any]:
+    made_with = versions()
+    made_with["threads"] = settings.threads or made_with["threads"]
     config = {
         "task": task.config(),
         "model": model.config(),
         "training": settings.config(),
         "extra": dict(extra or {}),
-        "versions": versions(),
+        "versions": made_with,
     }
     return json.loads(json.dumps(config))  # tuples become lists, as in the file
 
