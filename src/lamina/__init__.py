@@ -22,8 +22,18 @@ if TYPE_CHECKING:
 _ROOMS = ("data", "depth", "kernels", "nn", "store", "tasks", "train")
 _NAMES = {"LaminaError": "lamina.spec", "load": "lamina.tasks"}
 
-__all__ = ["LaminaError", "__version__", "data", "depth", "kernels", "load", "nn", "store",
-           "tasks", "train"]
+__all__ = [
+    "LaminaError",
+    "__version__",
+    "data",
+    "depth",
+    "kernels",
+    "load",
+    "nn",
+    "store",
+    "tasks",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

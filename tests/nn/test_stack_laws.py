@@ -6,10 +6,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from laws import EXACT, options, stack
 
 from lamina.nn import POOLS, StackOptions, pool
 from lamina.spec import LaminaError
+from laws import EXACT, options, stack
 
 lengths_of = st.lists(st.integers(1, 7), min_size=1, max_size=4)
 

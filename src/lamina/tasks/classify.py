@@ -12,18 +12,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from lamina.data import BucketedBatches, Vocabulary, digits, find, fingerprint, split_rows
+from lamina.data import BucketedBatches, Vocabulary, fingerprint, split_rows
 from lamina.data.standardize import Standardizer
-from lamina.data.vocabulary import Level, Normalize
 from lamina.nn import Stack, StackOptions, pool
 from lamina.nn.dropout import plain
 from lamina.spec import ACCURACY, Batch, LaminaError, Model, Part, State, Step
 from lamina.store.structs import changed, struct_from
+from lamina.tasks.classify_data import ClassifyData, read
 from lamina.tasks.inputs import (
     Fitted,
     Inputs,
     Rows,
-    SequenceInputs,
     TextInputs,
     fitted_from_json,
     fitted_to_json,
@@ -31,55 +30,6 @@ from lamina.tasks.inputs import (
 )
 
 NAME = "classify"
-
-
-class ClassifyData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the examples are and how they are read, split and batched.
-
-    source:         a CSV, TSV or JSONL file, or the name of a corpus (``imdb``, ``digits``).
-    label:          the column of the label.
-    text:           the column of the text, or
-    id:             the column that says to which sequence a row of numbers belongs.
-    features:       the columns of numbers; empty: every other column of numbers.
-    validation:     a file with the validation part; ``None``: split from ``source``.
-    test:           a file with the test part; ``None``: split from ``source``.
-    fractions:      shares of train, validation and test; a part with a file of its own takes none.
-    split_seed:     of the split, which is stratified by label and keeps copies together.
-    level:          tokens are words or characters.
-    normalize:      of the text, before it is cut into tokens.
-    max_vocabulary: the most frequent tokens are kept, ``<unk>`` among them.
-    min_count:      tokens seen less often in the training part are unknown.
-    max_tokens:     longer texts are cut.
-    keep:           which end of a long text stays.
-    batch_size:     sequences in a batch.
-    """
-
-    source: str
-    label: str = "label"
-    text: str | None = None
-    id: str | None = None
-    features: tuple[str, ...] = ()
-    validation: str | None = None
-    test: str | None = None
-    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
-    split_seed: int = 0
-    level: Level = "word"
-    normalize: Normalize = "lower"
-    max_vocabulary: int = 20_000
-    min_count: int = 2
-    max_tokens: int = 400
-    keep: Literal["start", "end"] = "end"
-    batch_size: int = 32
-
-    def __post_init__(self) -> None:
-        for name in ("max_vocabulary", "min_count", "max_tokens", "batch_size"):
-            if getattr(self, name) < 1:
-                raise LaminaError(f"{name} is {getattr(self, name)}; need at least 1")
-        if self.source != "digits" and (self.text is None) == (self.id is None):
-            raise LaminaError(
-                "need either text= (the column of the text) or id= (the column that names the "
-                "sequence of a row of numbers)"
-            )
 
 
 class ClassifyOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -237,10 +187,9 @@ class Classify:
     Network = Classifier
 
     def __init__(self, source: str | Path, **changes: Any):
-        values = _corpus_defaults(str(source)) | {"source": str(source)} | changes
+        values = {"source": str(source), **changes}
         self.data = data = struct_from(ClassifyData, values, what="field")
-        self.inputs, rows, files = _read(data)
-        self.fingerprints = files
+        self.inputs, rows, self.fingerprints = read(data)
         self._split(rows)
         train = self.parts["train"]
         self.labels = sorted(set(train.labels or ()))
@@ -346,43 +295,6 @@ class Classify:
             "fingerprints": self.fingerprints,
             "sizes": {part: len(rows.values) for part, rows in self.parts.items()},
         }
-
-
-def _corpus_defaults(source: str) -> dict[str, Any]:
-    """How a named corpus is read; a file of that name goes before it."""
-    if source == "imdb" and not Path(source).exists():
-        return {"text": "text", "label": "label", "fractions": (0.9, 0.1, 0.0)}
-    return {}
-
-
-def _read(data: ClassifyData) -> tuple[Inputs, dict[str, Rows], dict[str, str]]:
-    """The inputs, the rows by part (``source`` still to be split), and the files' fingerprints."""
-    if data.source == "digits" and not Path(data.source).exists():
-        table = digits()
-        inputs = SequenceInputs(id="image", label="digit", features=tuple(table.features))
-        return inputs, {"source": inputs.rows(table)}, {"digits": "scikit-learn"}
-    paths = {"source": data.source}
-    if data.source == "imdb" and not Path(data.source).exists():
-        found = find("imdb")
-        paths = {"source": str(found["train"]), "test": str(found["test"])}
-    for part in ("validation", "test"):
-        if getattr(data, part) is not None:
-            paths[part] = getattr(data, part)
-    inputs: Inputs
-    if data.text is not None:
-        inputs = TextInputs(
-            text=data.text, label=data.label, max_tokens=data.max_tokens, keep=data.keep
-        )
-        rows = {part: inputs.read(path) for part, path in paths.items()}
-    else:
-        assert data.id is not None
-        inputs = SequenceInputs(id=data.id, label=data.label, features=data.features)
-        table = inputs.table(paths["source"])
-        inputs = msgspec.structs.replace(inputs, features=tuple(table.features))
-        others = {part: path for part, path in paths.items() if part != "source"}
-        rows = {"source": inputs.rows(table)}
-        rows |= {part: inputs.read(path) for part, path in others.items()}
-    return inputs, rows, {path: fingerprint(path) for path in paths.values()}
 
 
 def _take(rows: Rows, index: np.ndarray) -> Rows:
