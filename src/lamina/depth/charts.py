@@ -40,7 +40,13 @@ def scores(verdict: Verdict) -> Spec:
         for s in decision.scores
         if s.mean is not None and not s.diverged
     ]
-    x = alt.X("depth:O", title="layers", axis=alt.Axis(labelAngle=0, grid=False))
+    x = alt.X(
+        "depth:O",
+        title="layers",
+        axis=alt.Axis(labelAngle=0, grid=False),
+        scale=alt.Scale(domain=_depths(verdict)),  # those that diverged too
+    )
+    colour = _by_depth(verdict, legend=False)
     ends = [row["score"] for row in seeds] + [row[k] for row in means for k in ("low", "high")]
     band: list[Any] = []
     start = None if decision.shown is None else decision.score(decision.shown).mean
@@ -57,7 +63,7 @@ def scores(verdict: Verdict) -> Spec:
         title=unit_title(metric),
         scale=alt.Scale(domain=_padded(ends), nice=False, zero=False),
     )
-    interval = alt.Chart(_data(means)).encode(x=x, color=_by_depth(legend=False))
+    interval = alt.Chart(_data(means)).encode(x=x, color=colour)
     layers = [
         *band,
         alt.Chart(_data(seeds))
@@ -65,7 +71,7 @@ def scores(verdict: Verdict) -> Spec:
         .encode(
             x=x,
             y=y,
-            color=_by_depth(legend=False),
+            color=colour,
             tooltip=["depth:O", "seed:O", alt.Tooltip("score:Q", format=".3f")],
         ),
         interval.mark_rule(strokeWidth=2.5).encode(y=alt.Y("low:Q"), y2="high:Q"),
@@ -91,11 +97,12 @@ def learning_curves(verdict: Verdict) -> Spec:
         scale=alt.Scale(type="log" if metric.gain == "relative" else "linear", zero=False),
     )
     x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d", grid=False))
+    colour = _by_depth(verdict)
     thin = alt.Chart(_data(every)).mark_line(opacity=0.3, strokeWidth=1)
     thick = alt.Chart(_data(_medians(every))).mark_line(strokeWidth=2.5, point=_dots(every))
     chart = alt.layer(
-        thin.encode(x=x, y=y, color=_by_depth(), detail="seed:N"),
-        thick.encode(x=x, y=y, color=_by_depth()),
+        thin.encode(x=x, y=y, color=colour, detail="seed:N"),
+        thick.encode(x=x, y=y, color=colour),
     )
     return _spec(chart, 320, "Learning curves of every depth")
 
@@ -103,6 +110,7 @@ def learning_curves(verdict: Verdict) -> Spec:
 def cost(verdict: Verdict, title: str, values: dict[int, float], format: str) -> Spec:
     """One bar a depth with its number, for one kind of cost."""
     rows: Rows = [{"depth": depth, "value": value} for depth, value in values.items()]
+    colour = _by_depth(verdict, legend=False)
     base = alt.Chart(_data(rows)).encode(
         y=alt.Y("depth:O", title="layers", axis=alt.Axis(labelAngle=0, grid=False)),
         x=alt.X(
@@ -113,7 +121,7 @@ def cost(verdict: Verdict, title: str, values: dict[int, float], format: str) ->
             scale=alt.Scale(domain=[0, 1.35 * max(values.values(), default=1.0)]),
         ),
     )
-    bars = base.mark_bar(height={"band": 0.6}).encode(color=_by_depth(legend=False))
+    bars = base.mark_bar(height={"band": 0.6}).encode(color=colour)
     numbers = base.mark_text(align="left", dx=5, color=INK).encode(
         text=alt.Text("value:Q", format=format)
     )
@@ -130,15 +138,16 @@ def unit_title(metric: Metric) -> str:
     return f"{metric.name}, %" if metric.gain == "points" else metric.name
 
 
-def _by_depth(legend: bool = True) -> alt.Color:
-    look = (
-        alt.Legend(
-            title="layers", orient="top", symbolType="stroke", symbolOpacity=1, symbolStrokeWidth=3
-        )
-        if legend
-        else None
+def _depths(verdict: Verdict) -> list[int]:
+    return [candidate.depth for candidate in verdict.candidates]
+
+
+def _by_depth(verdict: Verdict, legend: bool = True) -> alt.Color:
+    top = alt.Legend(
+        title="layers", orient="top", symbolType="stroke", symbolOpacity=1, symbolStrokeWidth=3
     )
-    return alt.Color("depth:O", scale=alt.Scale(scheme=_COLOURS), legend=look)
+    scale = alt.Scale(domain=_depths(verdict), scheme=_COLOURS)
+    return alt.Color("depth:O", scale=scale, legend=top if legend else None)
 
 
 def _medians(rows: Rows) -> Rows:

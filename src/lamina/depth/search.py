@@ -73,7 +73,9 @@ def search(
         changes["cell"] = cell
     if seeds < 1:
         raise LaminaError(f"got seeds={seeds}; need at least 1, better 3.")
-    margin = task.metric.utility_gain(min_gain) if min_gain < 100 else min_gain
+    if not 0 < min_gain < 100:
+        raise LaminaError(f"got min_gain={min_gain:g}; need more than 0, below 100, such as 1.")
+    margin = task.metric.utility_gain(min_gain)
     checked = validation(task)
     candidates = _candidates(task, depths, width, parameters, options, changes)
     config = {

@@ -1,0 +1,159 @@
+"""The report: one file, offline, escaped, for every kind of verdict."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from html.parser import HTMLParser
+
+import msgspec
+import pytest
+from verdict_maker import make_verdict
+
+from lamina.depth.report import render, write_report
+from lamina.depth.verdict import load, save
+from lamina.spec import PERPLEXITY, LaminaError, Metric
+
+NAN = math.nan
+USE = {1: [0.881, 0.884, 0.879], 2: [0.904, 0.907, 0.905], 3: [0.906, 0.904, 0.907]}
+CASES = {
+    "use": make_verdict(USE),
+    "undecided": make_verdict({1: [0.881, 0.884, 0.879], 2: [0.888, 0.893, 0.884]}),
+    "unstable": make_verdict({1: [0.88, 0.884], 2: [0.9, NAN]}),
+    "none": make_verdict({1: [NAN, NAN], 2: [NAN, NAN]}),
+    "one seed": make_verdict({1: [0.88], 2: [0.9]}),
+    "one depth": make_verdict({2: [0.88, 0.881]}),
+    "perplexity": make_verdict({1: [7.1, 7.2], 2: [6.5, 6.6]}, metric=PERPLEXITY),
+}
+
+
+class Page(HTMLParser):
+    """Collects what a browser would fetch, the visible text, and whether tags are balanced."""
+
+    VOID = frozenset({"meta", "link", "img", "br", "hr", "input"})
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.fetched: list[str] = []
+        self.open: list[str] = []
+        self.text: list[str] = []
+        self.metas: list[dict] = []
+        self.lang = None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        values = dict(attrs)
+        self.fetched += [v for k, v in attrs if k in ("src", "href", "srcset", "action") and v]
+        if tag == "html":
+            self.lang = values.get("lang")
+        if tag == "meta":
+            self.metas.append(values)
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("script", "style"):
+            self.text.append(data)
+
+
+def specs(text: str) -> dict:
+    found = re.search(r'<script type="application/json" id="specs">(.*?)</script>', text, re.S)
+    assert found
+    return json.loads(found[1])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_page_is_whole_small_and_offline(name):
+    text = render(CASES[name])
+    page = Page(text)
+    assert len(text.encode()) < 2_000_000
+    assert page.open == []
+    assert page.fetched == []
+    assert "@import" not in text.split("<script")[0]
+    assert "url(" not in text.split("<script")[0]
+    assert page.lang == "en"
+    assert any(meta.get("name") == "viewport" for meta in page.metas)
+    visible = " ".join(" ".join(page.text).split())
+    assert CASES[name].headline in visible
+    assert "nan" not in visible.lower()
+    assert "$" not in visible
+
+
+def rows(chart: dict, layer: int) -> list[dict]:
+    """The data of a layer, counted from the end or the start."""
+    data = chart["layer"][layer].get("data") or chart["data"]  # one shared by all layers
+    return chart["datasets"][data["name"]]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_chart_has_a_place_and_data(name):
+    text = render(CASES[name])
+    charts = specs(text)
+    assert set(charts) == {"scores", "curves", "time", "memory", "parameters"}
+    assert all(f'id="{place}"' in text for place in charts)
+    trials = CASES[name].trials
+    assert len(rows(charts["scores"], -3)) == sum(not trial.diverged for trial in trials)
+    assert len(rows(charts["curves"], 0)) == sum(len(trial.curve) for trial in trials)
+    assert len(rows(charts["time"], 0)) == len(CASES[name].candidates)
+
+
+def test_the_bundle_is_there_once_and_cannot_end_its_script():
+    text = render(CASES["use"])
+    assert text.count("window.vegaEmbed") == 1
+    assert text.lower().count("</script") == 2  # the specifications and the program
+
+
+def test_what_the_user_gave_is_escaped():
+    evil = '</script><script>alert("x")</script><img src=x onerror=alert(1)> & "quoted"'
+    text = render(make_verdict(USE, source=evil))
+    assert "<img src=x" not in text
+    assert '<script>alert("x")' not in text
+    page = Page(text)
+    assert page.fetched == []
+    assert evil in " ".join(page.text)
+
+
+def test_a_metric_with_a_hostile_name_stays_inside_its_json():
+    evil = Metric("</script><b>", higher_is_better=True, gain="points")
+    text = render(make_verdict(USE, metric=evil))
+    assert "</script><b>" not in text
+    assert specs(text)["scores"]["layer"]
+    assert "</script><b>, %" in json.dumps(specs(text))
+
+
+def test_the_band_starts_at_the_chosen_depth_and_is_one_margin_high():
+    (band,) = rows(specs(render(CASES["use"]))["scores"], 0)
+    mean = 100 * (0.904 + 0.907 + 0.905) / 3
+    assert band["start"] == pytest.approx(mean)
+    assert band["edge"] == pytest.approx(mean + 1)
+    (low,) = rows(specs(render(CASES["perplexity"]))["scores"], 0)
+    assert low["edge"] == pytest.approx(0.99 * low["start"])
+
+
+def test_the_file_is_written_from_a_verdict_that_was_read(tmp_path):
+    save(CASES["unstable"], tmp_path / "verdict.json")
+    verdict = load(tmp_path / "verdict.json")
+    assert verdict == CASES["unstable"]
+    write_report(verdict, tmp_path / "report.html")
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == render(verdict)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["report.html", "verdict.json"]
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[]", '{"format": 1}'])
+def test_a_broken_verdict_is_refused(tmp_path, text):
+    file = tmp_path / "verdict.json"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(LaminaError) as error:
+        load(file)
+    assert error.value.place == str(file)
+
+
+def test_a_verdict_of_another_version_is_refused(tmp_path):
+    save(msgspec.structs.replace(CASES["use"], format=99), tmp_path / "verdict.json")
+    with pytest.raises(LaminaError, match="format 99"):
+        load(tmp_path / "verdict.json")

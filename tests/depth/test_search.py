@@ -1,0 +1,220 @@
+"""The search from end to end on a toy task: stopped, gone on with, grown, refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+import torch
+from depth_toy import Toy, ToyOptions
+
+from lamina.depth import search
+from lamina.depth.measure import measure, storage_bytes
+from lamina.depth.progress import PlainSearch, SearchPlan, SilentSearch, duration, time_left
+from lamina.depth.trials import Trial, order
+from lamina.depth.verdict import load
+from lamina.spec import LaminaError
+from lamina.store import RunFolder
+from lamina.train import Settings, Silent, evaluate
+
+QUICK = Settings(epochs=2, lr=0.02, threads=1)
+
+
+class Listener(SilentSearch):
+    """Remembers the trials that ran; stops the process's work in the middle of one."""
+
+    def __init__(self, stop_at: tuple[int, int] | None = None):
+        self.ran: list[tuple[int, int]] = []
+        self.stop_at = stop_at
+
+    def trial(self, candidate, seed):
+        self.ran.append((candidate.depth, seed))
+        return Bomb() if self.ran[-1] == self.stop_at else Silent()
+
+
+class Bomb(Silent):
+    def step(self, epoch, batch, batches, loss, tokens_per_second):
+        if epoch == 2:
+            raise RuntimeError("killed")
+
+
+def run(out: Path | None, listener: SilentSearch | None = None, **changes):
+    arguments = {"depths": (1, 2), "seeds": 2, "settings": QUICK, **changes}
+    task = arguments.pop("task", Toy())
+    return search(task, out=out, progress=listener or SilentSearch(), **arguments)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    out = tmp_path_factory.mktemp("search") / "digits"
+    listener = Listener()
+    return out, run(out, listener), listener
+
+
+def scores(verdict):
+    return {(t.depth, t.seed): (t.value, t.curve) for t in verdict.trials}
+
+
+def test_all_depths_of_a_seed_run_before_the_next_seed(finished):
+    _, verdict, listener = finished
+    assert listener.ran == [(1, 0), (2, 0), (1, 1), (2, 1)]
+    assert [(t.depth, t.seed) for t in verdict.trials] == listener.ran
+
+
+def test_the_verdict_file_holds_the_verdict(finished):
+    out, verdict, _ = finished
+    assert load(out / "verdict.json") == verdict
+    assert json.loads((out / "verdict.json").read_text())["headline"] == verdict.headline
+    assert all(len(t.curve) == 2 and t.parameters > 0 for t in verdict.trials)
+    assert {c.depth for c in verdict.costs} == {1, 2}
+
+
+def test_seeds_differ_and_a_search_repeats_itself(finished):
+    _, verdict, _ = finished
+    values = [t.curve for t in verdict.trials if t.depth == 1]
+    assert values[0] != values[1]
+    assert scores(run(None)) == scores(verdict)
+
+
+def test_the_folder_presents_the_best_seed_of_the_shown_depth(finished):
+    out, verdict, _ = finished
+    tested = verdict.tested
+    assert tested is not None
+    assert tested.depth == verdict.decision.shown
+    rivals = [t for t in verdict.trials if t.depth == tested.depth]
+    assert next(t for t in rivals if t.seed == tested.seed).value == max(t.value for t in rivals)
+    config, assets, tensors = RunFolder(out).load_model_files()
+    assert assets == {"note.txt": "nothing to know"}
+    model = Toy().model(msgspec.convert(config["model"]["options"], ToyOptions))
+    model.load_state_dict(tensors)
+    assert evaluate(model, Toy(), "test")["accuracy"] == tested.value
+
+
+def test_a_search_that_was_killed_goes_on_and_ends_the_same(finished, tmp_path):
+    _, whole, _ = finished
+    out = tmp_path / "search"
+    with pytest.raises(RuntimeError, match="killed"):
+        run(out, Listener(stop_at=(1, 1)))
+    assert not (out / "verdict.json").exists()
+    listener = Listener()
+    verdict = run(out, listener)
+    assert listener.ran == [(1, 1), (2, 1)]
+    assert scores(verdict) == scores(whole)
+    assert verdict.decision == whole.decision
+
+
+def test_seeds_and_depths_may_be_added(tmp_path):
+    out = tmp_path / "search"
+    first = run(out, depths=(1, 2), seeds=1)
+    assert first.looks == (1,)
+    listener = Listener()
+    verdict = run(out, listener, depths=(1, 2, 3), seeds=2)
+    assert listener.ran == [(3, 0), (1, 1), (2, 1), (3, 1)]
+    assert verdict.looks == (1, 2)
+    assert run(out, depths=(1, 2, 3), seeds=2).looks == (1, 2)  # the same look again
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"min_gain": 2.0}, "min_gain was 1.0 and is 2.0"),
+        ({"cell": "gru"}, "changes.cell was None and is 'gru'"),
+        ({"settings": Settings(epochs=3, lr=0.02, threads=1)}, "training.epochs was 2 and is 3"),
+        ({"task": Toy(size=60)}, "task.data.size was 40 and is 60"),
+        ({"seeds": 1}, "seeds was 2 and is 1"),
+        ({"depths": (2, 3)}, "depths was"),
+        ({"width": 8}, "width was None and is 8"),
+    ],
+)
+def test_another_search_is_refused_and_nothing_changes(finished, change, words):
+    out, _, _ = finished
+    before = {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
+    with pytest.raises(LaminaError, match=words):
+        run(out, **change)
+    assert {p: p.read_bytes() for p in out.rglob("*") if p.is_file()} == before
+
+
+def test_a_folder_of_other_things_is_refused(tmp_path):
+    (tmp_path / "letter.txt").write_text("dear")
+    with pytest.raises(LaminaError, match="no depth search"):
+        run(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["letter.txt"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"seeds": 0}, "seeds=0"),
+        ({"depths": ()}, "no depths"),
+        ({"width": 8, "parameters": 1000}, "one of them"),
+        ({"depth": 3}, "use depths="),
+        ({"min_gain": 0}, "more than 0"),
+        ({"task": Toy(empty=("validation",))}, "no validation part"),
+    ],
+)
+def test_what_cannot_be_searched_is_refused_before_anything_is_written(tmp_path, change, words):
+    with pytest.raises(LaminaError, match=words):
+        run(tmp_path / "search", **change)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_diverged_trial_is_a_result(tmp_path):
+    out = tmp_path / "search"
+    verdict = run(out, options=ToyOptions(explode=2))
+    assert verdict.depth == 1
+    assert [t.value for t in verdict.trials if t.depth == 2] == [None, None]
+    assert "Depth 2 is unstable: 2 of 2 seeds diverged, so it was left out." in verdict.reasons
+    listener = Listener()
+    run(out, listener, options=ToyOptions(explode=2))
+    assert listener.ran == []
+
+
+def test_equal_size_and_no_test_part():
+    verdict = run(None, parameters=12_000, seeds=1, task=Toy(empty=("test",)))
+    assert all(abs(c.parameters - 12_000) <= 120 for c in verdict.candidates)
+    assert verdict.tested is not None
+    assert verdict.tested.value is None
+
+
+def test_memory_counts_every_storage_once():
+    x = torch.zeros(10, dtype=torch.float32)
+    assert storage_bytes([x, x[2:], x.view(2, 5), torch.zeros(3, dtype=torch.int64)]) == 64
+
+
+def test_costs_grow_with_depth_and_hold_the_optimizer():
+    task = Toy()
+    costs = measure({d: task.model(depth=d, width=16) for d in (1, 3)}, task, QUICK)
+    sizes = [4 * sum(p.numel() for p in task.model(depth=d, width=16).parameters()) for d in (1, 3)]
+    assert [c.weight_bytes for c in costs] == sizes
+    # weights, gradients and Adam's two moments are four times the weights; activations on top
+    assert all(c.training_bytes > 4 * c.weight_bytes for c in costs)
+    assert costs[1].training_bytes > costs[0].training_bytes
+    assert all(c.step_ms > 0 for c in costs)
+
+
+def test_time_left_knows_that_depth_costs(finished):
+    _, verdict, _ = finished
+
+    def trial(depth: int, seconds: float) -> Trial:
+        return Trial(depth, 0, 1, 0.5, 1, 1, 1, seconds, 1.0, 1.0)
+
+    plan = SearchPlan(verdict.candidates, 2, 2, verdict.metric, ())
+    assert time_left(plan, []) is None
+    assert time_left(plan, [trial(1, 10.0)]) == pytest.approx(10 + 2 * 20)
+    assert time_left(plan, [trial(1, 10.0), trial(2, 30.0)]) == pytest.approx(10 + 30)
+    assert [duration(s) for s in (5, 600, 7260)] == ["5 s", "10 min", "2 h 1 min"]
+
+
+def test_plain_progress_says_how_many_trials(capsys, tmp_path):
+    run(tmp_path / "search", PlainSearch())
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "4 trials: depths 1, 2 with 2 seeds each; up to 2 epochs a trial"
+    assert [line.split(":")[0] for line in lines[1:]] == [f"trial {i}/4" for i in range(1, 5)]
+
+
+def test_order_is_seed_major(finished):
+    _, verdict, _ = finished
+    pairs = [(c.depth, seed) for c, seed in order(verdict.candidates, 2)]
+    assert pairs == [(1, 0), (2, 0), (1, 1), (2, 1)]

@@ -1,0 +1,140 @@
+"""What the verdict says, in every outcome."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+from verdict_maker import make_verdict
+
+from lamina.depth.table import show, size
+from lamina.depth.words import amount, gain_percent
+from lamina.spec import ACCURACY, PERPLEXITY, Metric
+
+NAN = math.nan
+BITS = Metric("reward", higher_is_better=True, gain="relative")
+
+
+def test_the_chosen_depth_is_told_with_gain_bound_and_cost():
+    verdict = make_verdict({1: [0.881, 0.884, 0.879], 2: [0.904, 0.907, 0.905], 3: [0.905] * 3})
+    assert verdict.headline == "Use 2 layers."
+    assert verdict.reasons == (
+        "Going from 1 to 2 layers improves accuracy by 2.4 points (95% interval 1.9 to 2.9).",
+        "A third layer gains at most 0.3 points, less than the 1 point you asked for, and makes"
+        " each training step 1.4 times as long.",
+        "Compared: depths 1, 2 and 3 with layers of 64 units at every depth, 3 seeds each, on"
+        " 2,500 validation examples. This is evidence about this data and these settings.",
+    )
+
+
+def test_a_relative_metric_is_told_in_percent():
+    verdict = make_verdict(
+        {1: [7.1, 7.15, 7.08], 2: [6.5, 6.52, 6.47], 3: [6.48, 6.51, 6.5]}, metric=PERPLEXITY
+    )
+    assert verdict.reasons[0].startswith("Going from 1 to 2 layers improves perplexity by 8.6% (")
+    assert "at most 0.8%, less than the 1% you asked for" in verdict.reasons[1]
+
+
+def test_undecided_names_the_seeds():
+    verdict = make_verdict({1: [0.881, 0.884, 0.879], 2: [0.888, 0.893, 0.884]})
+    more = verdict.decision.more_seeds
+    assert verdict.headline == "Undecided between 1 and 2 layers."
+    assert more is not None
+    assert verdict.reasons[0] == (
+        f"About {more} more seeds per depth would settle it"
+        f" (run the same command with --seeds {3 + more})."
+    )
+    assert verdict.reasons[2].startswith("With 1 layer you may give up as much as 1.6 points")
+
+
+def test_too_near_to_be_told_apart_says_what_either_choice_costs():
+    verdict = make_verdict({1: [0.881, 0.884, 0.879], 2: [0.891, 0.894, 0.889]})
+    assert "too near to the threshold to be told apart" in verdict.reasons[0]
+    assert verdict.reasons[2].startswith("With 1 layer you may give up as much as")
+    assert verdict.reasons[3] == "2 layers make each training step 1.8 times as long."
+
+
+@pytest.mark.parametrize(
+    ("values", "headline", "sentence"),
+    [
+        (
+            {1: [0.8, 0.801, 0.802], 2: [0.9, 0.901, 0.902]},
+            "Use 2 layers.",
+            "deepest that was tried",
+        ),
+        ({2: [0.8, 0.81]}, "Use 2 layers.", "It is the only depth that was tried."),
+        ({1: [0.8], 2: [0.9]}, "Undecided between 1 and 2 layers.", "One seed a depth"),
+        (
+            {1: [0.9, 0.901, 0.902], 2: [0.8, 0.801, 0.802]},
+            "Use 1 layer.",
+            "A second layer gains nothing, and makes each training step 1.8 times as long.",
+        ),
+        (
+            {1: [0.8, 0.801, 0.802], 2: [0.9, NAN, 0.902]},
+            "Use 1 layer.",
+            "Depth 2 is unstable: 1 of 3 seeds diverged, so it was left out.",
+        ),
+        ({1: [NAN], 2: [NAN]}, "No depth can be recommended", "smaller learning rate"),
+        (
+            {1: [0.881, 0.8812], 2: [0.887, 0.8872], 3: [0.892, 0.8922]},
+            "Use 2 layers.",
+            "1 layer is too few: going from 1 to 3 layers improves accuracy by 1.1 points",
+        ),
+    ],
+)
+def test_every_outcome_has_its_sentence(values, headline, sentence):
+    verdict = make_verdict(values)
+    assert verdict.headline.startswith(headline)
+    assert sentence in str(verdict)
+
+
+def test_a_bound_just_below_the_threshold_does_not_look_equal_to_it():
+    verdict = make_verdict({1: [0.8, 0.8, 0.8], 2: [0.8097, 0.8097, 0.8097]})
+    assert "at most 0.97 points, less than the 1 point" in verdict.reasons[0]
+
+
+def test_a_small_validation_part_and_many_looks_are_said():
+    verdict = make_verdict({1: [0.8, 0.81]}, checked=180, looks=(3, 4, 5, 6, 7))
+    assert "one example in it is worth 0.6 points." in str(verdict)
+    assert "decided 5 times" in str(verdict)
+    assert "small" not in str(make_verdict({1: [0.8, 0.81]}, checked=2500))
+
+
+@given(st.floats(0.01, 50), st.sampled_from([ACCURACY, PERPLEXITY, BITS]))
+def test_gain_percent_undoes_utility_gain(percent, metric):
+    assert gain_percent(metric, metric.utility_gain(percent)) == pytest.approx(percent)
+
+
+def test_amounts():
+    shown = [amount(ACCURACY, x) for x in (1, 2.34, 0.04, -0.5, 0, 10)]
+    assert shown == ["1 point", "2.3 points", "0.04 points", "−0.5 points", "0 points", "10 points"]
+    assert amount(PERPLEXITY, 0.999, apart_from=1.0) == "1%"
+    assert [size(x) for x in (12, 9_876, 123_456_789, 2.5e12)] == [
+        "12 B",
+        "9.88 kB",
+        "123 MB",
+        "2500 GB",
+    ]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {d: [0.881 + d / 1000, 0.884, NAN if d == 4 else 0.87] for d in range(1, 6)},
+        {1: [0.8], 2: [0.9]},
+    ],
+)
+def test_the_table_fits_eighty_columns_and_marks_the_choice(values):
+    verdict = make_verdict(values)
+    console = Console(width=80)
+    with console.capture() as capture:
+        console.print(show(verdict))
+    lines = capture.get().splitlines()
+    assert "…" not in capture.get()
+    rows = lines[1 : 1 + len(values)]
+    marked = [row.strip().startswith("▸") for row in rows]
+    assert marked == [d == verdict.depth for d in values]
+    assert verdict.headline in capture.get()
