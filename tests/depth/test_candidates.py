@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from depth_toy import Toy
 from hypothesis import given, settings
@@ -40,9 +42,20 @@ def test_uneven_widths_come_in_where_whole_units_are_too_coarse():
     assert abs(candidate.parameters - budget) <= 0.01 * budget
 
 
-def test_a_budget_that_cannot_be_met_is_refused_with_the_nearest():
-    with pytest.raises(LaminaError, match=r"1-layer .* 31 parameters .* nearest has \d+ \(width"):
-        equal_parameters(Toy(), (1,), 31)
+def test_a_budget_that_cannot_be_met_is_refused_with_one_that_can():
+    words = r"1-layer .* 20,000 parameters .* 19,722 \(width 68\)"
+    with pytest.raises(LaminaError, match=words) as e:
+        equal_parameters(Toy(), (1, 2, 3), 20_000, cell="lstm")
+    found = re.search(r"Take ([\d,]+) as the budget", str(e.value))
+    assert found
+    budget = int(found[1].replace(",", ""))
+    assert abs(budget - 20_000) < 2_000
+    assert len(equal_parameters(Toy(), (1, 2, 3), budget, cell="lstm")) == 3
+
+
+def test_a_tiny_budget_is_refused():
+    with pytest.raises(LaminaError, match="budget"):
+        equal_parameters(Toy(), (1, 2, 5), 3)
 
 
 def test_equal_width_counts_the_parameters():

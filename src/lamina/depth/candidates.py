@@ -54,11 +54,22 @@ def equal_parameters(
     units comes near enough; otherwise the upper layers are a few units wider or narrower than the
     lower ones, as few as will do.
 
-    Raises LaminaError where no widths come near enough, with the nearest budget that does.
+    Raises LaminaError where no widths come near enough, with a budget that all depths can meet.
     """
     _positive("budget of parameters", budget)
     count = _counter(task, options, changes)
-    return tuple(_fit(count, depth, budget) for depth in _checked(depths))
+    depths = _checked(depths)
+    fits = tuple(_fit(count, depth, budget) for depth in depths)
+    for fit in fits:
+        if not _near(fit, budget):
+            other = _budget_for_all(count, depths, budget)
+            remedy = "Take a larger budget." if other is None else f"Take {other:,} as the budget."
+            raise LaminaError(
+                f"no {fit.depth}-layer network of this kind has {budget:,} parameters to within"
+                f" {TOLERANCE:.0%}; the nearest has {fit.parameters:,} (width {_show(fit.width)})."
+                f" {remedy}"
+            )
+    return fits
 
 
 def parse_count(text: str | int) -> int:
@@ -86,6 +97,8 @@ def parse_depths(text: str) -> tuple[int, ...]:
 
 
 def _fit(count: Callable[[int, Width], int], depth: int, budget: int) -> Candidate:
+    """The network of ``depth`` layers that is nearest to the budget, as even as will do."""
+
     def nearest(widths: Iterable[Width]) -> Candidate:
         tried = (Candidate(depth, width, count(depth, width)) for width in widths)
         return min(tried, key=lambda c: abs(c.parameters - budget))
@@ -106,13 +119,21 @@ def _fit(count: Callable[[int, Width], int], depth: int, budget: int) -> Candida
         uneven = list(_uneven(depth, range(max(1, low + 1 - spread), high + spread), spread))
         if uneven:
             best = min(best, nearest(uneven), key=lambda c: abs(c.parameters - budget))
-    if _near(best, budget):
-        return best
-    raise LaminaError(
-        f"no {depth}-layer network of this kind has {budget:,} parameters to within"
-        f" {TOLERANCE:.0%}; the nearest has {best.parameters:,} (width {_show(best.width)})."
-        " Take that as the budget, or a larger one."
-    )
+    return best
+
+
+def _budget_for_all(
+    count: Callable[[int, Width], int], depths: tuple[int, ...], budget: int
+) -> int | None:
+    """A budget near ``budget`` that every depth can meet: tried are the sizes that the shallowest,
+    whose steps are the coarsest, can have."""
+    width = _fit(count, depths[0], budget).width
+    middle = width if isinstance(width, int) else max(width)
+    sizes = (count(depths[0], w) for w in range(max(1, middle - 12), middle + 13))
+    for size in sorted(sizes, key=lambda size: abs(size - budget)):
+        if all(_near(_fit(count, depth, size), size) for depth in depths):
+            return size
+    return None
 
 
 def _uneven(depth: int, widths: range, spread: int) -> Iterator[Width]:
