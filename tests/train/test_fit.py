@@ -261,3 +261,31 @@ def test_scores_that_are_not_finite_are_a_divergence(tmp_path):
         quiet(task.model(), task, out=tmp_path / "run")
     assert (caught.value.epoch, caught.value.result.epochs) == (2, 1)
     assert len(RunFolder.open(tmp_path / "run").history()) == 1
+
+
+def test_each_line_of_history_is_of_its_own_epoch(tmp_path):
+    task = Points()
+    model = task.model()
+    losses = []
+
+    def step(model, batch, state):
+        step = Points.step(task, model, batch, state)
+        if model.training:
+            losses.append(float(step.loss.detach()))
+        return step
+
+    task.step = step
+    quiet(model, task, epochs=2, lr=0.5, out=tmp_path / "run")
+    lines = RunFolder.open(tmp_path / "run").history()
+    assert lines[0]["train_loss"] == pytest.approx(np.mean(losses[:4]))
+    assert lines[1]["train_loss"] == pytest.approx(np.mean(losses[4:]))
+
+
+def test_a_model_in_eval_mode_is_trained_with_dropout():
+    def train(training):
+        torch.manual_seed(0)
+        model = Stream().model().train(training)
+        quiet(model, Stream(), epochs=1)
+        return model.head.weight
+
+    assert torch.equal(train(True), train(False))

@@ -261,3 +261,25 @@ def test_broken_settings_of_a_run(tmp_path):
         run.write_config({**config, "training": training})
         with pytest.raises(LaminaError, match=r"config\.json"):
             fit(Stream().model(), Stream(), out=run.path, resume=True, progress=Silent())
+
+
+def test_the_best_weights_survive_a_crash(tmp_path):
+    """The best evaluation was before the crash, and none after it is better."""
+    task = Points(script=[0.9, 0.5, 0.4])
+    wanted = []
+
+    def step(model, batch, state):
+        if model.training and len(task.weights) == 2 and not wanted:
+            wanted.append(task.weights[0])
+            raise Stop
+        return Points.step(task, model, batch, state)
+
+    task.step = step
+    with pytest.raises(Stop):
+        train(tmp_path / "run", task)
+    model = task.model()
+    result = fit(model, task, out=tmp_path / "run", resume=True, progress=Silent())
+    assert torch.equal(model.head.weight, wanted[0])
+    assert (result.best, result.best_epoch) == ({**result.best, "accuracy": 0.9}, 1)
+    weights = RunFolder.open(tmp_path / "run").load_model_files()[2]
+    assert torch.equal(weights["head.weight"], wanted[0])
