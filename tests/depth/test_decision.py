@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from lamina.depth.decision import Decision, decide
-from lamina.depth.evidence import choose, gain_errors, half_width, mean_errors
+from lamina.depth.evidence import (
+    ENOUGH,
+    OPEN,
+    TOO_SHALLOW,
+    choose,
+    gain_errors,
+    half_width,
+    mean_errors,
+    verdicts,
+)
 from lamina.spec import LaminaError
 
 NAN = math.nan
@@ -153,6 +162,23 @@ def test_a_gain_at_the_threshold_cannot_be_told_apart():
     decision = decide({1: [90.0, 91.0, 92.0], 2: [91.0, 92.0, 93.0]}, 1.0)
     assert decision.outcome == "undecided"
     assert decision.more_seeds is None
+
+
+def test_a_depth_is_enough_only_when_every_deeper_one_falls_short():
+    beats = np.full((3, 3), 0.9)
+    falls_short = np.array([[1.0, 0.01, 0.20], [1.0, 1.0, 0.01], [1.0, 1.0, 1.0]])
+    assert verdicts(beats, falls_short, 0.025).tolist() == [OPEN, ENOUGH, ENOUGH]
+    falls_short[0, 2] = 0.02
+    assert verdicts(beats, falls_short, 0.025).tolist() == [ENOUGH, ENOUGH, ENOUGH]
+
+
+def test_a_depth_is_too_shallow_by_the_test_of_simes():
+    falls_short = np.full((3, 3), 0.9)
+    one, both, none = ([0.012, 0.5], [0.024, 0.025], [0.024, 0.5])  # of two: 2 * 0.012 <= 0.025
+    for p, found in ((one, TOO_SHALLOW), (both, TOO_SHALLOW), (none, OPEN)):
+        beats = np.full((3, 3), 0.9)
+        beats[0, 1:] = p
+        assert verdicts(beats, falls_short, 0.025)[0] == found
 
 
 def test_many_seeds_give_the_intervals_of_welch_and_student():

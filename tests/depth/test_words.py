@@ -91,6 +91,14 @@ def test_every_outcome_has_its_sentence(values, headline, sentence):
     assert sentence in str(verdict)
 
 
+def test_a_loss_is_told_with_the_interval_of_the_loss():
+    verdict = make_verdict({1: [0.90, 0.91], 2: [0.89, 0.90], 3: [0.88, 0.90]})
+    assert verdict.decision.outcome == "undecided"
+    gain = verdict.decision.gain(1, 2)
+    assert gain is not None
+    assert f"worsens accuracy by 1 point (95% interval −{gain.high:.1f} to" in str(verdict)
+
+
 def test_a_bound_just_below_the_threshold_does_not_look_equal_to_it():
     verdict = make_verdict({1: [0.8, 0.8, 0.8], 2: [0.8097, 0.8097, 0.8097]})
     assert "at most 0.97 points, less than the 1 point" in verdict.reasons[0]

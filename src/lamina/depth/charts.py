@@ -94,9 +94,11 @@ def learning_curves(verdict: Verdict) -> Spec:
         "score:Q",
         title=unit_title(metric),
         # Relative metrics fall by orders of magnitude; equal ratios then look equal.
-        scale=alt.Scale(type="log" if metric.gain == "relative" else "linear", zero=False),
+        scale=alt.Scale(
+            type="log" if metric.gain == "relative" else "linear", zero=False, nice=False
+        ),
     )
-    x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d", grid=False))
+    x = alt.X("epoch:Q", title="epoch", axis=_whole_epochs(every))
     colour = _by_depth(verdict)
     thin = alt.Chart(_data(every)).mark_line(opacity=0.3, strokeWidth=1)
     thick = alt.Chart(_data(_medians(every))).mark_line(strokeWidth=2.5, point=_dots(every))
@@ -162,6 +164,14 @@ def _medians(rows: Rows) -> Rows:
         for (depth, epoch), values in at.items()
         if 2 * len(values) >= len(seeds[depth])
     ]
+
+
+def _whole_epochs(rows: Rows) -> alt.Axis:
+    """Ticks at whole epochs, about ten of them."""
+    last = max((row["epoch"] for row in rows), default=1)
+    stride = max(1, round(last / 10))
+    values = [1, *range(stride, last + 1, stride)] if stride > 1 else [*range(1, last + 1)]
+    return alt.Axis(values=values, format="d", grid=False)
 
 
 def _dots(rows: Rows) -> Any:

@@ -47,10 +47,12 @@ def layers(depth: int) -> str:
 
 
 def interval(metric: Metric, gain: Gain, alpha: float) -> str:
-    """``95% interval 1.4 to 3.2``, empty where it is unknown."""
+    """``95% interval 1.4 to 3.2``, empty where it is unknown; of the loss where the gain is one."""
     if gain.low is None or gain.high is None:
         return ""
     low, high = (gain_percent(metric, x) for x in (gain.low, gain.high))
+    if gain.gain < 0:
+        low, high = -high, -low
     text = f"{100 * (1 - alpha):g}% interval {low:.1f} to {high:.1f}"
     return text.replace("-", "\N{MINUS SIGN}")
 
