@@ -78,6 +78,14 @@ def test_seeds_differ_and_a_search_repeats_itself(finished):
     assert scores(run(None)) == scores(verdict)
 
 
+def test_a_seed_changes_the_initial_weights(tmp_path):
+    still = Settings(epochs=1, lr=1e-30, threads=1)  # the weights stay as they began
+    run(tmp_path / "search", depths=(1,), settings=still)
+    trials = sorted((tmp_path / "search" / "trials").iterdir())
+    a, b = (RunFolder(trial).load_model_files()[2]["head.weight"] for trial in trials)
+    assert not torch.equal(a, b)
+
+
 def test_the_folder_presents_the_best_seed_of_the_shown_depth(finished):
     out, verdict, _ = finished
     tested = verdict.tested
