@@ -14,9 +14,11 @@ from lamina.train import Settings
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="The search's folder.")] = Path("runs/demo"),
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="The search's folder.")] = Path(
+        "runs/demo"
+    ),
 ) -> None:
-    """How deep? A search on 1,797 handwritten digits, each read as a sequence of eight rows."""
+    """A search on 1,797 handwritten digits, each a sequence."""
     note(
         "1,797 handwritten digits, read row by row: how deep should a network be that tells them "
         "apart?\nThe same with your own file: lamina depth classify FILE --text ... --label ...\n"
@@ -25,8 +27,8 @@ def demo(
         Classify("digits", fractions=(0.6, 0.2, 0.2), batch_size=32),
         out,
         depths=(1, 2, 3, 4),
-        seeds=3,
-        width=32,
+        seeds=5,
+        width=16,
         cell="rnn",
         settings=Settings(epochs=20, lr=3e-3),
     )

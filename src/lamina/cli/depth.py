@@ -9,72 +9,102 @@ import typer
 from rich.console import Console
 
 from lamina.cli.fields import add_fields
-from lamina.cli.show import note, picked
+from lamina.cli.help import Command, Group
+from lamina.cli.show import next_command, note, picked
 from lamina.depth import Verdict, parse_count, parse_depths, search
 from lamina.depth.report import write_report
 from lamina.depth.table import show
 from lamina.store.structs import struct_from
-from lamina.tasks import TASKS, task_class
+from lamina.tasks import TASKS, load, task_class
 from lamina.train import Settings
 
 app = typer.Typer(
-    help="Find out how many layers your data asks for: trains every depth with several seeds, and "
-    "says which is enough. Started again with the same --out, a search goes on where it was.",
+    cls=Group,
+    help="Find out how many layers your data asks for.",
+    epilog="Every depth is trained with several seeds; the verdict says which is enough. Started "
+    "again with the same --out, a search goes on where it was.",
+    rich_markup_mode=None,
 )
+
+
+def _option(help: str, **more: Any) -> Any:
+    return typer.Option(help=help, rich_help_panel="Search", **more)
 
 
 def _command(name: str) -> Any:
     kind = task_class(name)
 
     def command(
-        data: str,
-        depths: Annotated[str, typer.Option(help="Depths to compare: 1-5 or 1,2,4.")] = "1-5",
-        seeds: Annotated[int, typer.Option(help="Trainings of each depth.")] = 3,
+        depths: Annotated[
+            str, _option("Numbers of layers to compare: 1-5 or 1,2,4.", metavar="LIST")
+        ] = "1-5",
+        seeds: Annotated[int, _option("Trainings of each depth.", metavar="INT")] = 3,
         parameters: Annotated[
             str | None,
-            typer.Option(help="Give every depth this size (300k, 1.5M) instead of one width."),
+            _option(
+                "Give every depth this many parameters (300k, 1.5M) instead of one width.",
+                metavar="COUNT",
+            ),
         ] = None,
         min_gain: Annotated[
             float,
-            typer.Option(help="What a deeper one must gain: points of accuracy, % of perplexity."),
+            _option(
+                "What a deeper one must gain: points of accuracy, percent of perplexity.",
+                metavar="FLOAT",
+            ),
         ] = 1.0,
         out: Annotated[
             Path | None,
-            typer.Option(help="The search's folder.  [default: runs/<name of the data>-depth]"),
+            _option(
+                "The search's folder.  [default: runs/<name of the data>-depth]", metavar="FOLDER"
+            ),
         ] = None,
         **given: Any,
     ) -> None:
-        width = given.pop("width", None)
         asked = parse_depths(depths)
         budget = None if parameters is None else parse_count(parameters)
+        shape = picked(given, kind.Options.__struct_fields__)
+        width = shape.pop("width", None)
         settings = struct_from(Settings, picked(given, Settings.__struct_fields__), what="setting")
-        task = kind(data, **picked(given, kind.Data.__struct_fields__[1:]))
+        settings.choose_device()
+        struct_from(kind.Options, shape, what="model option")  # refused before the data is read
+        task = kind(**picked(given, kind.Data.__struct_fields__))
         run(
             task,
-            out or Path("runs", Path(data).name.split(".")[0] + "-depth"),
+            out or Path("runs", Path(task.data.source).name.split(".")[0] + "-depth"),
             depths=asked,
             seeds=seeds,
             width=width,
             parameters=budget,
             min_gain=min_gain,
             settings=settings,
-            **picked(given, kind.Options.__struct_fields__),
+            **shape,
         )
 
-    command.__doc__ = f"How deep should a network for {name} on DATA be?"
+    command.__doc__ = f"How deep should a {name} network for SOURCE be?"
     structs = {"Data": kind.Data, "Network": kind.Options, "Training": Settings}
-    return add_fields(command, structs, skip=("source", "depth", "seed"))
+    return add_fields(command, structs, skip=("depth", "seed"))
 
 
 def run(task: Any, out: Path, **arguments: Any) -> Verdict:
     """Search, write the report, and print the verdict."""
-    verdict = search(task, out=out, **arguments)
+    try:
+        verdict = search(task, out=out.absolute(), **arguments)
+    except KeyboardInterrupt:
+        note(f"lamina: interrupted; what is done is in {out}, and the same command goes on there")
+        raise typer.Exit(130) from None
     report = out / "report.html"
     write_report(verdict, report)
     Console(highlight=False).print(show(verdict))
+    tested, metric = verdict.tested, verdict.metric
+    if tested is not None and tested.value is not None:
+        of = f"depth {tested.depth}, seed {tested.seed}: the model in {out}"
+        print(f"\ntest {metric.name} {metric.show(tested.value)} ({of})")
     note(f"\nreport   {report}\nverdict  {out / 'verdict.json'}")
+    if tested is not None:
+        note(f"next     {next_command(load(out), out)}")
     return verdict
 
 
 for _name in TASKS:
-    app.command(_name)(_command(_name))
+    app.command(_name, cls=Command)(_command(_name))

@@ -13,7 +13,7 @@ from lamina.spec import GATES
 
 
 def doctor() -> None:
-    """Versions, devices, and the kernel that runs each kind of recurrence."""
+    """What this machine runs, and with which kernels."""
     rows = [
         ("lamina", __version__),
         ("python", platform.python_version()),

@@ -14,70 +14,84 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import msgspec
 import typer
-from rich.markup import escape
 
 from lamina.spec import LaminaError
 
 _FIELD = re.compile(r"^ {0,8}(\w+):\s+(.*)$")
+_ROLE = re.compile(r":\w+:`([^`]*)`")
+_CITED = re.compile(r"\s*\([^()]*\b(?:19|20)\d\d\b[^()]*\)")
 
 
 def add_fields(
     command: Callable[..., Any], structs: Mapping[str, type[msgspec.Struct]], skip: Sequence[str]
 ) -> Callable[..., Any]:
-    """``command`` with an option for every field of ``structs`` (help panel -> struct).
+    """``command`` with an option for every field of ``structs`` (heading in the help -> struct).
 
     ``command`` takes its own parameters and ``**given``; in ``given`` it finds the options that
-    were given, as values of the fields' types.
+    were given, as values of the fields' types. A field that is on or off becomes a flag that
+    changes its default; a field without a default, an argument.
     """
     own = list(inspect.signature(command, eval_str=True).parameters.values())
     own = [p for p in own if p.kind is not inspect.Parameter.VAR_KEYWORD]
-    parameters, hints = [], {}
+    parameters: list[inspect.Parameter] = []
+    fields: dict[str, tuple[Any, Any]] = {}
     for panel, struct in structs.items():
-        helps = field_help(struct)
+        helps, hints = field_help(struct), get_type_hints(struct)
         for field in msgspec.structs.fields(struct):
-            if field.name in skip or field.name in hints:
+            if field.name in skip or field.name in fields:
                 continue
-            hint = get_type_hints(struct)[field.name]
-            hints[field.name] = hint
+            hint = hints[field.name]
+            fields[field.name] = hint, field.default
             parameters.append(_parameter(field, hint, helps.get(field.name, ""), panel))
 
     def run(**arguments: Any) -> Any:
         mine = {p.name: arguments.pop(p.name) for p in own if p.name in arguments}
-        given = {
-            name: value if isinstance(value, bool) else parse(name, value, hints[name])
-            for name, value in arguments.items()
-            if value is not None
-        }
+        given = {}
+        for name, text in arguments.items():
+            hint, default = fields[name]
+            if text is not None and text is not False:
+                given[name] = (not default) if hint is bool else parse(name, text, hint)
         return command(**mine, **given)
 
     run.__doc__ = command.__doc__
     run.__name__ = command.__name__
+    own = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
     run.__signature__ = inspect.Signature([*own, *parameters])  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in (*own, *parameters)}
     return run
 
 
+def flag(name: str, hint: Any = str, default: Any = None) -> str:
+    """The option of a field: ``--batch-size``; ``--no-random-offset`` for what is on already."""
+    off = "no-" if hint is bool and default is True else ""
+    return f"--{off}{name.replace('_', '-')}"
+
+
 def _parameter(
     field: msgspec.structs.FieldInfo, hint: Any, help: str, panel: str
 ) -> inspect.Parameter:
-    flag = "--" + field.name.replace("_", "-")
-    if hint is bool:
-        flag += "/--no-" + flag[2:]
-    if field.default not in (msgspec.NODEFAULT, None, ()):
-        help += f" [{_show(field.default)}]"
+    if field.default is msgspec.NODEFAULT:
+        argument = typer.Argument(metavar=field.name.upper(), help=help, show_default=False)
+        return inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[str, argument]
+        )
+    on_or_off = hint is bool
+    if on_or_off and field.default:
+        help = f"Turns this off: {help[:1].lower()}{help[1:]}"
+    elif not on_or_off and field.default not in (None, ()):
+        help += f"  [default: {_show(field.default)}]"
     info = typer.Option(
-        flag,
-        help=escape(help),
-        metavar=None if hint is bool else _metavar(hint),
+        flag(field.name, hint, field.default),
+        help=help,
+        metavar=None if on_or_off else _metavar(hint, field.default),
         show_default=False,
         rich_help_panel=panel,
     )
-    kind: Any = bool if hint is bool else str
     return inspect.Parameter(
         field.name,
         inspect.Parameter.KEYWORD_ONLY,
-        default=None,
-        annotation=Annotated[kind | None, info],
+        default=False if on_or_off else None,
+        annotation=Annotated[bool if on_or_off else str | None, info],
     )
 
 
@@ -98,12 +112,11 @@ def parse(name: str, text: str, hint: Any) -> Any:
     try:
         return msgspec.convert(value, hint, strict=False)
     except msgspec.ValidationError:
-        flag = name.replace("_", "-")
-        raise LaminaError(f"--{flag} is {text!r}; need {_metavar(hint)}") from None
+        raise LaminaError(f"{flag(name)} is {text!r}; need {_metavar(hint)}") from None
 
 
 def field_help(struct: type) -> dict[str, str]:
-    """What the docstrings of a struct and of its bases say of each field."""
+    """What the docstrings of a struct and of its bases say of each field, as a sentence."""
     found: dict[str, str] = {}
     for kind in reversed(struct.__mro__):
         name = None
@@ -115,7 +128,15 @@ def field_help(struct: type) -> dict[str, str]:
                 found[name] += " " + line.strip()
             else:
                 name = None
-    return {name: text.replace("``", "") for name, text in found.items()}
+    return {name: _sentence(text) for name, text in found.items()}
+
+
+def _sentence(text: str) -> str:
+    """A docstring's line for a terminal: no markup, no citations, ``none`` as it is typed."""
+    plain = _CITED.sub("", _ROLE.sub(r"\1", text)).replace("None", "none")
+    plain = plain.replace("`", "").replace('"', "").removesuffix(" or").rstrip(",.")
+    # A value stays as it is typed; a word begins a sentence.
+    return (plain if text[0] in '`"' else plain[0].upper() + plain[1:]) + "."
 
 
 def _flat(hint: Any) -> tuple[Any, ...]:
@@ -124,21 +145,25 @@ def _flat(hint: Any) -> tuple[Any, ...]:
     return (hint,)
 
 
-def _metavar(hint: Any) -> str:
+def _metavar(hint: Any, default: Any = ...) -> str:
+    """``INT``, ``tanh|relu[,...]``; ``none`` is named where it is not the default already."""
+    words = {int: "INT", float: "FLOAT", str: "TEXT", type(None): "none"}
     names: list[str] = []
     for kind in _flat(hint):
         if get_origin(kind) is Literal:
             names += [str(value) for value in get_args(kind)]
         elif get_origin(kind) is tuple:
-            inner = [part for part in get_args(kind) if part is not ...]
-            names.append(f"{_metavar(inner[0])},...")
-        else:
-            words = {int: "INT", float: "FLOAT", str: "TEXT", type(None): "none"}
+            first, *rest = (_metavar(part) for part in get_args(kind) if part is not ...)
+            if rest:
+                names.append(",".join((first, *rest)))
+            elif first == "|".join(names):
+                names[-1] += "[,...]"
+            else:
+                names.append(f"{first}[,...]")
+        elif not (kind is type(None) and default is None):
             names.append(words.get(kind, str(kind)))
-    return "|".join(dict.fromkeys(names))
+    return "|".join(names)
 
 
 def _show(value: Any) -> str:
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,8 @@ import torch
 import typer
 
 from lamina.cli.fields import add_fields
-from lamina.cli.show import note, picked, show_test
+from lamina.cli.help import Command, Group
+from lamina.cli.show import next_command, note, picked, predictions, shell, show_test
 from lamina.spec import LaminaError
 from lamina.store import RunFolder
 from lamina.store.atomic import write_json
@@ -19,12 +21,17 @@ from lamina.tasks import TASKS, reopen, task_class
 from lamina.train import Result, Settings, evaluate, fit
 
 app = typer.Typer(
+    cls=Group,
     help="Train a network, or go on with a training that was stopped.",
     invoke_without_command=True,
+    rich_markup_mode=None,
 )
 
 Out = Annotated[
-    Path | None, typer.Option(help="The run folder.  [default: runs/<name of the data>]")
+    Path | None,
+    typer.Option(
+        metavar="FOLDER", help="A new folder for the run.  [default: runs/<name of the data>]"
+    ),
 ]
 
 
@@ -40,12 +47,17 @@ def train(
     out: Out = None,
 ) -> None:
     """Train a network, or go on with a training that was stopped."""
-    if context.invoked_subcommand is not None:
-        return
-    if resume is not None:
+    task = context.invoked_subcommand
+    if task is not None:
+        given = {"--resume": resume, "--config": config, "--out": out}
+        for option in (name for name, value in given.items() if value is not None):
+            raise LaminaError(f"got {option} before {task}; need it after, or without {task}")
+    elif resume is not None:
+        if config is not None or out is not None:
+            raise LaminaError("--resume takes everything from the run; leave --config, --out out")
         run(RunFolder.open(resume).config(), resume, resume=True)
     elif config is not None:
-        run(read_config(config), out or Path("runs", config.stem))
+        run(read_config(config), out or Path("runs", config.stem), place=str(config))
     else:
         raise LaminaError(
             f"got no task; need one of {', '.join(TASKS)}, or --resume RUN, or --config FILE. "
@@ -59,57 +71,75 @@ def read_config(path: Path) -> dict[str, Any]:
         config = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
     except OSError as error:
         raise LaminaError(f"cannot be read: {error.strerror}", place=str(path)) from None
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise LaminaError(f"is no configuration: {error}", place=str(path)) from None
     return config
 
 
-def run(config: dict[str, Any], out: Path, *, resume: bool = False) -> Result:
-    """Train as ``config`` says (see :func:`read_config`), then score the test part."""
-    place = str(out / "config.json") if resume else None
+def run(
+    config: dict[str, Any], out: Path, *, resume: bool = False, place: str | None = None
+) -> Result:
+    """Train as ``config`` (see :func:`read_config`; read from ``place``) says, then score the
+    test part."""
+    place = str(out / "config.json") if resume else place
     for part in ("task", "model", "training"):
         if not isinstance(config.get(part), dict):
-            raise LaminaError(f"the configuration has no object {part!r}", place=place)
+            raise LaminaError(f"has no object {part!r}", place=place)
+    # What can be refused is refused before the data is read.
     settings = struct_from(Settings, config["training"], what="setting", place=place)
+    settings.choose_device()
+    shape = config["model"].get("options")
+    if not isinstance(shape, dict):
+        raise LaminaError("its model has no object 'options'", place=place)
+    kind = task_class(config["task"].get("name"), place)
+    options = struct_from(kind.Options, shape, what="model option", place=place)
     if not resume and RunFolder.is_run(out):
         raise LaminaError(
-            f"holds a run already. Go on with it: lamina train --resume {out}; or give another "
-            "folder with --out.",
+            f"holds a run already. Go on with it: {shell('train', '--resume', out)}; or give "
+            "another folder with --out.",
             place=str(out),
         )
+    if resume and RunFolder(out).result() is not None:
+        note(f"{out} has ended; to train it longer, start anew with more --epochs")
     task = reopen(config["task"], place)
-    options = struct_from(
-        task.Options, config["model"].get("options") or {}, what="model option", place=place
-    )
     torch.manual_seed(settings.seed)
     model = task.model(options)
-    result = fit(model, task, settings, out=out, resume=resume)
+    try:
+        result = fit(model, task, settings, out=out, resume=resume)
+    except KeyboardInterrupt:  # a second Ctrl-C, or one between two steps
+        if not RunFolder.is_run(out):
+            raise
+        note(f"lamina: interrupted; go on with: {shell('train', '--resume', out)}")
+        raise typer.Exit(130) from None
     if result.stopped == "interrupted":
         raise typer.Exit(130)
+    note("")
     if len(task.batches("test")):
         scores = evaluate(model, task, "test")
-        write_json(out / "test.json", scores)
-        show_test(task.metric, scores)
-    note(f"run in {out}")
+        finite = {name: value if math.isfinite(value) else None for name, value in scores.items()}
+        write_json(out / "test.json", finite)
+        show_test(task.metric, scores, predictions(task))
+    note(f"{result.parameters:,} parameters, {result.tokens_per_second:,.0f} tokens/s in training")
+    note(f"run   {out}\nnext  {next_command(model, out)}")
     return result
 
 
 def _command(name: str) -> Any:
     kind = task_class(name)
 
-    def command(data: str, out: Out = None, **given: Any) -> None:
+    def command(out: Out = None, **given: Any) -> None:
         fields = kind.Data.__struct_fields__
         config = {
-            "task": {"name": name, "data": {"source": data} | picked(given, fields)},
+            "task": {"name": name, "data": picked(given, fields)},
             "model": {"options": picked(given, kind.Options.__struct_fields__)},
             "training": picked(given, Settings.__struct_fields__),
         }
-        run(config, out or Path("runs", Path(data).name.split(".")[0]))
+        run(config, out or Path("runs", Path(given["source"]).name.split(".")[0]))
 
-    command.__doc__ = f"Train a network for {name} on DATA, a file or the name of a corpus."
+    command.__doc__ = f"Train a {name} network on SOURCE."
     structs = {"Data": kind.Data, "Network": kind.Options, "Training": Settings}
-    return add_fields(command, structs, skip=("source",))
+    return add_fields(command, structs, skip=())
 
 
 for _name in TASKS:
-    app.command(_name)(_command(_name))
+    app.command(_name, cls=Command)(_command(_name))

@@ -3,47 +3,65 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lamina.cli.show import show_test
+from lamina.cli.show import note, predictions, reads_text, shell, show_test
 from lamina.spec import LaminaError
 from lamina.tasks import LanguageNetwork, load, task_class
 from lamina.train import evaluate as score
 
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or a search's.")]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a training or a search.")]
 
 
 def evaluate(
     run: Run,
-    data: Annotated[str, typer.Argument(help="A file of the kind that the run was trained on.")],
+    data: Annotated[
+        str,
+        typer.Argument(metavar="FILE", help="A file of the kind that the run was trained on."),
+    ],
     label: Annotated[
-        str | None, typer.Option(help="The label's column.  [default: as in training]")
+        str | None,
+        typer.Option(metavar="TEXT", help="The label's column.  [default: as in training]"),
     ] = None,
 ) -> None:
     """Score a trained model on a file."""
     model = load(run)
     columns = {} if label is None else {"label": label}
     task = task_class(model.task).for_model(model, data, **columns)
-    show_test(task.metric, score(model, task, "test"))
+    show_test(task.metric, score(model, task, "test"), predictions(task))
 
 
 def predict(
     run: Run,
     inputs: Annotated[
-        list[str] | None, typer.Argument(help="Texts; a line each from stdin if there is none.")
+        list[str] | None,
+        typer.Argument(metavar="[TEXT]...", help="Texts; without any, lines of stdin."),
     ] = None,
-    file: Annotated[Path | None, typer.Option(help="A file with the inputs.")] = None,
-    json_lines: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Read a file as in training; it needs no labels."),
+    ] = None,
+    json_lines: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object a line.")
+    ] = False,
 ) -> None:
-    """The model's answer to each input."""
+    """The model's answer to each text, or to each example of a file."""
     model = load(run)
     if file is not None:
+        if inputs:
+            raise LaminaError(f"got texts and --file {file}; need one of the two")
         examples = model.read(file)  # type: ignore[operator]
+    elif not reads_text(model):
+        raise LaminaError(
+            f"reads sequences of numbers; need a file: {shell('predict', run, '--file', 'FILE')}",
+            place=str(run),
+        )
     else:
-        examples = inputs or [line.rstrip("\n") for line in typer.get_text_stream("stdin")]
+        examples = inputs or _lines_of_stdin()
     for answer in model.answers(examples):  # type: ignore[operator]
         if json_lines:
             print(json.dumps(answer, ensure_ascii=False))
@@ -52,15 +70,36 @@ def predict(
             print("\t".join([str(first), *(f"{value:.4f}" for value in rest)]))
 
 
+def _lines_of_stdin() -> list[str]:
+    if sys.stdin.isatty():
+        note("A text a line; Ctrl-D ends them.")
+    try:
+        lines = sys.stdin.buffer.read().decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise LaminaError("is not UTF-8 text; convert it first", place=f"stdin:{line}") from None
+    if not lines:
+        raise LaminaError("got no text; need one a line, or texts as arguments", place="stdin")
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            raise LaminaError("is blank; need a text in each line", place=f"stdin:{number}")
+    return lines
+
+
 def generate(
     run: Run,
-    prompt: Annotated[str, typer.Option(help="How the text begins.")],
-    length: Annotated[int, typer.Option(help="Tokens to add.")] = 200,
+    prompt: Annotated[str, typer.Option(metavar="TEXT", help="How the text begins.")],
+    length: Annotated[int, typer.Option(metavar="INT", help="Tokens to add.")] = 200,
     temperature: Annotated[
-        float, typer.Option(help="Below 1: safer; above 1: wilder; 0: the most probable token.")
+        float,
+        typer.Option(
+            metavar="FLOAT", help="Below 1: safer; above: wilder; 0: always the likeliest token."
+        ),
     ] = 0.8,
-    top_k: Annotated[int | None, typer.Option(help="Draw among the k most probable only.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
+    top_k: Annotated[
+        int | None, typer.Option(metavar="INT", help="Draw among so many likeliest tokens only.")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="INT", help="Of the draw.")] = 0,
 ) -> None:
     """Text from a language model, after a prompt."""
     model = load(run)

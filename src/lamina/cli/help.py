@@ -1,0 +1,46 @@
+"""Help pages: plain text that 80 columns hold, options under headings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from typer.core import TyperCommand, TyperGroup
+
+
+class Command(TyperCommand):
+    """A command whose options stand under the headings that they name (``rich_help_panel``)."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the arguments and options, heading by heading."""
+        _write(self.get_params(ctx), ctx, formatter)
+
+
+class Group(TyperGroup):
+    """A group of commands, listed with the main job first."""
+
+    order: Sequence[str] = ()
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names in :attr:`order`, then the others as they were added."""
+        names = super().list_commands(ctx)
+        return sorted(names, key=lambda n: self.order.index(n) if n in self.order else 99)
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options, then the commands."""
+        _write(self.get_params(ctx), ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+
+def _write(parameters: Sequence[Any], ctx: Any, formatter: Any) -> None:
+    sections: dict[str, list[tuple[str, str]]] = {"Arguments": []}
+    for parameter in parameters:
+        if record := parameter.get_help_record(ctx):
+            heading = getattr(parameter, "rich_help_panel", None)
+            fallback = "Arguments" if parameter.param_type_name == "argument" else "Options"
+            sections.setdefault(heading or fallback, []).append(record)
+    sections["Options"] = sections.pop("Options")  # `--help` is of least interest
+    for heading, rows in sections.items():
+        if rows:
+            with formatter.section(heading):
+                formatter.write_dl(rows)
