@@ -17,6 +17,9 @@ import typer
 
 from lamina.spec import LaminaError
 
+#: Of whole numbers that are given as options; sizes beyond it overflow.
+LARGEST = 2**32 - 1
+
 _FIELD = re.compile(r"^ {0,8}(\w+):\s+(.*)$")
 _ROLE = re.compile(r":\w+:`([^`]*)`")
 _CITED = re.compile(r"\s*\([^()]*\b(?:19|20)\d\d\b[^()]*\)")
@@ -110,9 +113,13 @@ def parse(name: str, text: str, hint: Any) -> Any:
     ):
         value = [part.strip() for part in text.split(",")]
     try:
-        return msgspec.convert(value, hint, strict=False)
+        found = msgspec.convert(value, hint, strict=False)
     except msgspec.ValidationError:
         raise LaminaError(f"{flag(name)} is {text!r}; need {_metavar(hint)}") from None
+    for number in found if isinstance(found, tuple) else (found,):
+        if isinstance(number, int) and abs(number) > LARGEST:
+            raise LaminaError(f"{flag(name)} is {text}; need an INT of at most {LARGEST:,}")
+    return found
 
 
 def field_help(struct: type) -> dict[str, str]:

@@ -1,109 +1,45 @@
-"""The program ``lamina``: its commands, and what it does with errors."""
+"""The program ``lamina``."""
 
 from __future__ import annotations
 
-import contextlib
-import io
+import os
+import signal
 import sys
-from typing import Annotated
+import threading
+from collections.abc import Callable
+from typing import NoReturn
 
-import typer
-
-from lamina import __version__
-from lamina.cli import demo, depth, doctor, train, use
-from lamina.cli.help import Command, Group
-from lamina.spec import LaminaError
-
-#: typer carries a click of its own or uses the one installed, by version; this is the one it uses.
-UsageError: type[Exception] = typer.BadParameter.__bases__[0]
-
-#: Ended by Ctrl-C; the reader of a pipe went away. As shells count: 128 + the signal's number.
-INTERRUPTED, PIPE_CLOSED = 130, 141
+#: The status after a Ctrl-C: as shells count, 128 + the signal's number.
+INTERRUPTED = 130
 
 
-class Commands(Group):
-    order = ("depth", "train", "evaluate", "predict", "generate", "demo", "doctor")
-
-
-app = typer.Typer(
-    name="lamina",
-    cls=Commands,
-    help="Deep recurrent networks: train them, learn how deep yours should be, run them fast.",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.add_typer(depth.app, name="depth")
-app.add_typer(train.app, name="train")
-for _command in (use.evaluate, use.predict, use.generate, demo.demo, doctor.doctor):
-    app.command(cls=Command)(_command)
-
-
-def _version(asked: bool) -> None:
-    if asked:
-        print(f"lamina {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def root(
-    context: typer.Context,
-    version: Annotated[
-        bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
-    ] = False,
-) -> None:
-    """Without a command: what there is."""
-    if context.invoked_subcommand is None:
-        print(context.get_help())
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Run a command; one line on stderr and status 2 for what the user can mend."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # any script can be shown, if only as \uXXXX
-            stream.reconfigure(errors="backslashreplace")
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run a command (``None``: of the command line) and leave with its status."""
+    run = _load()
     try:
-        status = app(args=arguments, standalone_mode=False)
-        sys.stdout.flush()
-    except LaminaError as error:
-        sys.exit(_refused(str(error)))
-    except UsageError as error:
-        context = getattr(error, "ctx", None)
-        where = context.command_path if context else "lamina"
-        sys.exit(_refused(f"{error.format_message()} See: {where} --help"))  # type: ignore[attr-defined]
-    except (typer.Abort, KeyboardInterrupt):
+        status = run(arguments)
+    except KeyboardInterrupt:
         print("lamina: interrupted", file=sys.stderr)
-        sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        with contextlib.suppress(OSError):
-            sys.stdout.close()  # else Python would flush it, and complain, at its end
-        sys.exit(PIPE_CLOSED)
-    except OSError as error:
-        sys.exit(_refused(f"{error.filename or 'the system'}: {error.strerror or error}"))
-    except (MemoryError, RuntimeError) as error:
-        if not _out_of_memory(error):
-            raise
-        sys.exit(
-            _refused(
-                "the memory is not enough for this; need a smaller --width, --depth or "
-                "--batch-size, or a smaller file"
-            )
-        )
-    sys.exit(status if isinstance(status, int) else 0)
+        status = INTERRUPTED
+    sys.exit(status)
 
 
-def _out_of_memory(error: Exception) -> bool:
-    """Whether an allocation failed: torch says so in a RuntimeError on a CPU."""
-    text = str(error)
-    return isinstance(error, MemoryError) or "allocate" in text or "out of memory" in text
+def _load() -> Callable[[list[str] | None], int]:
+    """The commands. torch takes seconds to load, and an exception in the midst of it would leave
+    it half loaded: a Ctrl-C meanwhile ends the process as it is, which has done nothing yet."""
+    hears = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, _leave) if hears else None
+    try:
+        from lamina.cli.app import run
+    finally:
+        if hears:
+            signal.signal(signal.SIGINT, before)
+    return run
 
 
-def _refused(message: str) -> int:
-    print("lamina: " + " ".join(message.split()), file=sys.stderr)
-    return 2
+def _leave(*_: object) -> NoReturn:
+    os.write(2, b"lamina: interrupted\n")
+    os._exit(INTERRUPTED)
 
 
 if __name__ == "__main__":
