@@ -67,7 +67,7 @@ def run(arguments: list[str] | None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # any script can be shown, if only as \\uXXXX
             stream.reconfigure(errors="backslashreplace")
     try:
-        status = app(args=arguments, standalone_mode=False)
+        status = app(args=arguments, prog_name="lamina", standalone_mode=False)
         sys.stdout.flush()
     except LaminaError as error:
         return refuse(str(error))

@@ -7,6 +7,7 @@ not given stays out of the values, and the struct's own default holds.
 from __future__ import annotations
 
 import inspect
+import math
 import re
 import types
 from collections.abc import Callable, Mapping, Sequence
@@ -117,6 +118,8 @@ def parse(name: str, text: str, hint: Any) -> Any:
     except msgspec.ValidationError:
         raise LaminaError(f"{flag(name)} is {text!r}; need {_metavar(hint)}") from None
     for number in found if isinstance(found, tuple) else (found,):
+        if isinstance(number, float) and not math.isfinite(number):
+            raise LaminaError(f"{flag(name)} is {text}; need a finite number")
         if isinstance(number, int) and abs(number) > LARGEST:
             raise LaminaError(f"{flag(name)} is {text}; need an INT of at most {LARGEST:,}")
     return found

@@ -105,4 +105,6 @@ def generate(
     model = load(run)
     if not isinstance(model, LanguageNetwork):
         raise LaminaError(f"is a run of {model.task}; need one of language-model", place=str(run))
+    if temperature != 0 and not 1e-3 <= temperature <= 1e3:  # else scores would overflow
+        raise LaminaError(f"got temperature {temperature}; need 0, or a number in 0.001..1000")
     print(model.generate(prompt, length, temperature=temperature, top_k=top_k, seed=seed))
