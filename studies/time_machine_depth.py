@@ -30,7 +30,7 @@ def run(source: str, out: Path | None, *, quick: bool) -> Verdict:
     return search(
         task,
         depths=(1, 2) if quick else (1, 2, 3, 4),
-        seeds=2 if quick else 3,
+        seeds=2 if quick else 5,
         cell="lstm",
         width=16 if quick else 128,
         embedding="onehot",

@@ -27,9 +27,9 @@ def demo(
         Classify("digits", fractions=(0.6, 0.2, 0.2), batch_size=32),
         out,
         depths=(1, 2, 3, 4),
-        seeds=5,
-        width=16,
+        seeds=8,
+        width=32,
         cell="rnn",
         # Tensors this small gain nothing from a second thread.
-        settings=Settings(epochs=20, lr=3e-3, threads=1),
+        settings=Settings(epochs=20, lr=5e-3, schedule="cosine", threads=1),
     )
