@@ -1,0 +1,54 @@
+"""lamina from Python: how deep, train, predict, load again. Run it: python examples/quickstart.py
+
+The data are 1,797 handwritten digits of 8 by 8 pixels that arrive with scikit-learn, each read row
+by row. With a file of your own the first line is, for instance,
+``Classify("reviews.csv", text="review", label="sentiment")``.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import lamina
+
+
+def main(out: Path, epochs: int = 8, seeds: int = 2) -> None:
+    """Everything once; what is kept goes to the folder ``out``."""
+    task = lamina.tasks.Classify("digits", fractions=(0.6, 0.2, 0.2))
+
+    # How deep should it be? Every depth is trained with every seed.
+    settings = lamina.train.Settings(epochs=epochs, lr=3e-3, threads=1)
+    verdict = lamina.depth.search(
+        task,
+        depths=(1, 2, 3),
+        seeds=seeds,
+        cell="rnn",
+        width=32,
+        settings=settings,
+        out=out / "search",
+    )
+    print(verdict.headline)
+
+    # One training with settings of your choice.
+    model = task.model(cell="gru", depth=2, width=48)
+    result = lamina.train.fit(model, task, settings, out=out / "gru")
+    scores = lamina.train.evaluate(model, task, "test")
+    print(f"{result.parameters:,} parameters, test accuracy {scores['accuracy']:.1%}")
+
+    # The model answers for arrays (T, I), or for texts where it was trained on texts.
+    test = task.parts["test"]
+    images, digits = test.values[:8], (test.labels or [])[:8]
+    print("digits ", *digits)
+    print("answers", *model.predict(images))
+
+    # The folder holds all that it takes to use the model elsewhere; so does a search's folder.
+    for name in ("gru", "search"):
+        again = lamina.load(out / name)
+        assert isinstance(again, lamina.tasks.Classifier)
+        print(f"from {name}:", *again.predict(images))
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        main(Path(folder))
