@@ -7,7 +7,9 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -18,7 +20,8 @@ from command_line import TINY, Outcome, lamina, write_data
 from lamina.cli.fields import flag
 from lamina.store import RunFolder
 from lamina.tasks import TASKS
-from lamina.train import Settings, fit, loop
+from lamina.train import Settings, loop
+from lamina.train.meter import Meter
 
 
 @pytest.fixture(autouse=True)
@@ -159,18 +162,24 @@ def test_a_configuration_trains_what_the_options_would() -> None:
     assert weights("a") == weights("b")
 
 
+def interrupt_at_a_step(patch: pytest.MonkeyPatch, when: Callable[[Meter], bool]) -> None:
+    """Press Ctrl-C at the end of the first training step where ``when`` holds."""
+
+    class Impatient(Meter):
+        def add(self, *arguments: Any) -> None:
+            super().add(*arguments)
+            if when(self):
+                signal.raise_signal(signal.SIGINT)
+
+    patch.setattr(loop, "Meter", Impatient)
+
+
 def test_an_interrupted_training_ends_as_one_that_was_not(monkeypatch: pytest.MonkeyPatch) -> None:
     options = ("train", *REVIEWS, *TINY, "--batch-size", 8, "--epochs", 3, "--dropout", 0.2)
     done(lamina(*options, "--out", "whole"))
 
-    class Impatient(loop.Meter):
-        def add(self, *arguments: object) -> None:
-            super().add(*arguments)  # type: ignore[arg-type]
-            if len(self.step_ms) >= 8:
-                signal.raise_signal(signal.SIGINT)
-
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "Meter", Impatient)
+        interrupt_at_a_step(patch, lambda meter: len(meter.step_ms) >= 8)
         outcome = lamina(*options, "--out", "cut")
     assert outcome.status == 130
     assert outcome.err.endswith("Go on with: lamina train --resume cut\n")
@@ -186,13 +195,8 @@ def test_an_interrupted_training_ends_as_one_that_was_not(monkeypatch: pytest.Mo
 def test_an_interrupted_search_stops_at_once_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     options = ("depth", *REVIEWS, *TINY, "--depths", "1,2", "--seeds", 2, "--out", "s")
 
-    def interrupted(*arguments: object, **more: object) -> object:
-        if len(list(Path("s/trials").glob("*/result.json"))) == 1:
-            signal.raise_signal(signal.SIGINT)
-        return fit(*arguments, **more)  # type: ignore[arg-type]
-
-    with monkeypatch.context() as patch:
-        patch.setattr("lamina.depth.trials.fit", interrupted)
+    with monkeypatch.context() as patch:  # in the midst of the second trial
+        interrupt_at_a_step(patch, lambda _: len(list(Path("s/trials").glob("*/result.json"))) == 1)
         outcome = lamina(*options)
     assert outcome.status == 130
     assert outcome.err.splitlines()[-1].startswith("lamina: interrupted; what is done is in s")

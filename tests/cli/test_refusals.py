@@ -263,6 +263,12 @@ def cut_weights() -> None:
     file.write_bytes(file.read_bytes()[:-1])
 
 
+def flip_one_weight() -> None:
+    file = Path("texts/weights.safetensors")
+    content = file.read_bytes()
+    file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+
 def other_weights() -> None:
     shutil.copy("numbers/weights.safetensors", "texts/weights.safetensors")
 
@@ -295,6 +301,7 @@ def weights_are_a_folder() -> None:
     [
         (remove_weights, "texts: has no weights.safetensors"),
         (cut_weights, "weights.safetensors: is not a whole safetensors file"),
+        (flip_one_weight, "weights.safetensors: was changed after it was written"),
         (other_weights, "belongs to another run"),
         (other_vocabulary, "vocabulary.json: was changed after training"),
         (no_vocabulary, "vocabulary.json: cannot be read"),
