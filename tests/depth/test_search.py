@@ -144,6 +144,12 @@ def test_another_search_is_refused_and_nothing_changes(finished, change, words):
     assert {p: p.read_bytes() for p in out.rglob("*") if p.is_file()} == before
 
 
+def test_the_folder_may_be_named_relative_to_the_current_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run(Path("runs/search"), seeds=1)
+    assert RunFolder.open("runs/search").load_model_files()
+
+
 def test_a_folder_of_other_things_is_refused(tmp_path):
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(LaminaError, match="no depth search"):

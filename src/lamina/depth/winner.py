@@ -35,8 +35,8 @@ def present(
     run = RunFolder.open(trial_folder(folder, best.depth, best.seed))
     _, assets, tensors = run.load_model_files()
     # The configuration last: until it is there, the folder is not taken for a whole run.
-    for name in (*assets, run.weights_file, run.history_file, run.result_file, run.config_file):
-        file = run.path / name
+    beside = [run.path / name for name in assets]
+    for file in (*beside, run.weights_file, run.history_file, run.result_file, run.config_file):
         write_bytes(folder / file.name, file.read_bytes())
     try:
         if not len(task.batches("test")):
