@@ -45,7 +45,6 @@ def main(out: Path, epochs: int = 8, seeds: int = 2) -> None:
     # The folder holds all that it takes to use the model elsewhere; so does a search's folder.
     for name in ("gru", "search"):
         again = lamina.load(out / name)
-        assert isinstance(again, lamina.tasks.Classifier)
         print(f"from {name}:", *again.predict(images))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import torch
@@ -165,6 +166,18 @@ class Model(torch.nn.Module):
 
     def assets(self) -> dict[str, str]:
         """Text files that belong to the model, by name (``{"vocabulary.json": ...}``)."""
+        raise NotImplementedError
+
+    def read(self, path: str | Path) -> Sequence[Any]:
+        """Examples from a file of the kind that the model was trained on; it needs no answers."""
+        raise NotImplementedError
+
+    def predict(self, examples: Sequence[Any]) -> list[str]:
+        """The model's answer to each example."""
+        raise NotImplementedError
+
+    def answers(self, examples: Sequence[Any]) -> list[dict[str, Any]]:
+        """The same with what is known about each answer (a probability); JSON values."""
         raise NotImplementedError
 
 

@@ -73,19 +73,26 @@ def test_changed_numbers_names_and_metadata_are_noticed(tmp_path):
     save_tensors(path, TENSORS, {"note": "x"})
     data = path.read_bytes()
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    digest = header["__metadata__"]["sha256"]
-    noted = {"note": "x", "sha256": digest}
+    noted = json.loads(header["__metadata__"]["lamina"])
+    assert noted["note"] == "x"
     for tensors, metadata in [
         ({**TENSORS, "a": TENSORS["a"] + 1}, noted),
         ({**TENSORS, "a": TENSORS["a"].reshape(3, 2)}, noted),
         ({**TENSORS, "b": TENSORS["a"] + 1}, noted),
         (TENSORS, {**noted, "note": "y"}),
     ]:
-        path.write_bytes(safetensors.torch.save(tensors, metadata))
+        path.write_bytes(safetensors.torch.save(tensors, {"lamina": json.dumps(metadata)}))
         with pytest.raises(LaminaError, match="changed after it was written"):
             load_tensors(path)
-    path.write_bytes(safetensors.torch.save(TENSORS, noted))
+    path.write_bytes(safetensors.torch.save(TENSORS, {"lamina": json.dumps(noted)}))
     load_tensors(path)
+
+
+def test_equal_contents_are_equal_files(tmp_path):
+    notes = {name: name for name in "abcdef"}
+    for name, order in (("one", sorted(notes)), ("two", sorted(notes, reverse=True))):
+        save_tensors(tmp_path / name, TENSORS, {key: notes[key] for key in order})
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
 def test_files_that_are_something_else(tmp_path):

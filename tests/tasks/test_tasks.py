@@ -228,6 +228,8 @@ def test_a_label_that_training_has_not_seen(reviews: Path, tmp_path: Path) -> No
         (lambda f: LanguageModel(f, batch_size=5000), "[Ll]ower batch_size"),
         (lambda f: LanguageModel(f).model().generate(""), "at least one token"),
         (lambda f: LanguageModel("no/such.txt"), "no/such.txt"),
+        (lambda f: LanguageModel(f, fractions=(0.0, 0.5, 0.5)), "got fractions"),
+        (lambda f: LanguageModel(f).model().generate("a", temperature=math.nan), "temperature nan"),
         (lambda f: LanguageModel(f, max_tokens="many"), "max_tokens"),
     ],
 )
@@ -235,6 +237,20 @@ def test_errors_are_one_line(reviews: Path, make, message: str) -> None:
     with pytest.raises(LaminaError, match=message) as caught:
         make(reviews)
     assert "\n" not in str(caught.value)
+
+
+def test_examples_of_the_wrong_kind(sensors: Path, reviews: Path) -> None:
+    numeric = Classify(sensors, id="run", label="state").model()
+    with pytest.raises(LaminaError, match="example 1: got str; need an array"):
+        numeric.predict(["text"])
+    textual = Classify(reviews, text="review", label="mood").model()
+    with pytest.raises(LaminaError, match="example 2: got ndarray; need a text"):
+        textual.predict(["good", np.zeros((3, 2))])
+
+
+def test_a_low_temperature_is_the_most_probable_token(book: Path) -> None:
+    model = LanguageModel(book).model(depth=1, width=8)
+    assert model.generate("the", 9, temperature=1e-40) == model.generate("the", 9, temperature=0)
 
 
 def test_nothing_left_of_a_text(tmp_path: Path) -> None:

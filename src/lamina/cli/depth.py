@@ -89,7 +89,7 @@ def _command(name: str) -> Any:
 def run(task: Any, out: Path, **arguments: Any) -> Verdict:
     """Search, write the report, and print the verdict."""
     try:
-        verdict = search(task, out=out.absolute(), **arguments)
+        verdict = search(task, out=out, **arguments)
     except KeyboardInterrupt:
         note(f"lamina: interrupted; what is done is in {out}, and the same command goes on there")
         raise typer.Exit(130) from None

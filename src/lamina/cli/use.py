@@ -54,7 +54,7 @@ def predict(
     if file is not None:
         if inputs:
             raise LaminaError(f"got texts and --file {file}; need one of the two")
-        examples = model.read(file)  # type: ignore[operator]
+        examples = model.read(file)
     elif not reads_text(model):
         raise LaminaError(
             f"reads sequences of numbers; need a file: {shell('predict', run, '--file', 'FILE')}",
@@ -62,7 +62,7 @@ def predict(
         )
     else:
         examples = inputs or _lines_of_stdin()
-    for answer in model.answers(examples):  # type: ignore[operator]
+    for answer in model.answers(examples):
         if json_lines:
             print(json.dumps(answer, ensure_ascii=False))
         else:

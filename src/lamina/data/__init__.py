@@ -16,7 +16,7 @@ from lamina.data.readers import (
     read_text,
     read_text_table,
 )
-from lamina.data.split import Split, split_rows, split_stream
+from lamina.data.split import Split, as_shares, split_rows, split_stream
 from lamina.data.vocabulary import Vocabulary
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "StreamBatches",
     "TextTable",
     "Vocabulary",
+    "as_shares",
     "corpus_table",
     "digits",
     "find",

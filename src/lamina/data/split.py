@@ -41,7 +41,7 @@ def split_rows(
 
     Raises LaminaError for labels of one class, and when a part with a share gets no row.
     """
-    shares = _shares(fractions)
+    shares = as_shares(fractions)
     if labels is not None:
         _check_labels(labels, len(keys))
     firsts, members = _groups(keys)
@@ -82,7 +82,7 @@ def split_stream(
     A text is cut, not shuffled, so that no part has seen what comes after it. Raises LaminaError
     if a part with a share gets fewer than two steps (one to read, one to predict).
     """
-    shares = _shares(fractions)
+    shares = as_shares(fractions)
     ends = [0, *(round(n * share) for share in np.cumsum(shares)[:2]), n]
     slices = [slice(a, b) for a, b in pairwise(ends)]
     for name, part, share in zip(PARTS, slices, shares, strict=True):
@@ -94,7 +94,8 @@ def split_stream(
     return slices[0], slices[1], slices[2]
 
 
-def _shares(fractions: Sequence[float]) -> np.ndarray:
+def as_shares(fractions: Sequence[float]) -> np.ndarray:
+    """Train, validation and test as shares of 1; LaminaError where they cannot be that."""
     values = [float(fraction) for fraction in fractions]
     if (
         len(values) != 3

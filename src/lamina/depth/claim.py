@@ -19,7 +19,10 @@ def claim(folder: Path, config: dict[str, Any]) -> None:
                 "is not empty and holds no depth search; choose another folder.",
                 place=str(folder),
             )
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LaminaError(f"cannot be made: {error.strerror}", place=str(folder)) from None
     else:
         try:
             before = json.loads(file.read_text(encoding="utf-8"))

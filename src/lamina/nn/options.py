@@ -26,7 +26,9 @@ class StackOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     dropout_kind:      ``"plain"``: drawn anew at every step (Zaremba et al. 2014); ``"locked"``:
                        one mask for all steps of a sequence (Gal and Ghahramani 2016).
     recurrent_dropout: share of ``h`` set to zero where it enters ``U h``, one mask for all steps.
-    init:              a name in :data:`lamina.nn.INITS`.
+    init:              how weights start: torch's ``"uniform"``, ``"xavier"`` (Glorot and Bengio
+                       2010), ``"he"`` (He et al. 2015), or ``"orthogonal"`` for ``U`` (Saxe et al.
+                       2014) with Xavier for ``W``.
     forget_bias:       of an LSTM's forget gate at the start (Gers et al. 2000; Jozefowicz et al.
                        2015 advise 1); ``None`` leaves what ``init`` gives.
     """

@@ -17,6 +17,9 @@ from lamina.store.atomic import write_bytes
 
 #: The metadata entry that holds the digest of everything else in the file.
 DIGEST = "sha256"
+#: The one entry that is written: safetensors orders several at random, and equal contents are to
+#: be equal files.
+ENTRY = "lamina"
 
 
 def save_tensors(
@@ -28,7 +31,8 @@ def save_tensors(
     """
     plain = _separate(tensors)
     noted = {**metadata, DIGEST: digest(plain, metadata)}
-    write_bytes(path, safetensors.torch.save(plain, noted))
+    entry = json.dumps(noted, sort_keys=True, ensure_ascii=False)
+    write_bytes(path, safetensors.torch.save(plain, {ENTRY: entry}))
 
 
 def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -46,7 +50,7 @@ def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         # vectorised sums over it come out the same to the last bit.
         tensors = {name: tensor.clone() for name, tensor in safetensors.torch.load(data).items()}
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        metadata = dict(header.get("__metadata__", {}))
+        metadata = dict(json.loads(header.get("__metadata__", {}).get(ENTRY, "{}")))
     except (safetensors.SafetensorError, ValueError, LookupError, RuntimeError, TypeError):
         raise LaminaError(
             "is not a whole safetensors file; it was cut short or is something else. "

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from lamina.data import corpus_table, digits, find, fingerprint
+from lamina.data import as_shares, corpus_table, digits, find, fingerprint
 from lamina.data.vocabulary import Level, Normalize
 from lamina.spec import LaminaError
 from lamina.tasks.inputs import Inputs, Rows, SequenceInputs, TextInputs
@@ -26,8 +26,8 @@ class ClassifyData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     source:         a CSV, TSV or JSONL file, or the name of a corpus (``imdb``, ``digits``).
     label:          the column of the label.
-    text:           the column of the text, or
-    id:             the column that says to which sequence a row of numbers belongs.
+    text:           the column of the text; for texts.
+    id:             the column that says to which sequence a row belongs; for numbers.
     features:       the columns of numbers; empty: every other column of numbers.
     validation:     a file with the validation part; ``None``: split from ``source``.
     test:           a file with the test part; ``None``: split from ``source``.
@@ -60,6 +60,7 @@ class ClassifyData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     batch_size: int = 32
 
     def __post_init__(self) -> None:
+        as_shares(self.fractions)
         for name in ("max_vocabulary", "min_count", "max_tokens", "batch_size"):
             if getattr(self, name) < 1:
                 raise LaminaError(f"{name} is {getattr(self, name)}; need at least 1")

@@ -113,6 +113,11 @@ class SequenceInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     def arrays(self, rows: Rows, scale: Standardizer) -> list[np.ndarray]:
         """Each sequence on the scale of the training part, ``(T, I)`` float32."""
         for values, place in zip(rows.values, rows.places, strict=True):
+            if not isinstance(values, np.ndarray):
+                raise LaminaError(
+                    f"got {type(values).__name__}; need an array (T, I={len(scale.mean)})",
+                    place=place,
+                )
             if values.ndim != 2 or values.shape[1] != len(scale.mean) or not len(values):
                 raise LaminaError(
                     f"got a sequence of shape {values.shape}; need (T, I={len(scale.mean)}) "

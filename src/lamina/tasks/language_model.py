@@ -13,7 +13,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, linear, one_hot
 
-from lamina.data import StreamBatches, Vocabulary, find, fingerprint, read_text, split_stream
+from lamina.data import (
+    StreamBatches,
+    Vocabulary,
+    as_shares,
+    find,
+    fingerprint,
+    read_text,
+    split_stream,
+)
 from lamina.data.corpora import CORPORA
 from lamina.data.vocabulary import Level, Normalize
 from lamina.nn import Stack, StackOptions
@@ -58,6 +66,7 @@ class LanguageModelData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     random_offset: bool = True
 
     def __post_init__(self) -> None:
+        as_shares(self.fractions)
         for name in ("max_vocabulary", "min_count", "max_tokens", "batch_size", "steps"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -182,7 +191,7 @@ class LanguageNetwork(Model):
         Raises:
             LaminaError: a prompt without a token, or settings that make no sense.
         """
-        if length < 0 or temperature < 0 or (top_k is not None and top_k < 1):
+        if length < 0 or not temperature >= 0 or (top_k is not None and top_k < 1):
             raise LaminaError(
                 f"got length {length}, temperature {temperature}, top_k {top_k}; need a length "
                 "and a temperature of 0 or more and top_k of at least 1"
@@ -216,13 +225,13 @@ class LanguageNetwork(Model):
             torch.multinomial(torch.softmax(scores / temperature, 0), 1, generator=generator)
         )
 
-    def answers(self, prompts: Sequence[str]) -> list[dict[str, Any]]:
+    def answers(self, examples: Sequence[str]) -> list[dict[str, Any]]:
         """The most probable continuation of each prompt."""
-        return [{"text": self.generate(prompt, 80, temperature=0)} for prompt in prompts]
+        return [{"text": self.generate(prompt, 80, temperature=0)} for prompt in examples]
 
-    def predict(self, prompts: Sequence[str]) -> list[str]:
+    def predict(self, examples: Sequence[str]) -> list[str]:
         """Each prompt with its most probable continuation."""
-        return [answer["text"] for answer in self.answers(prompts)]
+        return [answer["text"] for answer in self.answers(examples)]
 
 
 class LanguageModel:

@@ -27,7 +27,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     weight_decay:       as in torch; on all parameters (adamw: decoupled from the gradient).
     momentum:           of sgd.
     clip:               the gradient's largest allowed norm over all parameters; ``None``: any.
-    schedule:           how the learning rate changes (see ``schedules.py``).
+    schedule:           how the learning rate changes: not at all; by a factor an epoch; by a factor
+                        where the metric stands still; or along a half cosine down to 0.
     decay:              factor of ``exponential`` (each epoch; ``None``: 0.95) or of ``plateau``
                         (each time the metric stands still; ``None``: 0.5).
     plateau_patience:   evaluations without a gain that ``plateau`` bears before it decays.
