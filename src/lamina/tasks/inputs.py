@@ -66,8 +66,11 @@ class TextInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         """Tokens of each text, ``(T,)`` int64.
 
         Raises:
-            LaminaError: a text without a single token.
+            LaminaError: a text without a single token, or what is no text.
         """
+        for text, place in zip(rows.values, rows.places, strict=True):
+            if not isinstance(text, str):
+                raise LaminaError(f"got {type(text).__name__}; need a text", place=place)
         cut = (
             slice(None, self.max_tokens) if self.keep == "start" else slice(-self.max_tokens, None)
         )

@@ -221,9 +221,8 @@ class LanguageNetwork(Model):
             return int(scores.argmax())
         if top_k is not None and top_k < len(scores):
             scores[scores < scores.topk(top_k).values[-1]] = -torch.inf
-        return int(
-            torch.multinomial(torch.softmax(scores / temperature, 0), 1, generator=generator)
-        )
+        scaled = (scores - scores.max()).double() / temperature
+        return int(torch.multinomial(torch.softmax(scaled, 0), 1, generator=generator))
 
     def answers(self, examples: Sequence[str]) -> list[dict[str, Any]]:
         """The most probable continuation of each prompt."""
