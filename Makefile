@@ -12,7 +12,7 @@ READY := .venv/.ready
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types format hooks clean
+.PHONY: help install demo test bench studies lint types format hooks clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,13 @@ demo: $(READY)  ## a depth search on a small data set, from nothing to its repor
 
 test: lint types  ## everything that must be green: lint, types, and the tests
 	$(BIN)/python -m pytest
+
+bench: $(READY)  ## side-by-side measurements; prints their tables (about two minutes)
+	$(BIN)/python bench/decision.py
+
+studies: $(READY)  ## the figures of docs/results.md that are studies (about an hour)
+	$(BIN)/python studies/time_machine_depth.py
+	$(BIN)/python studies/gru_against_lstm.py
 
 lint: $(READY)  ## style, formatting, and which room imports which
 	$(BIN)/ruff check

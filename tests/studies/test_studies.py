@@ -1,0 +1,32 @@
+"""Every study and bench runs in its quick mode, so that none rots."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TEXT = "the time traveller for so it will be convenient to speak of him was expounding\n" * 80
+
+
+@pytest.mark.parametrize("name", sorted(p.name for p in (ROOT / "studies").glob("*.py")))
+def test_study(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    book = tmp_path / "book.txt"
+    book.write_text(TEXT)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [name, "--quick", "--source", str(book)])
+    runpy.run_path(str(ROOT / "studies" / name), run_name="__main__")
+    table = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
+    assert len(table) == 4  # head, rule, two rows
+    assert {line.count("|") for line in table} == {table[0].count("|")}
+    assert list(tmp_path.iterdir()) == [book]
+
+
+@pytest.mark.parametrize("name", sorted(p.name for p in (ROOT / "bench").glob("*.py")))
+def test_bench(name: str, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setattr(sys, "argv", [name, "--quick"])
+    runpy.run_path(str(ROOT / "bench" / name), run_name="__main__")
+    assert len(capsys.readouterr().out.splitlines()) > 3
