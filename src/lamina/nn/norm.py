@@ -36,20 +36,25 @@ class SequenceBatchNorm(nn.Module):
     def forward(self, wx: Tensor, lengths: Tensor | None = None) -> Tensor:
         """``(T, B, features)`` to the same shape; what padded steps hold is not read."""
         valid = None
+        count = wx.shape[0] * wx.shape[1]
         if lengths is not None:
-            valid = valid_steps(lengths, wx.shape[0], wx.device)  # (T, B)
-            wx = wx.masked_fill(~valid[:, :, None], 0.0)  # 0 * nan would spoil the gain's gradient
-        if self.training and wx.shape[0] * wx.shape[1]:
-            mean, var = self._observe(wx if valid is None else wx[valid])
+            count = int(lengths.sum())
+            valid = valid_steps(lengths, wx.shape[0], wx.device)[:, :, None]  # (T, B, 1)
+            wx = wx.masked_fill(~valid, 0.0)  # 0 * nan would spoil the gain's gradient
+        if self.training and count:
+            mean, var = self._observe(wx, valid, count)
         else:
             mean, var = self.running_mean, self.running_var
         return (wx - mean) * torch.rsqrt(var + self.eps) * self.gain
 
-    def _observe(self, wx: Tensor) -> tuple[Tensor, Tensor]:
-        flat = wx.flatten(0, -2)  # (valid steps, features)
-        var, mean = torch.var_mean(flat, dim=0, correction=0)
+    def _observe(self, wx: Tensor, valid: Tensor | None, count: int) -> tuple[Tensor, Tensor]:
+        # Sums under a mask, not a selection: a selection's size would make the host wait for a GPU.
+        mean = wx.sum(dim=(0, 1)) / count
+        centred = wx - mean
+        if valid is not None:
+            centred = centred.masked_fill(~valid, 0.0)
+        var = centred.square().sum(dim=(0, 1)) / count
         with torch.no_grad():
-            count = flat.shape[0]
             unbiased = var * (count / max(count - 1, 1))
             self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
             self.running_var.lerp_(unbiased.to(self.running_var.dtype), self.momentum)
