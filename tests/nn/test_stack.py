@@ -96,7 +96,7 @@ def test_number_of_parameters(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"depth": 0}, "depth is 0; need at least 1"),
+        ({"depth": 0}, "depth is 0; need 1 to 1000 layers"),
         ({"dropout": 1.0}, "dropout is 1.0; need 0 <= dropout < 1"),
         ({"dropout": -0.1}, "dropout is -0.1; need 0 <="),
         ({"recurrent_dropout": 1.5}, "recurrent_dropout is 1.5; need 0 <= recurrent_dropout < 1"),
@@ -105,8 +105,8 @@ def test_number_of_parameters(
             {"cell": "rnn", "depth": 3, "activation": ("tanh", "relu")},
             "activation has 2 entries, depth is 3; need one a layer, or a single one for all",
         ),
-        ({"width": 0}, "width is 0; need at least 1 unit"),
-        ({"width": (4, 0)}, r"width is \(4, 0\); need at least 1 unit in every layer"),
+        ({"width": 0}, "width is 0; need 1 to 1,000,000 units"),
+        ({"width": (4, 0)}, r"width is \(4, 0\); need 1 to 1,000,000 units in every layer"),
         ({"cell": "gru", "activation": "relu"}, "activation is 'relu'; only cell 'rnn' has"),
         ({"cell": "rnn", "activation": "sine"}, "activation is 'sine'; need tanh or relu"),
         ({"cell": "mlp"}, "cell is 'mlp'; need one of rnn, gru, lstm"),
@@ -325,3 +325,42 @@ def test_options_can_be_changed_by_name() -> None:
     assert made.options == StackOptions(cell="gru", depth=5, width=8)
     assert len(made.layers) == 5
     assert base.depth == 2
+
+
+@pytest.mark.parametrize("norm", ["none", "layer", "batch"])
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_autocast_computes_deep_stacks_in_its_dtype(cell: str, norm: str) -> None:
+    torch.manual_seed(0)
+    stack = Stack(3, cell=cell, depth=3, width=8, norm=norm, residual=True)
+    x = torch.randn(6, 4, 3)
+    exact, _ = stack.eval()(x)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        first, state = stack(x[:2])
+        second, _ = stack(x[2:], state)  # the state of one batch enters the next
+    assert first.dtype == torch.bfloat16
+    # bfloat16 keeps 8 bits; three layers of six steps add up some of its rounding.
+    torch.testing.assert_close(torch.cat((first, second)).float(), exact, atol=0.1, rtol=0.1)
+    loss = second.float().square().mean()
+    grads = torch.autograd.grad(loss, list(stack.parameters()), allow_unused=True)
+    assert all(grad is None or grad.dtype == torch.float32 for grad in grads)
+
+
+def test_dropout_leaves_the_residual_path_whole() -> None:
+    torch.manual_seed(0)
+    stack = Stack(4, cell="lstm", depth=6, width=4, residual=True, dropout=0.5).train()
+    with torch.no_grad():
+        for layer in stack.layers[1:]:
+            for parameter in layer.parameters():
+                parameter.zero_()
+    outputs, _ = stack(torch.randn(5, 3, 4))
+    assert (outputs != 0).all()  # layers that give nothing pass on what they got
+
+
+def test_batch_normalisation_runs_on_the_fused_kernel() -> None:
+    stack = Stack(3, cell="lstm", depth=2, width=4, norm="batch")
+    assert {choice.backend for choice in stack.explain()} == {"library"}
+
+
+def test_lengths_of_the_wrong_shape_are_refused() -> None:
+    with pytest.raises(LaminaError, match=r"need \(B=3,\) int64"):
+        Stack(4, depth=1, width=2)(torch.zeros(5, 3, 4), lengths=torch.tensor([5, 5]))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from types import ModuleType
 
+import torch
 from torch import Tensor
 
 from lamina.kernels import library, reference
@@ -91,18 +92,27 @@ def scan(
     Returns:
         outputs ``(T, B, H)``, zero at padded steps, and the state after the last valid step.
 
+    Under ``torch.autocast`` everything is computed in its dtype.
+
     Raises:
         LaminaError: arguments that do not fit together, or a backend that cannot run them.
     """
+    kind = x.device.type
+    if torch.is_autocast_enabled(kind):
+        # Autocast casts here and there; a recurrence wants one type for all that it is given.
+        dtype = torch.get_autocast_dtype(kind)
+        x, state, weights = x.to(dtype), tuple(part.to(dtype) for part in state), weights.to(dtype)
+        recurrent_mask = None if recurrent_mask is None else recurrent_mask.to(dtype)
     check(cell, x, state, weights, lengths, activation, recurrent_mask)
     chosen = choose(weights, recurrent_mask=recurrent_mask, backend=backend)
-    return BACKENDS[chosen.backend].scan(
-        cell,
-        x,
-        state,
-        weights,
-        lengths,
-        reverse=reverse,
-        activation=activation,
-        recurrent_mask=recurrent_mask,
-    )
+    with torch.autocast(kind, enabled=False):
+        return BACKENDS[chosen.backend].scan(
+            cell,
+            x,
+            state,
+            weights,
+            lengths,
+            reverse=reverse,
+            activation=activation,
+            recurrent_mask=recurrent_mask,
+        )

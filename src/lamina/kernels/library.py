@@ -30,6 +30,8 @@ def refuses(weights: Weights, recurrent_mask: Tensor | None) -> str | None:
         return "torch has no layer-normalised recurrence"
     if recurrent_mask is not None:
         return "torch has no dropout inside the recurrence"
+    if weights.w_ih is None:
+        return "torch always multiplies the input by a matrix"
     return None
 
 
@@ -73,14 +75,14 @@ def scan(
 
 def freeze_ended(x: Tensor, valid: Tensor, weights: Weights) -> tuple[Tensor, Weights]:
     """``x`` with the column that says "ended", and weights that then keep an LSTM's memory."""
+    assert weights.w_ih is not None
     rows = weights.w_hh.shape[0]
     hidden = rows // 4
-    w_ih = torch.eye(rows, dtype=x.dtype, device=x.device) if weights.w_ih is None else weights.w_ih
     column = x.new_zeros((rows, 1))
     column[:hidden] = -SATURATED  # input gate
     column[hidden : 2 * hidden] = SATURATED  # forget gate
     x = torch.cat((x, (~valid).to(x.dtype)), dim=2)
-    return x, weights._replace(w_ih=torch.cat((w_ih, column), dim=1))
+    return x, weights._replace(w_ih=torch.cat((weights.w_ih, column), dim=1))
 
 
 def run(
@@ -91,12 +93,10 @@ def run(
     activation: Activation,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """One dense layer through torch. ``x`` ``(T, B, I)``, state parts ``(B, H)``."""
-    w_ih = weights.w_ih
-    if w_ih is None:  # torch always multiplies; a product with the unit matrix changes no bit
-        w_ih = torch.eye(weights.w_hh.shape[0], dtype=x.dtype, device=x.device)
+    assert weights.w_ih is not None
     biases = () if weights.b_ih is None or weights.b_hh is None else (weights.b_ih, weights.b_hh)
     projection = () if weights.w_hr is None else (weights.w_hr,)
-    parameters = [w_ih, weights.w_hh, *biases, *projection]
+    parameters = [weights.w_ih, weights.w_hh, *biases, *projection]
     # arguments: has_biases, num_layers, dropout, train, bidirectional, batch_first
     options = (bool(biases), 1, 0.0, torch.is_grad_enabled(), False, False)
     if cell == "lstm":

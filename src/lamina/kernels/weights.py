@@ -45,6 +45,15 @@ class Weights(NamedTuple):
         """``H``."""
         return self.w_hh.shape[0] // GATES[cell]
 
+    def to(self, dtype: torch.dtype) -> Weights:
+        """The same weights in another dtype."""
+
+        def cast(part: Tensor | None) -> Tensor | None:
+            return None if part is None else part.to(dtype)
+
+        norm = self.norm and LayerNormGains(*map(cast, self.norm))  # type: ignore[arg-type]
+        return Weights(*map(cast, self[:5]), norm)  # type: ignore[arg-type]
+
     def tensors(self) -> tuple[Tensor, ...]:
         """All that are present, flat."""
         parts = [*self[:5], *(self.norm or ())]

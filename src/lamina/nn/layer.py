@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
 
 from lamina.kernels import Choice, LayerNormGains, Weights, choose, scan
 from lamina.nn.dropout import mask
@@ -45,10 +44,9 @@ class Direction(nn.Module):
         )
 
     def weights(self) -> Weights:
-        """What the kernel is given."""
-        projected = self.batch_norm is not None
+        """What the kernel is given, but for batch normalisation, which is folded in later."""
         return Weights(
-            None if projected else self.weight_ih,
+            self.weight_ih,
             self.weight_hh,
             self.bias_ih,
             self.bias_hh,
@@ -64,13 +62,15 @@ class Direction(nn.Module):
         backend: str,
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """``x`` ``(T, B, I)``, state parts ``(B, H)`` -> outputs ``(T, B, H)`` and state."""
+        weights = self.weights()
         if self.batch_norm is not None:
-            x = self.batch_norm(linear(x, self.weight_ih), lengths)  # (T, B, G*H)
+            w_ih, b_ih = self.batch_norm.fold(x, self.weight_ih, self.bias_ih, lengths)
+            weights = weights._replace(w_ih=w_ih, b_ih=b_ih)
         return scan(
             self.options.cell,
             x,
             state,
-            self.weights(),
+            weights,
             lengths,
             reverse=self.reverse,
             activation=self.activation,
@@ -95,9 +95,10 @@ class Direction(nn.Module):
 
 class LayerNormModule(nn.Module):
     """The gains of a layer-normalised cell: Ba, Kiros and Hinton (2016), *Layer Normalization*,
-    equations 20-22 for the LSTM and 23-26 for the GRU of their supplement. ``LN(W x)`` and
-    ``LN(U h)`` each share one mean and variance over all gates; the LSTM's memory is normalised
-    on its way out. The shifts of the first two are ``b_ih`` and ``b_hh``.
+    equations 20-22 of their supplement for the LSTM, and the same form for the other cells:
+    ``LN(W x)`` and ``LN(U h)`` each share one mean and variance over all gates (their GRU takes
+    the candidate's apart), and the LSTM's memory is normalised on its way out. The shifts of the
+    first two are ``b_ih`` and ``b_hh``.
     """
 
     def __init__(self, cell: str, hidden: int):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from lamina.kernels import valid_steps
 
@@ -33,22 +34,41 @@ class SequenceBatchNorm(nn.Module):
         self.register_buffer("running_mean", torch.zeros(features))
         self.register_buffer("running_var", torch.ones(features))
 
+    def fold(
+        self, x: Tensor, weight: Tensor, bias: Tensor, lengths: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Weight and bias that do ``normalise(W x) + b`` in one product, exactly.
+
+        x ``(T, B, I)``, weight ``(features, I)``, bias ``(features,)``. So a fused recurrence can
+        run it, and in evaluation it costs nothing.
+        """
+        wx = linear(x, weight) if self.training else x  # only training looks at the batch
+        scale, shift = self._scale_and_shift(wx, lengths)
+        return weight * scale[:, None], bias + shift
+
     def forward(self, wx: Tensor, lengths: Tensor | None = None) -> Tensor:
         """``(T, B, features)`` to the same shape; what padded steps hold is not read."""
-        valid = None
-        count = wx.shape[0] * wx.shape[1]
-        if lengths is not None:
-            count = int(lengths.sum())
-            valid = valid_steps(lengths, wx.shape[0], wx.device)[:, :, None]  # (T, B, 1)
-            wx = wx.masked_fill(~valid, 0.0)  # 0 * nan would spoil the gain's gradient
+        if lengths is not None:  # 0 * nan would spoil the gain's gradient
+            wx = wx.masked_fill(~valid_steps(lengths, wx.shape[0], wx.device)[:, :, None], 0.0)
+        scale, shift = self._scale_and_shift(wx, lengths)
+        return wx * scale + shift
+
+    def _scale_and_shift(self, wx: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
+        count = wx.shape[0] * wx.shape[1] if lengths is None else int(lengths.sum())
         if self.training and count:
+            valid = None
+            if lengths is not None:
+                valid = valid_steps(lengths, wx.shape[0], wx.device)[:, :, None]  # (T, B, 1)
             mean, var = self._observe(wx, valid, count)
         else:
             mean, var = self.running_mean, self.running_var
-        return (wx - mean) * torch.rsqrt(var + self.eps) * self.gain
+        scale = torch.rsqrt(var + self.eps) * self.gain
+        return scale, -mean * scale
 
     def _observe(self, wx: Tensor, valid: Tensor | None, count: int) -> tuple[Tensor, Tensor]:
         # Sums under a mask, not a selection: a selection's size would make the host wait for a GPU.
+        if valid is not None:
+            wx = wx.masked_fill(~valid, 0.0)
         mean = wx.sum(dim=(0, 1)) / count
         centred = wx - mean
         if valid is not None:

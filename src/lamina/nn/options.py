@@ -8,6 +8,9 @@ import msgspec
 
 from lamina.spec import Activation, CellKind, LaminaError
 
+#: Bounds on what a file or a slip of the hand can ask for.
+MOST_LAYERS, MOST_UNITS = 1000, 1_000_000
+
 
 class StackOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that makes one :class:`lamina.nn.Stack` differ from another.
@@ -51,8 +54,8 @@ class StackOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             value = getattr(self, name)
             if get_origin(hint) is Literal and value not in get_args(hint):
                 raise LaminaError(f"{name} is {value!r}; need one of {', '.join(get_args(hint))}")
-        if self.depth < 1:
-            raise LaminaError(f"depth is {self.depth}; need at least 1 layer")
+        if not 1 <= self.depth <= MOST_LAYERS:
+            raise LaminaError(f"depth is {self.depth}; need 1 to {MOST_LAYERS} layers")
         for name in ("dropout", "recurrent_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise LaminaError(f"{name} is {getattr(self, name)}; need 0 <= {name} < 1")
@@ -63,8 +66,10 @@ class StackOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
                     f"{name} has {len(value)} entries, depth is {self.depth}; "
                     f"need one a layer, or a single one for all"
                 )
-        if min(self.widths) < 1:
-            raise LaminaError(f"width is {self.width}; need at least 1 unit in every layer")
+        if min(self.widths) < 1 or max(self.widths) > MOST_UNITS:
+            raise LaminaError(
+                f"width is {self.width}; need 1 to {MOST_UNITS:,} units in every layer"
+            )
         if not set(self.activations) <= set(get_args(Activation)):
             raise LaminaError(f"activation is {self.activation!r}; need tanh or relu")
         if self.cell != "rnn" and set(self.activations) != {"tanh"}:

@@ -9,7 +9,7 @@ import msgspec
 import torch
 from torch import Tensor, nn
 
-from lamina.kernels import Choice, valid_steps
+from lamina.kernels import Choice, check_lengths, valid_steps
 from lamina.nn import dropout
 from lamina.nn.layer import Layer
 from lamina.nn.options import StackOptions
@@ -91,12 +91,12 @@ class Stack(nn.Module):
             raise LaminaError(f"x is {tuple(x.shape)}; need (T, B, I={self.inputs})")
         state = self.zero_state(x.shape[1]) if state is None else self._checked(state, x.shape[1])
         if lengths is not None:
+            check_lengths(lengths, x.shape[0], x.shape[1])
             x = x.masked_fill(~valid_steps(lengths, x.shape[0], x.device)[:, :, None], 0.0)
         final = []
         for index, layer in enumerate(self.layers):
-            if index:
-                x = self._between(x, generator)
-            out, layer_state = layer(x, state[index], lengths, generator, backend)
+            entering = self._between(x, generator) if index else x
+            out, layer_state = layer(entering, state[index], lengths, generator, backend)
             x = out + self.skips[index - 1](x) if index and self.options.residual else out
             final.append(layer_state)
         return x, tuple(final)
