@@ -111,6 +111,20 @@ def test_a_small_validation_part_and_many_looks_are_said():
     assert "small" not in str(make_verdict({1: [0.8, 0.81]}, checked=2500))
 
 
+@pytest.mark.parametrize(
+    ("budget", "shown"), [(300_000, "300,000"), (1_240_000, "1,240,000"), (837, "840")]
+)
+def test_equal_sizes_are_told_as_a_round_number(budget, shown):
+    verdict = make_verdict({1: [0.8, 0.81], 2: [0.8, 0.81]}, budget=budget)
+    assert f"with about {shown} parameters at every depth" in str(verdict)
+
+
+def test_a_step_that_is_no_longer_is_not_mentioned():
+    for second in (0.7, 0.802, 0.809):
+        verdict = make_verdict({1: [0.8, 0.801, 0.802], 2: [second] * 3}, step_ms=5.0)
+        assert "training step" not in str(verdict)
+
+
 @given(st.floats(0.01, 50), st.sampled_from([ACCURACY, PERPLEXITY, BITS]))
 def test_gain_percent_undoes_utility_gain(percent, metric):
     assert gain_percent(metric, metric.utility_gain(percent)) == pytest.approx(percent)
@@ -120,7 +134,7 @@ def test_amounts():
     shown = [amount(ACCURACY, x) for x in (1, 2.34, 0.04, -0.5, 0, 10)]
     assert shown == ["1 point", "2.3 points", "0.04 points", "−0.5 points", "0 points", "10 points"]
     assert amount(PERPLEXITY, 0.999, apart_from=1.0) == "1%"
-    assert [size(x) for x in (12, 9_876, 123_456_789, 2.5e12)] == [
+    assert [size(x) for x in (12, 9_876, 123_456_789, 2_500_000_000_000)] == [
         "12 B",
         "9.88 kB",
         "123 MB",

@@ -23,10 +23,21 @@ def make_verdict(
     source: str = "reviews.csv",
     checked: int = 2500,
     looks: tuple[int, ...] = (3,),
+    step_ms: float | None = None,
+    budget: int | None = None,
 ) -> Verdict:
-    """A verdict on the given values of the metric; not-a-number is a diverged seed."""
-    candidates = tuple(Candidate(d, 64, 20_000 + 25_000 * d) for d in values)
-    costs = tuple(Cost(d, 2.0 + 6.0 * d, 100_000 * d, 900_000 * d) for d in values)
+    """A verdict on the given values of the metric; not-a-number is a diverged seed.
+
+    step_ms: the same for every depth; None: longer with depth. budget: as near as whole units
+    come to it, the size of every depth; None: one width.
+    """
+    candidates = tuple(
+        Candidate(d, 64, 20_000 + 25_000 * d)
+        if budget is None
+        else Candidate(d, 90 - d, budget - d)
+        for d in values
+    )
+    costs = tuple(Cost(d, step_ms or 2.0 + 6.0 * d, 100_000 * d, 900_000 * d) for d in values)
     trials = tuple(
         Trial(
             d,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from lamina.depth.candidates import Candidate
+from lamina.depth.candidates import TOLERANCE, Candidate
 from lamina.depth.decision import Decision, Gain
 from lamina.depth.evidence import MOST_MORE_SEEDS
 from lamina.depth.measure import Checked, Cost
@@ -179,10 +179,11 @@ def _enough(
 
 
 def _slower(step_ms: dict[int, float], shallow: int, deep: int) -> str:
-    """``each training step 1.5 times as long``; empty where nothing was measured."""
+    """``each training step 1.5 times as long``; empty where that is not so, or not measured."""
     if not step_ms.get(shallow) or deep not in step_ms:
         return ""
-    return f"each training step {step_ms[deep] / step_ms[shallow]:.1f} times as long"
+    ratio = round(step_ms[deep] / step_ms[shallow], 1)
+    return f"each training step {ratio:.1f} times as long" if ratio >= 1.1 else ""
 
 
 def _either_way(
@@ -242,12 +243,20 @@ def _about(decision: Decision, candidates: Sequence[Candidate], checked: str) ->
     if len(width) == 1:
         alike = f"layers of {candidates[0].width} units at every depth"
     else:
-        alike = f"about {round(sum(sizes) / len(sizes), -3):,} parameters at every depth"
+        alike = f"about {_round(sizes):,} parameters at every depth"
     depths = listed([str(candidate.depth) for candidate in candidates])
     return (
         f"Compared: {'depth' if len(candidates) == 1 else 'depths'} {depths} with {alike},"
         f" {many} each, on {checked}. This is evidence about this data and these settings."
     )
+
+
+def _round(sizes: Sequence[int]) -> int:
+    """The roundest number that is, to the tolerance of equal sizes, each of ``sizes``."""
+    mean = sum(sizes) / len(sizes)
+    rounded = (int(float(f"{mean:.{digits}g}")) for digits in range(1, 16))
+    off = TOLERANCE * min(sizes)
+    return next((n for n in rounded if all(abs(n - size) <= off for size in sizes)), round(mean))
 
 
 def listed(items: Sequence[str]) -> str:
