@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from verdict_maker import make_verdict
 
-from lamina.depth.table import show, size
+from lamina.depth.table import layer_gain, show, size
 from lamina.depth.words import amount, gain_percent
 from lamina.spec import ACCURACY, PERPLEXITY, Metric
 
@@ -91,12 +91,25 @@ def test_every_outcome_has_its_sentence(values, headline, sentence):
     assert sentence in str(verdict)
 
 
-def test_a_loss_is_told_with_the_interval_of_the_loss():
-    verdict = make_verdict({1: [0.90, 0.91], 2: [0.89, 0.90], 3: [0.88, 0.90]})
+@pytest.mark.parametrize(
+    ("metric", "values", "told"),
+    [
+        (ACCURACY, {1: [0.90, 0.91], 2: [0.89, 0.90], 3: [0.88, 0.90]}, "−1 point"),
+        (PERPLEXITY, {1: [6.4, 6.4001], 2: [6.5, 7.6]}, "−9.8%"),
+    ],
+)
+def test_a_loss_is_a_negative_gain_in_the_sentence_as_in_the_table(metric, values, told):
+    verdict = make_verdict(values, metric=metric)
     assert verdict.decision.outcome == "undecided"
     gain = verdict.decision.gain(1, 2)
     assert gain is not None
-    assert f"worsens accuracy by 1 point (95% interval −{gain.high:.1f} to" in str(verdict)
+    assert gain.low is not None
+    assert gain.high is not None
+    low, high = gain_percent(metric, gain.low), gain_percent(metric, gain.high)
+    assert low < 0 < high
+    within = f"95% interval {low:.1f} to {high:.1f}".replace("-", "−")
+    assert f"worsens {metric.name}: a gain of {told} ({within})." in str(verdict)
+    assert f"[{low:.2f}, {high:.2f}]".replace("-", "−") in layer_gain(verdict.decision, metric, 2)
 
 
 def test_a_bound_just_below_the_threshold_does_not_look_equal_to_it():

@@ -38,7 +38,8 @@ def amount(metric: Metric, percent: float, *, apart_from: float | None = None) -
     number = "0" if number in ("\N{MINUS SIGN}0", "0") else number
     if metric.gain == "relative":
         return f"{number}%"
-    return f"{number} point" if number == "1" else f"{number} points"
+    one = number.lstrip("\N{MINUS SIGN}") == "1"
+    return f"{number} point" if one else f"{number} points"
 
 
 def layers(depth: int) -> str:
@@ -47,12 +48,10 @@ def layers(depth: int) -> str:
 
 
 def interval(metric: Metric, gain: Gain, alpha: float) -> str:
-    """``95% interval 1.4 to 3.2``, empty where it is unknown; of the loss where the gain is one."""
+    """``95% interval 1.4 to 3.2``, empty where it is unknown; a gain above 0 is for the better."""
     if gain.low is None or gain.high is None:
         return ""
     low, high = (gain_percent(metric, x) for x in (gain.low, gain.high))
-    if gain.gain < 0:
-        low, high = -high, -low
     text = f"{100 * (1 - alpha):g}% interval {low:.1f} to {high:.1f}"
     return text.replace("-", "\N{MINUS SIGN}")
 
@@ -134,7 +133,7 @@ def _going(decision: Decision, metric: Metric, gain: Gain, start: str = "Going")
 
 def _changes(metric: Metric, percent: float) -> str:
     if percent < 0:
-        return f"worsens {metric.name} by {amount(metric, -percent)}"
+        return f"worsens {metric.name}: a gain of {amount(metric, percent)}"
     return f"improves {metric.name} by {amount(metric, percent)}"
 
 
