@@ -283,3 +283,34 @@ def test_the_best_weights_survive_a_crash(tmp_path):
     assert (result.best, result.best_epoch) == ({**result.best, "accuracy": 0.9}, 1)
     weights = RunFolder.open(tmp_path / "run").load_model_files()[2]
     assert torch.equal(weights["head.weight"], wanted[0])
+
+
+def test_a_damaged_checkpoint_does_not_take_the_place_of_the_good_one(tmp_path, whole):
+    """Damaged, resumed from the one before, and killed before the next whole one is written."""
+    run = RunFolder(tmp_path / "run")
+    with pytest.raises(Stop):
+        train(run.path, Stopping(17, crash))
+    data = bytearray(run.checkpoint_file.read_bytes())
+    data[len(data) // 2] ^= 1
+    run.checkpoint_file.write_bytes(data)
+    with pytest.raises(Stop):
+        train(run.path, Stopping(2, crash), resume=True)
+    assert run.previous_checkpoint_file.exists()
+    assert not run.checkpoint_file.exists()
+    train(run.path, resume=True)
+    assert outcome(run.path) == whole
+
+
+def test_an_interrupt_in_the_last_evaluation_is_not_lost(tmp_path):
+    class Last(Stream):
+        asked = False
+
+        def summary(self, sums, count):
+            if not self.asked:
+                self.asked = True
+                os.kill(os.getpid(), signal.SIGINT)
+            return super().summary(sums, count)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "run", Last(), epochs=1)
+    assert RunFolder(tmp_path / "run").result() is not None

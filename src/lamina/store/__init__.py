@@ -1,7 +1,8 @@
 """Files on disk, whole or not at all: atomic writes, checked tensors, the run folder."""
 
 from lamina.store.folder import FORMAT, RunFolder
+from lamina.store.lock import hold
 from lamina.store.tensors import load_tensors, save_tensors
 from lamina.store.versions import versions
 
-__all__ = ["FORMAT", "RunFolder", "load_tensors", "save_tensors", "versions"]
+__all__ = ["FORMAT", "RunFolder", "hold", "load_tensors", "save_tensors", "versions"]

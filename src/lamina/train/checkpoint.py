@@ -142,6 +142,8 @@ def load(run: RunFolder) -> Checkpoint | None:
             tensors, metadata = load_tensors(file)
             journal = msgspec.json.decode(metadata["journal"], type=Journal)
             numbers = msgspec.json.decode(metadata["random"])
+            if problem is not None:  # or the next save would put it in the place of this one
+                run.checkpoint_file.unlink()
             return Checkpoint(str(file), tensors, journal, numbers)
         except LaminaError as error:
             problem = problem or error

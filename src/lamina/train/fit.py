@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import msgspec
 
 from lamina.spec import LaminaError, Model, Task
-from lamina.store import RunFolder
+from lamina.store import RunFolder, hold
 from lamina.train import checkpoint
 from lamina.train.checkpoint import Training, load_weights
 from lamina.train.loop import Loop
@@ -45,14 +46,24 @@ def fit(
               ended gives its result at once.
     extra:    JSON values of the caller's, kept in ``config.json``.
 
-    Ctrl-C finishes the step, writes a checkpoint and returns; a second one quits at once.
+    Ctrl-C finishes the step, writes a checkpoint and returns; a second one quits at once. Where it
+    comes during the last evaluation, the run is ended whole and KeyboardInterrupt is raised.
 
     Raises :class:`LaminaError` for settings, folders and data that cannot be used, and
     :class:`Diverged` where the loss is not finite any more.
     """
     settings, run = open_run(model, task, settings, changes, out, resume, extra)
-    if run is not None and (ended := run.result()) is not None:
-        return _ended(run, ended, model, settings)
+    with hold(run.path) if run is not None else contextlib.nullcontext():
+        return _fit(model, task, settings, run, progress)
+
+
+def _fit(
+    model: Model, task: Task, settings: Settings, run: RunFolder | None, progress: Progress | None
+) -> Result:
+    if run is not None:
+        run.sweep()
+        if (ended := run.result()) is not None:
+            return _ended(run, ended, model, settings)
     device = settings.choose_device()
     model.to(device)
     training = Training(model, make_optimizer(model, settings), device)
@@ -66,9 +77,12 @@ def fit(
         loop = Loop(training, task, settings, run, progress or choose_progress(), interrupt)
         try:
             loop.begin(resumed=saved is not None)
-            return loop.train()
+            result = loop.train()
         finally:
             loop.progress.close()
+    if interrupt.asked and result.stopped != "interrupted":
+        raise KeyboardInterrupt  # asked for in the last evaluation: the run has ended, not the wish
+    return result
 
 
 def _ended(run: RunFolder, values: dict[str, Any], model: Model, settings: Settings) -> Result:

@@ -48,7 +48,6 @@ def open_run(
         run.write_config(_config(model, task, settings, extra))
         return settings, run
     run = RunFolder.open(out)
-    run.sweep()
     stored = run.config()
     settings = (settings or _stored_settings(run, stored)).changed(**changes)
     now = _config(model, task, settings, extra)
