@@ -1,0 +1,119 @@
+"""Classification by hand: the loss of a part, the vocabulary, the cut of long texts, dropout."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from lamina.data import Vocabulary
+from lamina.spec import Batch
+from lamina.tasks import Classify
+from lamina.tasks import classify as module
+from lamina.tasks.classify import Classifier
+from lamina.train import evaluate
+
+
+def write(path: Path, rows: list[tuple[str, str]]) -> Path:
+    lines = [json.dumps({"text": text, "label": label}) for text, label in rows]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def animals(tmp_path: Path) -> Path:
+    """Fifty texts, no two alike, of 2 to 6 words, in two classes."""
+    rows = [(f"{'cat' if i % 2 else 'dog'} {'so ' * (i % 5)}n{i}", str(i % 2)) for i in range(50)]
+    return write(tmp_path / "animals.jsonl", rows)
+
+
+def test_the_loss_of_a_part_is_the_mean_over_its_examples(animals: Path) -> None:
+    task = Classify(animals, text="text", min_count=1, batch_size=7, fractions=(0.5, 0.25, 0.25))
+    sizes = [len(batch.targets) for batch in task.batches("validation")]
+    assert len(set(sizes)) == 2  # a last batch of another size: the mean of means is another
+    torch.manual_seed(0)
+    model = task.model(depth=1, width=5, embedding=4).double()
+    with torch.no_grad():  # scores far apart, so that batches differ
+        model.head.weight.mul_(30)
+    rows = task.parts["validation"]
+    assert rows.labels is not None
+    probabilities = model.predict_proba(rows.values).astype(np.float64)
+    of_truth = [p[task.labels.index(y)] for p, y in zip(probabilities, rows.labels, strict=True)]
+    scores = evaluate(model, task)
+    assert scores["loss"] == pytest.approx(-np.log(of_truth).mean(), rel=1e-5)
+    assert scores["accuracy"] == pytest.approx(np.mean(np.array(of_truth) > 0.5))
+
+
+def test_the_vocabulary_is_of_the_training_part_alone(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.jsonl", [(f"w{i} red", str(i % 2)) for i in range(40)])
+    other = write(tmp_path / "b.jsonl", [("blue red", "0"), ("green red", "1")])
+    task = Classify(source, text="text", min_count=1, validation=str(other))
+    assert isinstance(task.fitted, Vocabulary)
+    words = {word for text in task.parts["train"].values for word in text.split()}
+    assert set(task.fitted.counted) == words
+    assert task.parts["test"].values
+    for part in ("validation", "test"):
+        assert [row.tolist()[0] for row in task.arrays[part]] == [task.fitted.unknown] * len(
+            task.parts[part].values
+        )
+
+
+@pytest.mark.parametrize(("keep", "kept"), [("start", "a b c"), ("end", "c d e")])
+def test_a_long_text_keeps_the_end_that_was_chosen(tmp_path: Path, keep: str, kept: str) -> None:
+    file = write(tmp_path / "a.jsonl", [("a b c d e", "0"), ("d e", "1"), ("a b c", "0")])
+    task = Classify(
+        file, text="text", max_tokens=3, keep=keep, min_count=1, fractions=(1.0, 0.0, 0.0)
+    )
+    vocabulary = task.fitted
+    assert isinstance(vocabulary, Vocabulary)
+    read = {
+        text: vocabulary.decode(tokens)
+        for text, tokens in zip(task.parts["train"].values, task.arrays["train"], strict=True)
+    }
+    assert read == {"a b c d e": kept, "d e": "d e", "a b c": "a b c"}
+    model = task.model(depth=1, width=3)
+    np.testing.assert_array_equal(model.predict_proba(["a b c d e"]), model.predict_proba([kept]))
+
+
+def drop_first(x: Tensor, p: float) -> Tensor:
+    """Zeroes the first feature, where dropout would zero some: what it falls on can be seen."""
+    assert p == 0.5
+    return torch.cat((torch.zeros_like(x[..., :1]), x[..., 1:]), dim=-1)
+
+
+class Places:
+    """What enters the stack and the head of a classifier."""
+
+    def __init__(self, model: Classifier):
+        self.seen: dict[str, Tensor] = {}
+        for name in ("stack", "head"):
+            getattr(model, name).register_forward_pre_hook(self.hook(name))
+
+    def hook(self, name: str):
+        def remember(_: torch.nn.Module, given: tuple[Tensor, ...]) -> None:
+            self.seen[name] = given[0]
+
+        return remember
+
+
+@pytest.fixture
+def dropped(animals: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Classifier, Places, Batch]:
+    monkeypatch.setattr(module, "plain", drop_first)
+    task = Classify(animals, text="text", min_count=1)
+    torch.manual_seed(0)
+    model = task.model(depth=1, width=6, embedding=4, dropout=0.5)
+    return model, Places(model), task.batches("train")[0]
+
+
+@pytest.mark.parametrize("place", ["stack", "head"])
+def test_dropout_falls_on_the_embedding_and_on_what_the_top_gives(dropped, place: str) -> None:
+    model, places, batch = dropped
+    model.train()(batch.inputs, batch.lengths)
+    assert (places.seen[place][..., 0] == 0).all()
+    assert (places.seen[place][..., 1:] != 0).any()
+    model.eval()(batch.inputs, batch.lengths)
+    assert (places.seen[place][..., 0] != 0).any()
