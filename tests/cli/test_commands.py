@@ -72,10 +72,16 @@ def test_reviews_are_searched_scored_and_predicted() -> None:
     expected = model.answers(texts)
     for outcome in (
         lamina("predict", "runs/reviews", *texts, "--json"),
-        lamina("predict", "runs/reviews", "--file", "new.csv", "--json"),
         lamina("predict", "runs/reviews", "--json", stdin="\n".join(texts).encode()),
     ):
         assert [json.loads(line) for line in done(outcome).out.splitlines()] == expected
+    file = ("predict", "runs/reviews", "--file", "new.csv")
+    lines = done(lamina(*file, "--json")).out.splitlines()
+    named = [{"place": f"new.csv:{n}", **answer} for n, answer in enumerate(expected, start=2)]
+    assert [json.loads(line) for line in lines] == named
+    assert list(json.loads(lines[0])) == ["place", "label", "probability"]
+    columns = [line.split("\t") for line in done(lamina(*file)).out.splitlines()]
+    assert [(c[0], c[2]) for c in columns] == [(a["label"], a["place"]) for a in named]
 
 
 def test_a_book_is_learned_and_continued() -> None:
@@ -120,7 +126,12 @@ def test_sensors_are_read_from_files() -> None:
     score = done(lamina("evaluate", "runs/sensors", "sensors.csv"))
     assert "over 40 predictions" in score.out
     answers = done(lamina("predict", "runs/sensors", "--file", "sensors.csv"))
-    assert len(answers.out.splitlines()) == 40
+    lines = answers.out.splitlines()
+    rows = Path("sensors.csv").read_text().splitlines()[1:]
+    ids = list(dict.fromkeys(row.split(",")[0] for row in rows))
+    assert [line.split("\t")[0] for line in lines] == ids
+    first = done(lamina("predict", "runs/sensors", "--file", "sensors.csv", "--json")).out
+    assert json.loads(first.splitlines()[0])["id"] == ids[0]
 
 
 def test_labels_that_look_like_numbers_are_names() -> None:
@@ -242,7 +253,7 @@ def test_doctor_names_a_kernel_for_each_cell() -> None:
 
 def test_the_program_itself(world: Path) -> None:
     """In a process of its own: what is piped on, the status, and nothing odd on stderr."""
-    program = [sys.executable, "-m", "lamina.cli.main"]
+    program = [sys.executable, "-m", "lamina"]
     bad = subprocess.run([*program, "evaluate", "nowhere", "more.csv"], capture_output=True)
     assert (bad.returncode, bad.stdout) == (2, b"")
     assert bad.stderr == b"lamina: nowhere: is no run: there is no such folder\n"

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from lamina.cli.show import note, predictions, reads_text, shell, show_test
-from lamina.spec import LaminaError
+from lamina.spec import LaminaError, Model
 from lamina.tasks import LanguageNetwork, load, task_class
+from lamina.tasks.inputs import SequenceInputs, TextInputs
 from lamina.train import evaluate as score
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a training or a search.")]
@@ -49,12 +51,15 @@ def predict(
         bool, typer.Option("--json", help="Print one JSON object a line.")
     ] = False,
 ) -> None:
-    """The model's answer to each text, or to each example of a file."""
+    """The model's answer to each text, or to each example of a file.
+
+    With --file, an answer says whose it is: the line of a text, the id of a sequence.
+    """
     model = load(run)
     if file is not None:
         if inputs:
             raise LaminaError(f"got texts and --file {file}; need one of the two")
-        examples = model.read(file)
+        examples, names = _read(model, file)
     elif not reads_text(model):
         raise LaminaError(
             f"reads sequences of numbers; need a file: {shell('predict', run, '--file', 'FILE')}",
@@ -62,12 +67,29 @@ def predict(
         )
     else:
         examples = inputs or _lines_of_stdin()
-    for answer in model.answers(examples):
+        names = [{}] * len(examples)
+    for name, answer in zip(names, model.answers(examples), strict=True):
         if json_lines:
-            print(json.dumps(answer, ensure_ascii=False))
+            print(json.dumps({**name, **answer}, ensure_ascii=False))
         else:
             first, *rest = answer.values()
-            print("\t".join([str(first), *(f"{value:.4f}" for value in rest)]))
+            ids, places = ([name[key]] if key in name else [] for key in ("id", "place"))
+            answered = [str(first), *(f"{value:.4f}" for value in rest)]
+            print("\t".join([*ids, *answered, *places]))
+
+
+def _read(model: Model, file: Path) -> tuple[Sequence[Any], list[dict[str, str]]]:
+    """The examples of a file, and what tells each from the others: ``place`` (file:line) of a
+    text, ``id`` of a sequence."""
+    inputs = getattr(model, "inputs", None)
+    if isinstance(inputs, SequenceInputs):
+        table = inputs.table(file, labelled=False)
+        return table.sequences, [{"id": name} for name in table.ids]
+    if isinstance(inputs, TextInputs):
+        rows = inputs.read(file, labelled=False)
+        return rows.values, [{"place": place} for place in rows.places]
+    examples = model.read(file)
+    return examples, [{}] * len(examples)
 
 
 def _lines_of_stdin() -> list[str]:
