@@ -81,5 +81,9 @@ class Toy:
     def summary(self, sums: Mapping[str, float], count: int) -> dict[str, float]:
         return {"loss": sums["loss"] / count, "accuracy": sums["correct"] / count}
 
+    def baseline(self) -> float:
+        labels = torch.cat([batch.targets for batch in self.batches("validation")])
+        return float(labels.bincount().max() / len(labels))
+
     def config(self) -> dict[str, Any]:
         return {"name": "toy", "data": {"source": "toy", "size": self.size}}

@@ -134,6 +134,13 @@ def test_the_band_starts_at_the_chosen_depth_and_is_one_margin_high():
     assert low["edge"] == pytest.approx(0.99 * low["start"])
 
 
+@pytest.mark.parametrize(("baseline", "drawn"), [(0.86, True), (0.5, False), (None, False)])
+def test_the_score_without_a_network_is_drawn_where_it_is_near(baseline, drawn):
+    text = render(make_verdict(USE, baseline=baseline))
+    assert ("blind" in json.dumps(specs(text)["scores"])) == drawn
+    assert ("The score without a network" in text) == (baseline is not None)
+
+
 def test_the_file_is_written_from_a_verdict_that_was_read(tmp_path):
     save(CASES["unstable"], tmp_path / "verdict.json")
     verdict = load(tmp_path / "verdict.json")

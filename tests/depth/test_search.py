@@ -69,6 +69,7 @@ def test_the_verdict_file_holds_the_verdict(finished):
     assert json.loads((out / "verdict.json").read_text())["headline"] == verdict.headline
     assert all(len(t.curve) == 2 and t.parameters > 0 for t in verdict.trials)
     assert {c.depth for c in verdict.costs} == {1, 2}
+    assert verdict.baseline == Toy().baseline()
 
 
 def test_seeds_differ_and_a_search_repeats_itself(finished):
@@ -98,6 +99,16 @@ def test_the_folder_presents_the_best_seed_of_the_shown_depth(finished):
     model = Toy().model(msgspec.convert(config["model"]["options"], ToyOptions))
     model.load_state_dict(tensors)
     assert evaluate(model, Toy(), "test")["accuracy"] == tested.value
+
+
+def test_an_open_search_says_what_its_folder_holds(tmp_path):
+    out = tmp_path / "search"
+    verdict, nowhere = run(out, seeds=1), run(None, seeds=1)
+    assert verdict.decision.outcome == "undecided"
+    assert verdict.tested is not None
+    held = f"the folder holds the shallowest of them: 1 layer, seed {verdict.tested.seed}."
+    assert held in str(verdict)
+    assert "the folder" not in str(nowhere)
 
 
 def test_a_search_that_was_killed_goes_on_and_ends_the_same(finished, tmp_path):

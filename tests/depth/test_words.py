@@ -47,14 +47,17 @@ def test_undecided_names_the_seeds():
         f"About {more} more seeds per depth would settle it"
         f" (run the same command with --seeds {3 + more})."
     )
-    assert verdict.reasons[2].startswith("With 1 layer you may give up as much as 1.6 points")
+    assert verdict.reasons[1] == (
+        "Until then the folder holds the shallowest of them: 1 layer, seed 1."
+    )
+    assert verdict.reasons[3].startswith("With 1 layer you may give up as much as 1.6 points")
 
 
 def test_too_near_to_be_told_apart_says_what_either_choice_costs():
     verdict = make_verdict({1: [0.881, 0.884, 0.879], 2: [0.891, 0.894, 0.889]})
     assert "too near to the threshold to be told apart" in verdict.reasons[0]
-    assert verdict.reasons[2].startswith("With 1 layer you may give up as much as")
-    assert verdict.reasons[3] == "2 layers make each training step 1.8 times as long."
+    assert verdict.reasons[3].startswith("With 1 layer you may give up as much as")
+    assert verdict.reasons[4] == "2 layers make each training step 1.8 times as long."
 
 
 @pytest.mark.parametrize(
@@ -115,6 +118,41 @@ def test_a_loss_is_a_negative_gain_in_the_sentence_as_in_the_table(metric, value
 def test_a_bound_just_below_the_threshold_does_not_look_equal_to_it():
     verdict = make_verdict({1: [0.8, 0.8, 0.8], 2: [0.8097, 0.8097, 0.8097]})
     assert "at most 0.97 points, less than the 1 point" in verdict.reasons[0]
+
+
+NOTHING = "No depth is clearly better than an answer that reads nothing"
+
+
+@pytest.mark.parametrize(
+    ("metric", "values", "baseline", "said"),
+    [
+        (ACCURACY, {1: [0.50, 0.52, 0.48], 2: [0.53, 0.51, 0.49]}, 0.5, True),
+        (ACCURACY, {1: [0.50, 0.52, 0.48], 2: [0.63, 0.61, 0.64]}, 0.5, False),
+        (ACCURACY, {1: [0.504], 2: [0.505]}, 0.5, True),
+        (ACCURACY, {1: [0.9], 2: [0.91]}, 0.5, False),
+        (PERPLEXITY, {1: [20.0, 20.1], 2: [19.8, 20.2]}, 20.0, True),
+        (PERPLEXITY, {1: [9.0, 9.01], 2: [9.02, 9.0]}, 20.0, False),
+        (ACCURACY, {1: [0.5, NAN], 2: [NAN, NAN]}, 0.5, False),
+        (ACCURACY, {1: [0.5, 0.5], 2: [0.5, 0.5]}, None, False),
+    ],
+)
+def test_chance_level_is_called_that(metric, values, baseline, said):
+    verdict = make_verdict(values, metric=metric, baseline=baseline)
+    assert (NOTHING in str(verdict)) == said
+
+
+def test_the_score_without_a_network_stands_under_the_table():
+    console = Console(width=80)
+    with console.capture() as capture:
+        console.print(show(make_verdict({1: [0.8, 0.81]}, baseline=0.5)))
+    told = "without a network: accuracy 50.00% (always the most frequent class)"
+    assert told in capture.get()
+
+
+def test_trainings_that_still_improved_at_the_end_are_said():
+    values = {1: [0.8, 0.81], 2: [0.8, 0.81]}
+    assert "still improving" in str(make_verdict(values, improving=True))
+    assert "still improving" not in str(make_verdict(values))
 
 
 def test_a_small_validation_part_and_many_looks_are_said():

@@ -8,10 +8,12 @@ from typing import Any
 
 from lamina.depth import words
 from lamina.depth.candidates import Candidate
+from lamina.depth.cautions import cautions
 from lamina.depth.decision import decide
 from lamina.depth.measure import Checked, Cost
 from lamina.depth.trials import Trial
 from lamina.depth.verdict import Tested, Verdict
+from lamina.depth.winner import winner
 from lamina.spec import ACCURACY, Metric
 
 
@@ -25,11 +27,13 @@ def make_verdict(
     looks: tuple[int, ...] = (3,),
     step_ms: float | None = None,
     budget: int | None = None,
+    baseline: float | None = None,
+    improving: bool = False,
 ) -> Verdict:
     """A verdict on the given values of the metric; not-a-number is a diverged seed.
 
     step_ms: the same for every depth; None: longer with depth. budget: as near as whole units
-    come to it, the size of every depth; None: one width.
+    come to it, the size of every depth; None: one width. improving: up to the last epoch.
     """
     candidates = tuple(
         Candidate(d, 64, 20_000 + 25_000 * d)
@@ -44,7 +48,7 @@ def make_verdict(
             seed,
             20_000 + 25_000 * d,
             value if math.isfinite(value) else None,
-            best_epoch=4,
+            best_epoch=4 if improving else 3,
             epochs=4,
             steps=400,
             seconds=3.0 * d,
@@ -73,7 +77,11 @@ def make_verdict(
     }
     return Verdict(
         headline=words.headline(decision),
-        reasons=words.reasons(decision, metric, min_gain, costs, candidates, about, looks),
+        reasons=(
+            *words.why(decision, metric, min_gain, costs, winner(decision, trials, metric)),
+            *cautions(decision, metric, min_gain, trials, about, looks, baseline),
+            words.about(decision, candidates, about),
+        ),
         metric=metric,
         min_gain=min_gain,
         decision=decision,
@@ -81,6 +89,7 @@ def make_verdict(
         costs=costs,
         trials=trials,
         checked=about,
+        baseline=baseline,
         tested=None if shown is None else Tested(shown, 0, 0.9),
         looks=looks,
         search=search,

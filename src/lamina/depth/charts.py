@@ -58,6 +58,16 @@ def scores(verdict: Verdict) -> Spec:
             rows.mark_rect(color="#eef1f4").encode(y=alt.Y("start:Q"), y2="edge:Q"),
             rows.mark_rule(color=QUIET, strokeDash=[4, 3]).encode(y=alt.Y("edge:Q")),
         ]
+    blind: list[Any] = []
+    if verdict.baseline is not None and _near(shown(metric, verdict.baseline), ends):
+        ends.append(shown(metric, verdict.baseline))
+        rows = alt.Chart(_data([{"blind": ends[-1], "text": "without a network"}]))
+        blind = [
+            rows.mark_rule(color=INK, strokeDash=[2, 3], strokeWidth=1).encode(y="blind:Q"),
+            rows.mark_text(align="left", baseline="bottom", x=4, dy=-3, color=QUIET).encode(
+                y="blind:Q", text="text:N"
+            ),
+        ]
     y = alt.Y(
         "score:Q",
         title=unit_title(metric),
@@ -66,6 +76,7 @@ def scores(verdict: Verdict) -> Spec:
     interval = alt.Chart(_data(means)).encode(x=x, color=colour)
     layers = [
         *band,
+        *blind,
         alt.Chart(_data(seeds))
         .mark_circle(size=46, opacity=0.45, xOffset=-14)
         .encode(
@@ -142,6 +153,14 @@ def unit_title(metric: Metric) -> str:
 
 def _depths(verdict: Verdict) -> list[int]:
     return [candidate.depth for candidate in verdict.candidates]
+
+
+def _near(value: float, ends: list[float]) -> bool:
+    """Whether a line at ``value`` leaves the scores at least half of the height."""
+    if not ends:
+        return False
+    low, high = min(ends), max(ends)
+    return low - (high - low) <= value <= high + (high - low)
 
 
 def _by_depth(verdict: Verdict, legend: bool = True) -> alt.Color:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Mapping
@@ -58,6 +59,12 @@ def validation(task: Task) -> Checked:
     if every[0].targets.dim() == 1:
         return Checked(sum(len(batch.targets) for batch in every), "validation examples")
     return Checked(sum(batch.steps for batch in every), "validation tokens")
+
+
+def blind(task: Task) -> float | None:
+    """The metric of the best answer that reads no input; None where the task cannot tell."""
+    value = task.baseline()
+    return value if math.isfinite(value) else None
 
 
 def measure(models: Mapping[int, Model], task: Task, settings: Settings) -> tuple[Cost, ...]:

@@ -141,6 +141,8 @@ def _table_note(verdict: Verdict) -> str:
         " so that a busy machine slows all depths alike. Memory is weights, gradients, optimizer"
         " state and what is kept for the backward pass."
     )
+    if verdict.baseline is not None:
+        note += f" The score {words.without_network(verdict.metric, verdict.baseline)}."
     tested = verdict.tested
     if tested is not None and tested.value is not None:
         note += (

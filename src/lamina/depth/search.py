@@ -14,9 +14,10 @@ import torch
 from lamina.depth import verdict as verdicts
 from lamina.depth import words
 from lamina.depth.candidates import Candidate, equal_parameters, equal_width
+from lamina.depth.cautions import cautions
 from lamina.depth.claim import claim
 from lamina.depth.decision import decide
-from lamina.depth.measure import Cost, measure, validation
+from lamina.depth.measure import Cost, blind, measure, validation
 from lamina.depth.progress import SearchPlan, SearchProgress, choose_progress
 from lamina.depth.trials import Trial, build, finished, order, run_trial, trial_folder
 from lamina.depth.verdict import Tested, Verdict
@@ -76,7 +77,7 @@ def search(
     if not 0 < min_gain < 100:
         raise LaminaError(f"got min_gain={min_gain:g}; need more than 0, below 100, such as 1.")
     margin = task.metric.utility_gain(min_gain)
-    checked = validation(task)
+    checked, baseline = validation(task), blind(task)
     candidates = _candidates(task, depths, width, parameters, options, changes)
     config = {
         "task": task.config(),
@@ -104,14 +105,12 @@ def search(
         looks = _looks(folder, seeds)
         verdict = Verdict(
             headline=words.headline(decision),
-            reasons=words.reasons(
-                decision,
-                task.metric,
-                min_gain,
-                costs,
-                candidates,
-                checked,
-                looks,
+            reasons=(
+                *words.why(
+                    decision, task.metric, min_gain, costs, best if out is not None else None
+                ),
+                *cautions(decision, task.metric, min_gain, trials, checked, looks, baseline),
+                words.about(decision, candidates, checked),
             ),
             metric=task.metric,
             min_gain=min_gain,
@@ -120,6 +119,7 @@ def search(
             costs=costs,
             trials=trials,
             checked=checked,
+            baseline=baseline,
             tested=tested,
             looks=looks,
             search=config,

@@ -14,7 +14,7 @@ from lamina.depth.decision import Decision
 from lamina.depth.measure import Cost
 from lamina.depth.trials import Trial
 from lamina.depth.verdict import Verdict
-from lamina.depth.words import gain_percent
+from lamina.depth.words import gain_percent, without_network
 from lamina.spec import Metric
 
 
@@ -23,7 +23,10 @@ def show(verdict: Verdict) -> RenderableType:
     grid = table(
         verdict.metric, verdict.candidates, verdict.trials, verdict.decision, verdict.costs
     )
-    parts: list[RenderableType] = [grid, Text(), Text(verdict.headline, style="bold")]
+    parts: list[RenderableType] = [grid]
+    if verdict.baseline is not None:
+        parts.append(Text(without_network(verdict.metric, verdict.baseline), style="dim"))
+    parts += [Text(), Text(verdict.headline, style="bold")]
     return Group(*parts, *(Text(reason) for reason in verdict.reasons))
 
 

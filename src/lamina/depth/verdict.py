@@ -33,6 +33,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
     headline: the answer in one sentence. reasons: why, and what it is about, one sentence each.
     decision: the numbers behind it, in utilities (see :class:`lamina.spec.Metric`).
+    baseline: the metric's value of the best answer that reads no input, None where unknown.
     looks: the numbers of seeds at which this search was decided, this time last.
     search: the configuration: task, model, training, depths, seeds, smallest gain.
     """
@@ -47,6 +48,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     costs: tuple[Cost, ...]
     trials: tuple[Trial, ...]
     checked: Checked
+    baseline: float | None = None
     tested: Tested | None
     looks: tuple[int, ...]
     search: dict[str, Any]

@@ -9,12 +9,8 @@ from lamina.depth.candidates import TOLERANCE, Candidate
 from lamina.depth.decision import Decision, Gain
 from lamina.depth.evidence import MOST_MORE_SEEDS
 from lamina.depth.measure import Checked, Cost
+from lamina.depth.trials import Trial
 from lamina.spec import Metric
-
-#: The error rates of the decision are measured for up to this many looks at one search.
-LOOKS_COVERED = 4
-#: A validation part in which the smallest gain is fewer examples than this is called small.
-FEW = 5
 
 _ORDINALS = ("", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 
@@ -65,16 +61,14 @@ def headline(decision: Decision) -> str:
     return f"Undecided between {listed([str(d) for d in decision.between])} layers."
 
 
-def reasons(
+def why(
     decision: Decision,
     metric: Metric,
     min_gain: float,
     costs: Sequence[Cost],
-    candidates: Sequence[Candidate],
-    checked: Checked,
-    looks: Sequence[int],
+    kept: Trial | None,
 ) -> tuple[str, ...]:
-    """Why, what it costs, what stands in the way, and what the verdict is about."""
+    """Why, what it costs, and what stands in the way. ``kept``: whose model the folder holds."""
     step_ms = {cost.depth: cost.step_ms for cost in costs}
     asked = amount(metric, min_gain)
     found: list[str] = []
@@ -82,21 +76,9 @@ def reasons(
         found += _too_shallow(decision, metric)
         found += _enough(decision, metric, min_gain, step_ms)
     elif decision.outcome == "undecided":
-        found += _either_way(decision, metric, asked, step_ms)
+        found += _either_way(decision, metric, asked, step_ms, kept)
     else:
         found.append("Try a smaller learning rate, gradient clipping, or a warm-up.")
-    found += _unstable(decision)
-    found.append(_about(decision, candidates, f"{checked.count:,} {checked.what}"))
-    if metric.gain == "points" and checked.count * min_gain < FEW * 100:
-        found.append(
-            f"The validation part is small: one example in it is worth"
-            f" {amount(metric, 100 / checked.count)}."
-        )
-    if len(looks) > LOOKS_COVERED:
-        found.append(
-            f"This search has been decided {len(looks)} times as seeds were added; its error rates"
-            f" are known for up to {LOOKS_COVERED}, so take it with more care."
-        )
     return tuple(found)
 
 
@@ -186,11 +168,20 @@ def _slower(step_ms: dict[int, float], shallow: int, deep: int) -> str:
 
 
 def _either_way(
-    decision: Decision, metric: Metric, asked: str, step_ms: dict[int, float]
+    decision: Decision,
+    metric: Metric,
+    asked: str,
+    step_ms: dict[int, float],
+    kept: Trial | None,
 ) -> list[str]:
-    """What choosing now could cost, either way."""
+    """What to do meanwhile, and what choosing now could cost, either way."""
     shallow, *rivals = decision.between
     told = [_way_out(decision)]
+    if kept is not None:
+        told.append(
+            f"Until then the folder holds the shallowest of them: {layers(kept.depth)},"
+            f" seed {kept.seed}."
+        )
     gains = [gain for e in rivals if (gain := decision.gain(shallow, e)) is not None]
     told += [_going(decision, metric, gain) for gain in gains[:1]]
     highs = [gain.high for gain in gains if gain.high is not None]
@@ -225,16 +216,8 @@ def _makes(depth: int) -> str:
     return "makes" if depth == 1 else "make"
 
 
-def _unstable(decision: Decision) -> list[str]:
-    return [
-        f"Depth {score.depth} is unstable: {score.diverged} of {score.seeds}"
-        f" {'seed' if score.seeds == 1 else 'seeds'} diverged, so it was left out."
-        for score in decision.scores
-        if score.diverged
-    ]
-
-
-def _about(decision: Decision, candidates: Sequence[Candidate], checked: str) -> str:
+def about(decision: Decision, candidates: Sequence[Candidate], checked: Checked) -> str:
+    """What was compared, and how far that reaches."""
     seeds = sorted({score.seeds for score in decision.scores})
     many = "1 seed" if seeds == [1] else f"{'-'.join(map(str, seeds))} seeds"
     sizes = [candidate.parameters for candidate in candidates]
@@ -246,8 +229,19 @@ def _about(decision: Decision, candidates: Sequence[Candidate], checked: str) ->
     depths = listed([str(candidate.depth) for candidate in candidates])
     return (
         f"Compared: {'depth' if len(candidates) == 1 else 'depths'} {depths} with {alike},"
-        f" {many} each, on {checked}. This is evidence about this data and these settings."
+        f" {many} each, on {checked.count:,} {checked.what}."
+        " This is evidence about this data and these settings."
     )
+
+
+def without_network(metric: Metric, baseline: float) -> str:
+    """The score to be better than, in words."""
+    how = (
+        "always the most frequent class"
+        if metric.gain == "points"
+        else "how frequent each token is, whatever came before"
+    )
+    return f"without a network: {metric.name} {metric.show(baseline)} ({how})"
 
 
 def _round(sizes: Sequence[int]) -> int:
