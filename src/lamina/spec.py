@@ -208,6 +208,10 @@ class Task(Protocol):
         """Metrics from the sums of many steps: always ``"loss"`` (nats) and ``metric.name``."""
         ...
 
+    def baseline(self) -> float:
+        """``metric`` on the validation part of the best answer that reads no input."""
+        ...
+
     def config(self) -> dict[str, Any]:
         """JSON values: what the data is (files, fingerprint, split) and how batches are made."""
         ...

@@ -248,6 +248,79 @@ def test_examples_of_the_wrong_kind(sensors: Path, reviews: Path) -> None:
         textual.predict(["good", np.zeros((3, 2))])
 
 
+def test_one_text_is_no_list_of_texts(reviews: Path) -> None:
+    model = Classify(reviews, text="review", label="mood", min_count=1).model()
+    with pytest.raises(LaminaError, match=r"got one text, 'good'; need a list of texts"):
+        model.predict("good")
+
+
+def test_data_in_memory_are_refused_in_a_short_line() -> None:
+    with pytest.raises(LaminaError, match="got a list as source; need the path") as caught:
+        Classify(["text"] * 10_000, text="text")  # type: ignore[arg-type]
+    assert len(str(caught.value)) < 200
+
+
+def test_baselines(reviews: Path, book: Path) -> None:
+    task = Classify(reviews, text="review", label="mood")
+    assert task.baseline() == 0.5  # two classes, as many of each in every part
+    book.write_text("ab" * 400 + "\n" * 8)
+    model = LanguageModel(book, batch_size=2, steps=5)
+    assert model.baseline() == pytest.approx(2.0, rel=0.1)  # two tokens, equally frequent
+
+
+def test_locked_dropout_is_locked_everywhere(book: Path) -> None:
+    torch.manual_seed(0)
+    task = LanguageModel(book)
+    model = task.model(depth=1, width=8, embedding=8, dropout=0.5, dropout_kind="locked").train()
+    seen: list[torch.Tensor] = []
+    model.stack.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    model(torch.zeros(5, 3, dtype=torch.int64))
+    assert torch.equal(seen[0][0] == 0, seen[0][4] == 0)
+    assert (seen[0] == 0).any()
+
+
+def test_dropout_spares_numeric_features(sensors: Path) -> None:
+    task = Classify(sensors, id="run", label="state")
+    model = task.model(depth=1, width=8, dropout=0.9).train()
+    seen: list[torch.Tensor] = []
+    model.stack.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    batch = task.batches("train")[0]
+    model(batch.inputs, batch.lengths)
+    assert torch.equal(seen[0], batch.inputs)
+
+
+def test_long_lines_leave_every_part_its_share(tmp_path: Path) -> None:
+    file = tmp_path / "long.txt"
+    file.write_text("\n".join("ab" * 1000 for _ in range(4)))
+    sizes = LanguageModel(file).config()["sizes"]
+    assert [round(size, -2) for size in sizes.values()] == [6400, 800, 800]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"depth": 10**9}, {"width": 10**30}, {"embedding": -3}, {"width": 10**6, "depth": 1000}, [1]],
+)
+def test_a_strangers_configuration_costs_one_line(
+    reviews: Path, tmp_path: Path, options: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = Classify(reviews, text="review", label="mood", min_count=1)
+    model = task.model(depth=1, width=4)
+    honest = model.config()
+    monkeypatch.setattr(model, "config", lambda: {**honest, "options": options})
+    fit(model, task, epochs=1, out=tmp_path / "run", progress=Silent())
+    with pytest.raises(LaminaError) as caught:
+        load(tmp_path / "run")
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_of_another_dtype_are_refused(reviews: Path, tmp_path: Path) -> None:
+    task = Classify(reviews, text="review", label="mood", min_count=1)
+    model = task.model(depth=1, width=4).double()
+    fit(model, task, epochs=1, out=tmp_path / "run", progress=Silent())
+    with pytest.raises(LaminaError, match=r"is float64 .*, config.json needs float32"):
+        load(tmp_path / "run")
+
+
 def test_a_low_temperature_is_the_most_probable_token(book: Path) -> None:
     model = LanguageModel(book).model(depth=1, width=8)
     assert model.generate("the", 9, temperature=1e-40) == model.generate("the", 9, temperature=0)

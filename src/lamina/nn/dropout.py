@@ -26,3 +26,8 @@ def locked(x: Tensor, p: float, generator: torch.Generator | None = None) -> Ten
 
 #: The values of ``StackOptions.dropout_kind``.
 KINDS = {"plain": plain, "locked": locked}
+
+
+def drop(x: Tensor, p: float, kind: str, *, training: bool) -> Tensor:
+    """Dropout of ``x`` ``(T, B, ...)`` by the name of its kind; nothing outside training."""
+    return KINDS[kind](x, p) if training and p else x

@@ -91,3 +91,9 @@ class StackOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     def directions(self) -> int:
         """``D``: 1 or 2."""
         return 2 if self.bidirectional else 1
+
+
+def check_embedding(size: int | str) -> None:
+    """Refuse an embedding that is no size."""
+    if isinstance(size, int) and not 1 <= size <= MOST_UNITS:
+        raise LaminaError(f"embedding is {size}; need 1 to {MOST_UNITS:,} numbers a token")

@@ -78,9 +78,12 @@ def load(path: str | Path, *, device: str | torch.device = "cpu") -> Model:
     place = str(Path(path) / "config.json")
     kind = task_class(config["model"].get("task"), place)
     with torch.device("meta"):  # shapes only, until the tensors are known to fit
-        model = kind.Network.from_config(config["model"], assets, place)
-    need = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    got = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+        try:
+            model = kind.Network.from_config(config["model"], assets, place)
+        except (RuntimeError, TypeError, OverflowError, MemoryError) as error:
+            what = " ".join(str(error).split())[:100]
+            raise LaminaError(f"describes no model that can be: {what}", place=place) from None
+    need, got = _shapes(model.state_dict()), _shapes(tensors)
     for name in sorted(need.keys() | got.keys()):
         if need.get(name) != got.get(name):
             raise LaminaError(
@@ -92,3 +95,11 @@ def load(path: str | Path, *, device: str | torch.device = "cpu") -> Model:
     for parameter in model.parameters():
         parameter.requires_grad_(True)
     return model.to(device).eval()
+
+
+def _shapes(tensors: Mapping[str, torch.Tensor]) -> dict[str, str]:
+    """What each tensor is, in words: ``float32 (8, 4)``."""
+    return {
+        name: f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"
+        for name, tensor in tensors.items()
+    }

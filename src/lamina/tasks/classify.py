@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, Literal
 
 import msgspec
@@ -15,7 +16,8 @@ from torch.nn.functional import cross_entropy
 from lamina.data import BucketedBatches, Vocabulary, fingerprint, split_rows
 from lamina.data.standardize import Standardizer
 from lamina.nn import Stack, StackOptions, pool
-from lamina.nn.dropout import plain
+from lamina.nn.dropout import drop
+from lamina.nn.options import check_embedding
 from lamina.spec import ACCURACY, Batch, LaminaError, Model, Part, State, Step
 from lamina.store.structs import changed, struct_from
 from lamina.tasks.classify_data import ClassifyData, read
@@ -24,6 +26,7 @@ from lamina.tasks.inputs import (
     Inputs,
     Rows,
     TextInputs,
+    as_source,
     fitted_from_json,
     fitted_to_json,
     inputs_from,
@@ -46,6 +49,10 @@ class ClassifyOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_fi
     embedding: int = 128
     pooling: Literal["last", "mean", "max", "attention"] = "last"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_embedding(self.embedding)
+
 
 class Classifier(Model):
     """Embedding (texts only), stack, pooling over valid steps, linear map to class scores.
@@ -67,7 +74,7 @@ class Classifier(Model):
             nn.init.normal_(self.embedding.weight, std=0.1)
             size = options.embedding
         else:
-            self.embedding = nn.Identity()
+            self.embedding = None
             size = len(fitted.mean)
         shape = {name: getattr(options, name) for name in StackOptions.__struct_fields__}
         self.stack = Stack(size, StackOptions(**shape))
@@ -76,13 +83,13 @@ class Classifier(Model):
 
     def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Tokens ``(T, B)`` or features ``(T, B, I)`` -> scores ``(B, classes)``."""
-        x = self._drop(self.embedding(inputs))  # (T, B, I)
+        p, kind = self.options.dropout, self.options.dropout_kind
+        x = inputs
+        if self.embedding is not None:
+            x = drop(self.embedding(inputs), p, kind, training=self.training)  # (T, B, I)
         outputs, _ = self.stack(x, lengths=lengths)
-        return self.head(self._drop(self.pool(outputs, lengths)))
-
-    def _drop(self, x: Tensor) -> Tensor:
-        p = self.options.dropout
-        return plain(x, p) if self.training and p else x
+        pooled = self.pool(outputs, lengths)  # (B, D*H): no steps are left to lock
+        return self.head(drop(pooled, p, "plain", training=self.training))
 
     def config(self) -> dict[str, Any]:
         """See :class:`lamina.spec.Model`."""
@@ -131,6 +138,8 @@ class Classifier(Model):
         Raises:
             LaminaError: an example that cannot be read, with its position.
         """
+        if isinstance(examples, str):
+            raise LaminaError(f"got one text, {shorten(examples, 40)!r}; need a list of texts")
         places = [f"example {i}" for i in range(1, len(examples) + 1)]
         return self._probabilities(Rows(examples, None, places), batch_size)
 
@@ -187,7 +196,7 @@ class Classify:
     Network = Classifier
 
     def __init__(self, source: str | Path, **changes: Any):
-        values = {"source": str(source), **changes}
+        values = {"source": as_source(source), **changes}
         self.data = data = struct_from(ClassifyData, values, what="field")
         self.inputs, rows, self.fingerprints = read(data)
         self._split(rows)
@@ -282,6 +291,11 @@ class Classify:
         with torch.no_grad():
             correct = (scores.argmax(dim=1) == batch.targets).sum()
         return Step(loss, {"loss": loss.detach() * count, "correct": correct}, count)
+
+    def baseline(self) -> float:
+        """Accuracy on the validation part of always saying the most frequent training label."""
+        counts = np.bincount(self.targets["train"], minlength=len(self.labels))
+        return float((self.targets["validation"] == counts.argmax()).mean())
 
     def summary(self, sums: Mapping[str, float], count: int) -> dict[str, float]:
         """``loss`` in nats and ``accuracy`` in 0..1."""

@@ -24,6 +24,20 @@ from lamina.spec import LaminaError
 from lamina.store.structs import struct_from
 
 
+def as_source(source: object) -> str:
+    """The path or the name of a corpus as text.
+
+    Raises:
+        LaminaError: anything else, such as the data themselves.
+    """
+    if not isinstance(source, str | Path):
+        raise LaminaError(
+            f"got a {type(source).__name__} as source; need the path of a file or the name of a "
+            "corpus. Write data in memory to a CSV, TSV or JSONL file first."
+        )
+    return str(source)
+
+
 @dataclass(frozen=True)
 class Rows:
     """Examples as a file holds them: ``places[i]`` says where example ``i`` stands."""

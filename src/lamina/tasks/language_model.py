@@ -25,9 +25,11 @@ from lamina.data import (
 from lamina.data.corpora import CORPORA
 from lamina.data.vocabulary import Level, Normalize
 from lamina.nn import Stack, StackOptions
-from lamina.nn.dropout import plain
+from lamina.nn.dropout import drop
+from lamina.nn.options import check_embedding
 from lamina.spec import PERPLEXITY, Batch, LaminaError, Model, Part, State, Step, detach
 from lamina.store.structs import changed, struct_from
+from lamina.tasks.inputs import as_source
 
 NAME = "language-model"
 ASSET = "vocabulary.json"
@@ -89,6 +91,7 @@ class LanguageModelOptions(StackOptions, frozen=True, kw_only=True, forbid_unkno
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_embedding(self.embedding)
         if self.bidirectional:
             raise LaminaError("bidirectional=True would let a language model read its own answer")
         if self.tied and self.embedding == "onehot":
@@ -126,22 +129,19 @@ class LanguageNetwork(Model):
 
     def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Tokens ``(T, B)`` -> scores of the token after each, ``(T, B, V)``, and the state."""
+        p, kind = self.options.dropout, self.options.dropout_kind
         if self.embedding is None:
             x = one_hot(tokens, len(self.vocabulary)).to(next(self.parameters()).dtype)
         else:
-            x = self._drop(self.embedding(tokens))
+            x = drop(self.embedding(tokens), p, kind, training=self.training)
         outputs, final = self.stack(x, state)
-        outputs = self._drop(outputs)
+        outputs = drop(outputs, p, kind, training=self.training)
         if self.head is not None:
             return self.head(outputs), final
         assert self.embedding is not None
         if self.bridge is not None:
             outputs = self.bridge(outputs)
         return linear(outputs, self.embedding.weight, self.head_bias), final
-
-    def _drop(self, x: Tensor) -> Tensor:
-        p = self.options.dropout
-        return plain(x, p) if self.training and p else x
 
     def config(self) -> dict[str, Any]:
         """See :class:`lamina.spec.Model`."""
@@ -255,7 +255,7 @@ class LanguageModel:
 
     def __init__(self, source: str | Path, **changes: Any):
         self.data = data = struct_from(
-            LanguageModelData, {"source": str(source), **changes}, what="field"
+            LanguageModelData, {"source": as_source(source), **changes}, what="field"
         )
         texts, self.fingerprints = _read(data)
         self.vocabulary = Vocabulary.build(
@@ -313,6 +313,13 @@ class LanguageModel:
         count = batch.targets.numel()
         return Step(loss, {"loss": loss.detach() * count}, count, detach(final))
 
+    def baseline(self) -> float:
+        """Perplexity on the validation part of the training part's token frequencies, with one
+        added to each count (Laplace), whatever came before."""
+        size = len(self.vocabulary)
+        counts = np.bincount(self.tokens["train"], minlength=size) + 1.0
+        return float(np.exp(-np.log(counts / counts.sum())[self.tokens["validation"]].mean()))
+
     def summary(self, sums: Mapping[str, float], count: int) -> dict[str, float]:
         """``loss`` in nats a token and ``perplexity``, its exponential."""
         loss = sums["loss"] / count
@@ -349,15 +356,21 @@ def _read(data: LanguageModelData) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def cut(text: str, fractions: tuple[float, float, float]) -> tuple[str, str, str]:
-    """Three parts by position, each cut moved to the end of its line (or word) so that none is
-    split; a text without white space is cut where the share ends."""
+    """Three parts by position. Each cut is moved to the nearest end of a line (or word) close by,
+    so that none is split; a text without any is cut where the share ends."""
     train, validation, _ = split_stream(len(text), fractions)
+    smallest = min(share for share in fractions if share) * len(text)
+    reach = min(2000, int(smallest / 4))  # no cut comes near the next one
     ends = []
     for end in (train.stop, validation.stop):
-        for mark in ("\n", " "):
-            if 0 < end < len(text) and (at := text.find(mark, end - 1, end + 2000)) >= 0:
-                end = at + 1
-                break
+        if 0 < end < len(text):
+            end = next((at for mark in "\n " if (at := _nearest(text, mark, end, reach))), end)
         ends.append(end)
-    first, second = ends[0], max(ends)
-    return text[:first], text[first:second], text[second:]
+    return text[: ends[0]], text[ends[0] : ends[1]], text[ends[1] :]
+
+
+def _nearest(text: str, mark: str, end: int, reach: int) -> int | None:
+    """The position after the ``mark`` that is nearest to ``end``, at most ``reach`` away."""
+    before = text.rfind(mark, end - reach, end) + 1
+    after = text.find(mark, end, end + reach) + 1
+    return min((at for at in (before, after) if at), key=lambda at: abs(at - end), default=None)
