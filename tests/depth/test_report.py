@@ -117,6 +117,13 @@ def test_what_the_user_gave_is_escaped():
     assert evil in " ".join(page.text)
 
 
+def test_the_command_is_given_escaped_and_the_configuration_is_then_folded():
+    text = render(CASES["use"], "lamina depth classify 'a<b>.csv'")
+    assert "<pre>lamina depth classify &#x27;a&lt;b&gt;.csv&#x27;</pre>" in text
+    assert "<details >" in text
+    assert "<details open>" in render(CASES["use"])
+
+
 def test_a_metric_with_a_hostile_name_stays_inside_its_json():
     evil = Metric("</script><b>", higher_is_better=True, gain="points")
     text = render(make_verdict(USE, metric=evil))

@@ -19,16 +19,16 @@ from lamina.spec import Metric
 from lamina.store.atomic import write_text
 
 
-def write_report(verdict: Verdict, path: str | Path) -> None:
-    """Write the report to ``path``, whole or not at all.
+def write_report(verdict: Verdict, path: str | Path, command: str | None = None) -> None:
+    """Write the report to ``path``, whole or not at all. ``command``: the line that searched.
 
     One file of about 1 MB with everything in it: no network, no fonts, no scripts from elsewhere.
     Raises OSError where it cannot be written.
     """
-    write_text(path, render(verdict))
+    write_text(path, render(verdict, command))
 
 
-def render(verdict: Verdict) -> str:
+def render(verdict: Verdict, command: str | None = None) -> str:
     """The page as text. What comes from the user is escaped, in HTML and in JSON."""
     metric = verdict.metric
     return Template(_file("report.html")).substitute(
@@ -45,6 +45,9 @@ def render(verdict: Verdict) -> str:
         table=_table(verdict),
         table_note=_text(_table_note(verdict)),
         method=_method(verdict),
+        command="" if command is None else f"<pre>{_text(command)}</pre>",
+        # With a command at hand the configuration is for those who look closer.
+        open="open" if command is None else "",
         config=_text(
             json.dumps(
                 {**verdict.search, "versions": verdict.versions}, indent=2, ensure_ascii=False
@@ -104,12 +107,12 @@ def _table(verdict: Verdict) -> str:
     metric, decision = verdict.metric, verdict.decision
     head = (
         "layers",
-        "width",
-        "parameters",
         f"{metric.name} (seeds)",
         f"gain of the layer, {metric.unit}",
         "step, ms",
         "memory",
+        "parameters",
+        "width",
     )
     rows = []
     for candidate in verdict.candidates:
@@ -117,12 +120,12 @@ def _table(verdict: Verdict) -> str:
         cost = verdict.cost(d)
         cells = (
             str(d),
-            width(candidate),
-            f"{candidate.parameters:,}",
             score(metric, (trial for trial in verdict.trials if trial.depth == d)),
             layer_gain(decision, metric, d),
             f"{cost.step_ms:.1f}",
             size(cost.training_bytes),
+            f"{candidate.parameters:,}",
+            width(candidate),
         )
         mark = ' class="chosen"' if d == decision.depth else ""
         rows.append(f"<tr{mark}>{''.join(f'<td>{_text(cell)}</td>' for cell in cells)}</tr>")
