@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import hashlib
+import shlex
 import zlib
 from pathlib import Path
 
@@ -73,17 +74,14 @@ def read_utf8(path: str | Path) -> str:
     if not content:
         raise LaminaError("the file is empty.", place=str(path))
     if content.startswith(_UTF16):
-        raise LaminaError(
-            "got UTF-16; need UTF-8. Convert it: iconv -f UTF-16 -t UTF-8.", place=f"{path}:1"
-        )
+        raise LaminaError(f"got UTF-16; need UTF-8. {_convert(path, 'UTF-16')}", place=f"{path}:1")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         # The codec counts from behind a byte order mark.
         start = error.start + (len(codecs.BOM_UTF8) if content.startswith(codecs.BOM_UTF8) else 0)
         raise LaminaError(
-            f"byte 0x{content[start]:02x} is not UTF-8. Convert the file, for instance: "
-            "iconv -f WINDOWS-1252 -t UTF-8.",
+            f"byte 0x{content[start]:02x} is not UTF-8. {_convert(path, 'WINDOWS-1252')}",
             place=f"{path}:{_line(content, start)}",
         ) from None
     if (zero := content.find(0)) >= 0:
@@ -92,6 +90,16 @@ def read_utf8(path: str | Path) -> str:
             place=f"{path}:{_line(content, zero)}",
         )
     return text
+
+
+def _convert(path: str | Path, encoding: str) -> str:
+    """The remedy for a file that is not UTF-8, as a shell takes it."""
+    old = Path(path)
+    if old.suffix == ".gz":
+        return f"Unpack the file and convert it: iconv -f {encoding} -t UTF-8."
+    new = old.with_name(f"{old.stem}-utf8{old.suffix}")
+    command = f"iconv -f {encoding} -t UTF-8 {shlex.quote(str(old))} > {shlex.quote(str(new))}"
+    return f"Convert the file, for instance: {command}"
 
 
 def _line(content: bytes, position: int) -> int:

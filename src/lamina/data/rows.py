@@ -51,11 +51,23 @@ class Rows:
                 f"got {count} columns named {shown(column)}; need one. Rename the others.",
                 place=place,
             )
+        if other := self._other_delimiter():
+            raise LaminaError(
+                f"no column {shown(column)}; the fields look separated by {other!r}. Need commas "
+                "(.csv) or tabs (.tsv): save the table as one of these.",
+                place=place,
+            )
         close = difflib.get_close_matches(column, self.columns, n=1, cutoff=0.5)
         hint = f" Did you mean {shown(close[0])}?" if close else ""
         raise LaminaError(
             f"no column {shown(column)}; the columns are {listed(self.columns)}.{hint}", place=place
         )
+
+    def _other_delimiter(self) -> str | None:
+        """What stands between fields where the header came out as one column."""
+        if len(self.columns) > 1 or Path(self.path.removesuffix(".gz")).suffix not in _DELIMITERS:
+            return None
+        return next((mark for mark in ";\t,|" if mark in self.columns[0]), None)
 
 
 def listed(names: Sequence[str], most: int = 20) -> str:
