@@ -18,6 +18,7 @@ from safetensors.numpy import load_file
 import lamina as library
 from command_line import TINY, Outcome, lamina, write_data
 from lamina.cli.fields import flag
+from lamina.cli.help import EXAMPLE
 from lamina.store import RunFolder
 from lamina.tasks import TASKS
 from lamina.train import Settings, loop
@@ -240,9 +241,19 @@ def test_the_first_page_names_every_command() -> None:
     commands = re.findall(r"^  ([a-z]+)  +[A-Z]", page, re.MULTILINE)
     assert commands == ["depth", "train", "evaluate", "predict", "generate", "demo", "doctor"]
     assert "..." not in page.partition("Commands:")[2]  # no line was cut
+    for shown in (page, done(lamina("depth", "--help")).out):
+        assert f"\n  {EXAMPLE}\n" in shown.replace("\n    ", "\n  ")
     for command in commands:
         assert lamina(command, "-h").out.startswith(f"Usage: lamina {command}")
     assert done(lamina("--version")).out == f"lamina {library.__version__}\n"
+
+
+def test_the_demo_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr("lamina.cli.demo.Classify", lambda *_, **__: None)
+    monkeypatch.setattr("lamina.cli.demo.run", lambda *_, **arguments: asked.update(arguments))
+    assert "lamina depth classify FILE" in done(lamina("demo")).err
+    assert asked["next"] == EXAMPLE
 
 
 def test_doctor_names_a_kernel_for_each_cell() -> None:

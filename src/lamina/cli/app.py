@@ -11,7 +11,7 @@ import typer
 
 from lamina import __version__
 from lamina.cli import demo, depth, doctor, train, use
-from lamina.cli.help import Command, Group
+from lamina.cli.help import EXAMPLE, Command, Group
 from lamina.spec import LaminaError
 
 #: typer carries a click of its own or uses the one installed, by version; this is the one it uses.
@@ -29,6 +29,7 @@ app = typer.Typer(
     name="lamina",
     cls=Commands,
     help="Deep recurrent networks: train them, learn how deep yours should be, run them fast.",
+    epilog=f"\b\nFor instance:\n  {EXAMPLE}",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -74,7 +75,9 @@ def run(arguments: list[str] | None) -> int:
     except UsageError as error:
         context = getattr(error, "ctx", None)
         where = context.command_path if context else "lamina"
-        return refuse(f"{error.format_message()} See: {where} --help")  # type: ignore[attr-defined]
+        message = error.format_message().rstrip()  # type: ignore[attr-defined]
+        stop = "" if message.endswith((".", "?", ")")) else "."
+        return refuse(f"{message}{stop} See: {where} --help")
     except typer.Abort:  # what click makes of a Ctrl-C
         raise KeyboardInterrupt from None
     except BrokenPipeError:

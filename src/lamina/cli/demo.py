@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from lamina.cli.depth import run
+from lamina.cli.help import EXAMPLE
 from lamina.cli.show import note
 from lamina.tasks import Classify
 from lamina.train import Settings
@@ -21,7 +22,8 @@ def demo(
     """A search on 1,797 handwritten digits, each a sequence."""
     note(
         "1,797 handwritten digits, read row by row: how deep should a network be that tells them "
-        "apart?\nThe same with your own file: lamina depth classify FILE --text ... --label ...\n"
+        "apart?\nThe same with a file of yours: lamina depth classify FILE --text COLUMN --label "
+        "COLUMN\n"
     )
     run(
         Classify("digits", fractions=(0.6, 0.2, 0.2), batch_size=32),
@@ -32,4 +34,5 @@ def demo(
         cell="rnn",
         # Tensors this small gain nothing from a second thread.
         settings=Settings(epochs=20, lr=5e-3, schedule="cosine", threads=1),
+        next=EXAMPLE,
     )

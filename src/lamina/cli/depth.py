@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from lamina.cli.fields import add_fields
-from lamina.cli.help import Command, Group
+from lamina.cli.help import EXAMPLE, Command, Group
 from lamina.cli.show import next_command, note, picked
 from lamina.depth import Verdict, parse_count, parse_depths, search
 from lamina.depth.report import write_report
@@ -22,7 +22,8 @@ app = typer.Typer(
     cls=Group,
     help="Find out how many layers your data asks for.",
     epilog="Every depth is trained with several seeds; the verdict says which is enough. Started "
-    "again with the same --out, a search goes on where it was.",
+    "again with the same --out, a search goes on where it was.\n\n"
+    f"\b\nFor instance:\n  {EXAMPLE}",
     rich_markup_mode=None,
 )
 
@@ -86,8 +87,9 @@ def _command(name: str) -> Any:
     return add_fields(command, structs, skip=("depth", "seed"))
 
 
-def run(task: Any, out: Path, **arguments: Any) -> Verdict:
-    """Search, write the report, and print the verdict."""
+def run(task: Any, out: Path, *, next: str | None = None, **arguments: Any) -> Verdict:
+    """Search, write the report, and print the verdict, with what to do next (``None``: use the
+    model)."""
     try:
         verdict = search(task, out=out, **arguments)
     except KeyboardInterrupt:
@@ -102,7 +104,7 @@ def run(task: Any, out: Path, **arguments: Any) -> Verdict:
         print(f"\ntest {metric.name} {metric.show(tested.value)} ({of})")
     note(f"\nreport   {report}\nverdict  {out / 'verdict.json'}")
     if tested is not None:
-        note(f"next     {next_command(load(out), out)}")
+        note(f"next     {next or next_command(load(out), out)}")
     return verdict
 
 

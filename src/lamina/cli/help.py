@@ -7,6 +7,9 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+#: The main job, as it is typed.
+EXAMPLE = "lamina depth classify reviews.csv --text review --label sentiment"
+
 
 class Command(TyperCommand):
     """A command whose options stand under the headings that they name (``rich_help_panel``)."""
