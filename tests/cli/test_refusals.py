@@ -61,6 +61,11 @@ TABLES: dict[str, tuple[bytes, str]] = {
     "wrong column": (b"text,sentiment\na,b\n", "bad.csv:1: no column 'review'"),
     "near column": (b"reviews,sentiment\na,b\n", "Did you mean 'reviews'?"),
     "latin-1": (b"review,sentiment\nol\xe9,good\n", "bad.csv:2: byte 0xe9 is not UTF-8"),
+    "semicolons": (b"review;sentiment\na;b\n", "bad.csv:1: no column 'review'; the fields look"),
+    "to convert": (
+        b"review,sentiment\nol\xe9,good\n",
+        "iconv -f WINDOWS-1252 -t UTF-8 bad.csv > bad-utf8.csv\n",
+    ),
     "utf-16": ("review,sentiment\na,b\n".encode("utf-16"), "need UTF-8"),
     "binary": (b"review,sentiment\na\0b,good\n", "bad.csv:2: got a zero byte"),
     "one class": (b"review,sentiment\na,x\nb,x\nc,x\n", 'got one class "x"'),
@@ -176,6 +181,7 @@ TYPED: list[tuple[tuple[object, ...], str]] = [
     (("depth", *REVIEWS[1:], "--out", "texts"), "texts: is not empty"),
     (("depth", *REVIEWS[1:], "--out", "book.txt"), "book.txt: is not empty"),
     (("depth", *REVIEWS[1:], "--out", "book.txt/s"), "book.txt/s: cannot be made: Not a directory"),
+    (("train", "--resume", "texts", "--threads", "1"), "No such option: --threads. See: lamina"),
     (("train", "--resume", "nowhere"), "nowhere: is no run: there is no such folder"),
     (("train", "--resume", "book.txt"), "book.txt: is no run"),
     (("train", "--resume", "."), ".: is no run: it has no config.json"),
@@ -315,6 +321,12 @@ def test_damaged_runs(world: Path, damage: Callable[[], None], phrase: str) -> N
     damage()
     assert phrase in refused("predict", "texts", "a film")
     assert phrase in refused("evaluate", "texts", "more.csv")
+
+
+def test_a_folder_that_holds_a_search(world: Path) -> None:
+    Path("s").mkdir()
+    Path("s/search.json").write_text("{}")
+    assert "s: holds a search; give another folder with --out" in refused(*REVIEWS, "--out", "s")
 
 
 def test_data_that_changed_under_a_run(world: Path) -> None:

@@ -99,6 +99,8 @@ def run(
             "another folder with --out.",
             place=str(out),
         )
+    if not resume and (out / "search.json").exists():
+        raise LaminaError("holds a search; give another folder with --out", place=str(out))
     if resume and RunFolder(out).result() is not None:
         note(f"{out} has ended; to train it longer, start anew with more --epochs")
     task = reopen(config["task"], place)
