@@ -356,21 +356,21 @@ def _read(data: LanguageModelData) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def cut(text: str, fractions: tuple[float, float, float]) -> tuple[str, str, str]:
-    """Three parts by position. Each cut is moved to the nearest end of a line (or word) close by,
-    so that none is split; a text without any is cut where the share ends."""
+    """Three parts by position. Each cut is moved to an end of a line (or word) close by, so that
+    none is split; a text without any is cut where the share ends."""
     train, validation, _ = split_stream(len(text), fractions)
     smallest = min(share for share in fractions if share) * len(text)
     reach = min(2000, int(smallest / 4))  # no cut comes near the next one
     ends = []
     for end in (train.stop, validation.stop):
         if 0 < end < len(text):
-            end = next((at for mark in "\n " if (at := _nearest(text, mark, end, reach))), end)
+            end = next((at for mark in "\n " if (at := _after(text, mark, end, reach))), end)
         ends.append(end)
     return text[: ends[0]], text[ends[0] : ends[1]], text[ends[1] :]
 
 
-def _nearest(text: str, mark: str, end: int, reach: int) -> int | None:
-    """The position after the ``mark`` that is nearest to ``end``, at most ``reach`` away."""
-    before = text.rfind(mark, end - reach, end) + 1
-    after = text.find(mark, end, end + reach) + 1
-    return min((at for at in (before, after) if at), key=lambda at: abs(at - end), default=None)
+def _after(text: str, mark: str, end: int, reach: int) -> int | None:
+    """The position after the next ``mark``, or after the last one before ``end``; at most
+    ``reach`` away."""
+    after = text.find(mark, end - 1, end + reach) + 1
+    return after or text.rfind(mark, end - reach, end) + 1 or None
