@@ -175,6 +175,7 @@ def test_a_folder_of_other_things_is_refused(tmp_path):
         ({"depths": ()}, "no depths"),
         ({"width": 8, "parameters": 1000}, "one of them"),
         ({"depth": 3}, "use depths="),
+        ({"epochs": 1}, r"'epochs' is a setting of training: settings=Settings\(epochs=1\)"),
         ({"min_gain": 0}, "more than 0"),
         ({"task": Toy(empty=("validation",))}, "no validation part"),
     ],
@@ -241,7 +242,8 @@ def test_plain_progress_says_how_many_trials(capsys, tmp_path):
     run(tmp_path / "search", PlainSearch())
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "4 trials: depths 1, 2 with 2 seeds each; up to 2 epochs a trial"
-    assert [line.split(":")[0] for line in lines[1:]] == [f"trial {i}/4" for i in range(1, 5)]
+    assert [line.split(":")[0] for line in lines[1:-1]] == [f"trial {i}/4" for i in range(1, 5)]
+    assert lines[-1] == "measuring the cost of each depth"
 
 
 def test_order_is_seed_major(finished):

@@ -98,7 +98,7 @@ class PlainSearch(SilentSearch):
         self.note(
             f"trial {len(self.done)}/{self.plan.trials}: depth {trial.depth} seed {trial.seed}:"
             f" {self.plan.metric.name} {value} in {duration(trial.seconds)}"
-            + (f"; about {duration(left)} left" if left else "")
+            + (f"; about {duration(left)} of training left" if left else "")
         )
 
     def note(self, text: str) -> None:
@@ -146,7 +146,7 @@ class LiveSearch(SilentSearch):
         line.add_row(
             Text(f"{len(self.done)}/{self.plan.trials} trials"),
             ProgressBar(self.plan.trials, len(self.done) + self.share, width=24),
-            Text(f"about {duration(left)} left" if left else "", style="dim"),
+            Text(f"about {duration(left)} of training left" if left else "", style="dim"),
         )
         grid = table(self.plan.metric, self.plan.candidates, self.done)
         self.live.update(Group(grid, Text(), line, Text(self.running, style="dim")), refresh=True)

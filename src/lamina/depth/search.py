@@ -70,6 +70,10 @@ def search(
     else. KeyboardInterrupt leaves a search that goes on when it is called again.
     """
     settings = settings or Settings()
+    misplaced = [name for name in changes if name in Settings.__struct_fields__ and name != "seed"]
+    if misplaced:
+        given = ", ".join(f"{name}={changes[name]!r}" for name in misplaced)
+        raise LaminaError(f"{misplaced[0]!r} is a setting of training: settings=Settings({given}).")
     if cell is not None:
         changes["cell"] = cell
     if seeds < 1:
@@ -166,6 +170,7 @@ def _run_all(
             )
             found[candidate.depth, seed] = trial
             progress.finished(trial)
+        progress.note("measuring the cost of each depth")
     finally:
         progress.close()
     return tuple(found[candidate.depth, seed] for candidate, seed in pairs)
