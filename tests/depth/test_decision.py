@@ -230,3 +230,12 @@ def test_verdicts_err_seldom(truth, right, spread):
 def test_what_cannot_be_decided_is_refused(x, margin, alpha, words):
     with pytest.raises(LaminaError, match=words):
         decide(x, margin, alpha=alpha)
+
+
+def test_coarse_scores_that_agree_are_no_certainty():
+    equal = {1: [95.0] * 3, 2: [95.0] * 3}
+    assert decide(equal, 1.0).depth == 1
+    assert decide(equal, 1.0, resolution=5.0).outcome == "undecided"
+    assert decide(equal, 1.0, resolution=0.1).depth == 1
+    noisy = {1: [90.0, 93.0, 91.0], 2: [97.0, 95.0, 96.0]}
+    assert decide(noisy, 1.0, resolution=0.3) == decide(noisy, 1.0)

@@ -99,7 +99,9 @@ def search(
         folder = Path(out) if out is not None else Path(scratch)
         claim(folder, config)
         trials = _run_all(task, candidates, seeds, folder, settings, options, changes, progress)
-        decision = decide(_utilities(trials, task), margin, alpha=ALPHA)
+        # One validation example more or less is the smallest step of an accuracy.
+        step = 100 / checked.count if task.metric.gain == "points" else 0.0
+        decision = decide(_utilities(trials, task), margin, alpha=ALPHA, resolution=step)
         costs = _costs(task, candidates, settings, options, changes)
         best = winner(decision, trials, task.metric)
         tested = None
