@@ -1,0 +1,51 @@
+"""The state of a stream from batch to batch, in training and in evaluation."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from toy import Stream
+
+from lamina.spec import Batch, Model, State, Step
+from lamina.train import Silent, evaluate, fit
+
+
+class Watched(Stream):
+    """Remembers the state that each step was given and the one that it gave."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps: dict[bool, list[tuple[bool, State | None, State | None]]]
+        self.steps = {True: [], False: []}
+
+    def step(self, model: Model, batch: Batch, state: State | None) -> Step:
+        step = super().step(model, batch, state)
+        self.steps[model.training].append((batch.fresh, state, step.state))
+        return step
+
+
+def watched(part: str) -> list[tuple[bool, State | None, State | None]]:
+    task = Watched()
+    torch.manual_seed(0)
+    model = task.model()
+    if part == "train":
+        fit(model, task, epochs=2, progress=Silent(), threads=1)
+        return task.steps[True]
+    evaluate(model, task)
+    return task.steps[False]
+
+
+@pytest.mark.parametrize(("part", "starts"), [("train", 2), ("validation", 1)])
+def test_each_batch_goes_on_where_the_one_before_ended(part: str, starts: int) -> None:
+    steps = watched(part)
+    assert sum(fresh for fresh, _, _ in steps) == starts
+    before: State | None = None
+    for fresh, given, gave in steps:
+        if fresh:
+            assert given is None
+        else:
+            assert given is not None
+            assert before is not None
+            torch.testing.assert_close(given, before, atol=0, rtol=0)
+            assert not any(part.requires_grad for layer in given for part in layer)
+        before = gave
