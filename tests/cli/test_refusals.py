@@ -124,9 +124,10 @@ TYPED: list[tuple[tuple[object, ...], str]] = [
     ((*CLASSIFY, "nowhere.csv", *TEXT), "nowhere.csv: no such file"),
     ((*CLASSIFY, ".", *TEXT), "got suffix ''"),
     ((*CLASSIFY, "book.txt", *TEXT), "book.txt: got suffix '.txt'"),
-    ((*CLASSIFY, "reviews.csv"), "need either text="),
+    ((*CLASSIFY, "reviews.csv"), "the columns are 'review', 'sentiment', 'stars'"),
+    (("depth", "classify", "reviews.csv"), "reviews.csv: need --text COLUMN (texts) or --id"),
     ((*CLASSIFY, "reviews.csv", "--text", "review"), "no column 'label'"),
-    ((*REVIEWS, "--id", "stars"), "need either text="),
+    ((*REVIEWS, "--id", "stars"), "need --text COLUMN (texts) or --id"),
     (("train", "language-model", "texts"), "texts: got a folder; need a file"),
     (("depth", "classify", "nowhere.csv", *TEXT), "nowhere.csv: no such file"),
     # options

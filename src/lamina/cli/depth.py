@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from lamina.cli.columns import check_columns
 from lamina.cli.fields import add_fields
 from lamina.cli.help import EXAMPLE, Command, Group
 from lamina.cli.show import next_command, note, picked
@@ -69,6 +70,7 @@ def _command(name: str) -> Any:
         settings = struct_from(Settings, picked(given, Settings.__struct_fields__), what="setting")
         settings.choose_device()
         struct_from(kind.Options, shape, what="model option")  # refused before the data is read
+        check_columns(kind.Data, given)
         task = kind(**picked(given, kind.Data.__struct_fields__))
         run(
             task,

@@ -18,6 +18,10 @@ class Command(TyperCommand):
         """Write the arguments and options, heading by heading."""
         _write(self.get_params(ctx), ctx, formatter)
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The words after the name: ``SOURCE``, not ``{SOURCE}``."""
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+
 
 class Group(TyperGroup):
     """A group of commands, listed with the main job first."""

@@ -10,6 +10,7 @@ import msgspec
 import torch
 import typer
 
+from lamina.cli.columns import check_columns
 from lamina.cli.fields import add_fields
 from lamina.cli.help import Command, Group
 from lamina.cli.show import next_command, note, picked, predictions, shell, show_test
@@ -130,6 +131,7 @@ def _command(name: str) -> Any:
     kind = task_class(name)
 
     def command(out: Out = None, **given: Any) -> None:
+        check_columns(kind.Data, given)
         fields = kind.Data.__struct_fields__
         config = {
             "task": {"name": name, "data": picked(given, fields)},

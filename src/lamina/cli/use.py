@@ -41,7 +41,7 @@ def predict(
     run: Run,
     inputs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[TEXT]...", help="Texts; without any, lines of stdin."),
+        typer.Argument(metavar="TEXT", help="Texts; without any, lines of stdin."),
     ] = None,
     file: Annotated[
         Path | None,

@@ -1,0 +1,29 @@
+"""The columns of a table that a command must be told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lamina.data.rows import listed, read_rows
+from lamina.spec import LaminaError
+from lamina.tasks.classify_data import NAMED, ClassifyData
+
+
+def check_columns(data: type, given: Mapping[str, Any]) -> None:
+    """Refuse a classifier's table without, or with both of, the text's column and the id's.
+
+    Raises:
+        LaminaError: with the options to give and the columns that there are.
+    """
+    if data is not ClassifyData or ("text" in given) != ("id" in given):
+        return
+    source = given["source"]
+    if source in NAMED and not Path(source).exists():
+        return
+    raise LaminaError(
+        "need --text COLUMN (texts) or --id COLUMN (numeric sequences); the columns are "
+        f"{listed(read_rows(source).columns)}",
+        place=source,
+    )
