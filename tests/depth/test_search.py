@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -250,3 +251,14 @@ def test_order_is_seed_major(finished):
     _, verdict, _ = finished
     pairs = [(c.depth, seed) for c, seed in order(verdict.candidates, 2)]
     assert pairs == [(1, 0), (2, 0), (1, 1), (2, 1)]
+
+
+def test_a_trial_of_another_search_is_refused(tmp_path, finished):
+    out, *_ = finished
+    run(tmp_path / "other", depths=(1, 2), seeds=1)
+    shutil.rmtree(tmp_path / "other" / "trials" / "depth-2-seed-0")
+    shutil.copytree(
+        out / "trials" / "depth-1-seed-0", tmp_path / "other" / "trials" / "depth-2-seed-0"
+    )
+    with pytest.raises(LaminaError, match="is a trial of another search"):
+        run(tmp_path / "other", depths=(1, 2), seeds=1)

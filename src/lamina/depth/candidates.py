@@ -77,7 +77,8 @@ def parse_count(text: str | int) -> int:
     if isinstance(text, int):
         _positive("count", text)
         return text
-    match = re.fullmatch(r"\s*([\d_]*\.?\d+(?:e\d+)?)\s*([kmgb]?)\s*", text, re.IGNORECASE)
+    number = r"\s*((?:\d+(?:_\d+)*)?\.?\d+(?:e\d{1,2})?)\s*([kmgb]?)\s*"
+    match = re.fullmatch(number, text, re.IGNORECASE | re.ASCII)
     count = round(float(match[1]) * _UNITS[match[2].lower()]) if match else 0
     if count < 1:
         raise LaminaError(f"got {text!r} for a count; write it like 300k, 1.5M or 250000.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tempfile
 from collections.abc import Iterable
@@ -23,7 +24,7 @@ from lamina.depth.trials import Trial, build, finished, order, run_trial, trial_
 from lamina.depth.verdict import Tested, Verdict
 from lamina.depth.winner import present, winner
 from lamina.spec import CellKind, LaminaError, Task
-from lamina.store import versions
+from lamina.store import hold, versions
 from lamina.train import Settings
 
 #: The probability of a wrong verdict on either side that the search accepts.
@@ -95,9 +96,10 @@ def search(
         "seeds": seeds,
     }
     config = json.loads(json.dumps(config))
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(out) if out is not None else Path(scratch)
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()) if out is None else out)
         claim(folder, config)
+        stack.enter_context(hold(folder))
         trials = _run_all(task, candidates, seeds, folder, settings, options, changes, progress)
         # One validation example more or less is the smallest step of an accuracy.
         step = 100 / checked.count if task.metric.gain == "points" else 0.0

@@ -12,7 +12,7 @@ import torch
 from msgspec import Struct
 
 from lamina.depth.candidates import Candidate, Width
-from lamina.spec import Metric, Model, Task
+from lamina.spec import LaminaError, Metric, Model, Task
 from lamina.store import RunFolder
 from lamina.train import Diverged, Progress, Settings, fit
 
@@ -65,13 +65,23 @@ def build(task: Task, options: Any, changes: dict[str, Any], depth: int, width: 
 
 
 def finished(folder: Path, candidate: Candidate, seed: int, metric: Metric) -> Trial | None:
-    """The trial in ``folder``, where it has ended; None where it has not, or is not there."""
+    """The trial in ``folder``, where it has ended; None where it has not, or is not there.
+
+    Raises LaminaError for a trial with another seed or size.
+    """
     if not RunFolder.is_run(folder):
         return None
     run = RunFolder.open(folder)
     result = run.result()
     if result is None or result["stopped"] == "interrupted":
         return None
+    of = run.config().get("training", {}).get("seed"), result.get("parameters")
+    if of != (seed, candidate.parameters):
+        raise LaminaError(
+            f"is a trial of another search: it has seed {of[0]} and {of[1]} parameters; need "
+            f"{seed} and {candidate.parameters}. Take it away.",
+            place=str(folder),
+        )
     value = None if result["stopped"] == "diverged" else _finite(result["best"].get(metric.name))
     curve = (
         (line["epoch"], _finite(line.get(f"validation_{metric.name}"))) for line in run.history()
