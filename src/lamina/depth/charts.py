@@ -16,9 +16,9 @@ Rows: TypeAlias = list[dict[str, Any]]
 
 INK, QUIET, GRID = "#1c2530", "#5b6673", "#e6e9ed"
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
-#: Part of the viridis scale: readable on white, apart for every kind of colour vision, and darker
-#: with depth.
-_COLOURS: Any = {"name": "viridis", "extent": [0.78, 0.05]}
+#: Part of the plasma scale: orange, red, violet, blue; neighbours apart for every kind of colour
+#: vision, since it darkens with depth.
+_COLOURS: Any = {"name": "plasma", "extent": [0.74, 0.0]}
 
 
 def scores(verdict: Verdict) -> Spec:
