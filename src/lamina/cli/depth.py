@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -98,7 +100,7 @@ def run(task: Any, out: Path, *, next: str | None = None, **arguments: Any) -> V
         note(f"lamina: interrupted; what is done is in {out}, and the same command goes on there")
         raise typer.Exit(130) from None
     report = out / "report.html"
-    write_report(verdict, report)
+    write_report(verdict, report, typed())
     Console(highlight=False).print(show(verdict))
     tested, metric = verdict.tested, verdict.metric
     if tested is not None and tested.value is not None:
@@ -108,6 +110,14 @@ def run(task: Any, out: Path, *, next: str | None = None, **arguments: Any) -> V
     if tested is not None:
         note(f"next     {next or next_command(load(out), out)}")
     return verdict
+
+
+def typed() -> str | None:
+    """The command as it was typed; ``None`` where another program called."""
+    program, *words = sys.argv
+    if Path(program).name not in ("lamina", "lamina.exe", "__main__.py"):
+        return None
+    return shlex.join(["lamina", *words])
 
 
 for _name in TASKS:
