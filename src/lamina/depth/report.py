@@ -172,8 +172,11 @@ def _method(verdict: Verdict) -> str:
     closing = (
         f"A depth is too shallow only when a deeper one is shown to gain more than {asked}, and"
         " enough only when every deeper one is shown to gain less; otherwise the answer is"
-        f" undecided. Either mistake, too deep or too shallow, has a probability of at most {risk}"
-        " where chance is the training's. The validation data is the same for all: how the depths"
+        f" undecided. In simulations with normal noise either mistake, too deep or too shallow,"
+        f" came in about {risk} of the searches at worst. Seeds that now and then get stuck, or a"
+        " spread that differs widely between depths, make it likelier: look at the dots. Each dot"
+        " is a training's best epoch on the validation data that also compares the depths, which"
+        " is the same for all: how the depths"
         " would compare on other data is not part of that figure."
     )
     walk = f"<ul>\n{steps}\n</ul>" if steps else "<p>No depth trained without diverging.</p>"
