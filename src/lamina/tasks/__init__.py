@@ -68,8 +68,8 @@ def reopen(config: Mapping[str, Any], place: str | None = None) -> Any:
 def load(path: str | Path, *, device: str | torch.device = "cpu") -> Model:
     """The model of a run folder, with its best weights, in evaluation mode.
 
-    Safe for folders from strangers: nothing is executed, checksums are verified, and no memory is
-    taken beyond what the files hold.
+    Safe for folders from strangers: nothing is executed, checksums are verified, sizes are bounded,
+    and weights take memory only once their shapes are known to fit.
 
     Raises:
         LaminaError: no run, or one that is incomplete, truncated or altered.
