@@ -1,0 +1,238 @@
+#include "pool.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <atomic>
+#include <charconv>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <thread>
+
+namespace lamina {
+namespace {
+
+using Word = std::atomic<uint32_t>;
+
+int cpus() {
+  static const int count = [] {
+    const unsigned found = std::thread::hardware_concurrency();
+    return found == 0 ? 1 : static_cast<int>(found);
+  }();
+  return count;
+}
+
+void pause() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("isb" ::: "memory");
+#endif
+}
+
+// Long enough to bridge the gap between two calls of one layer, short enough that a program that
+// has gone on to something else gets its core back at once.
+constexpr std::chrono::microseconds spin_time{50};
+
+// Until `word` is no longer `old`: spins for a while, then sleeps until notified.
+uint32_t wait_for_change(const Word& word, uint32_t old, bool spin) {
+  if (spin) {
+    const auto end = std::chrono::steady_clock::now() + spin_time;
+    do {
+      for (int i = 0; i < 16; ++i) {
+        const uint32_t now = word.load(std::memory_order_acquire);
+        if (now != old) return now;
+        pause();
+      }
+    } while (std::chrono::steady_clock::now() < end);
+  }
+  for (;;) {
+    const uint32_t now = word.load(std::memory_order_acquire);
+    if (now != old) return now;
+    word.wait(old, std::memory_order_acquire);
+  }
+}
+
+// One thread of the team. What a call gives it lies on its own cache line.
+struct alignas(64) Worker {
+  Word calls{0};
+  int rank = 0;
+  bool spin = true;
+  Task task = nullptr;
+  void* context = nullptr;
+  Worker* next = nullptr;
+};
+
+// A lock that a forked child can take over whoever held it: no owner, nothing but this word.
+struct Lock {
+  Word state{0};  // 0 free, 1 taken, 2 taken and perhaps waited for
+
+  void take() {
+    uint32_t expected = 0;
+    if (state.compare_exchange_strong(expected, 1)) return;
+    while (state.exchange(2) != 0) state.wait(2);
+  }
+  void give() {
+    if (state.exchange(0) == 2) state.notify_one();
+  }
+};
+
+// All that follows is never destroyed: workers may still sleep on it while the process exits.
+Lock turn;
+Worker* first = nullptr;  // the team in order of rank; only the holder of `turn` touches it
+int started = 0;          // that many of them have a thread
+alignas(64) Word running{0};  // workers that have not finished the present call
+
+thread_local bool inside_task = false;
+
+[[noreturn]] void die(const char* why) {
+  std::fprintf(stderr, "lamina: %s\n", why);
+  std::abort();
+}
+
+void* work(void* argument) noexcept {
+  Worker& self = *static_cast<Worker*>(argument);
+  inside_task = true;
+#if defined(__linux__)
+  pthread_setname_np(pthread_self(), "lamina");
+#endif
+  for (uint32_t seen = 0;;) {
+    seen = wait_for_change(self.calls, seen, self.spin);
+    self.task(self.context, self.rank);
+    if (running.fetch_sub(1) == 1) running.notify_one();
+  }
+}
+
+void start(Worker& worker) {
+  worker.calls.store(0);
+  // Signals are the program's: a worker takes none but those of its own faults.
+  sigset_t blocked, before;
+  sigfillset(&blocked);
+  for (int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP}) sigdelset(&blocked, fault);
+  pthread_sigmask(SIG_SETMASK, &blocked, &before);
+  pthread_t thread;
+  const int error = pthread_create(&thread, nullptr, work, &worker);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (error != 0) {
+    throw std::system_error(error, std::generic_category(), "lamina could not start a thread");
+  }
+  pthread_detach(thread);
+}
+
+// The workers of ranks 1..n-1 exist and have threads.
+void gather(int n) {
+  Worker** place = &first;
+  for (int rank = 1; rank < n; ++rank) {
+    if (*place == nullptr) {
+      Worker* fresh = new Worker;
+      fresh->rank = rank;
+      *place = fresh;
+    }
+    if (started < rank) {
+      start(**place);
+      started = rank;
+    }
+    place = &(*place)->next;
+  }
+}
+
+void run(int n, Task task, void* context) noexcept {
+  running.store(static_cast<uint32_t>(n - 1));
+  const bool spin = n <= cpus();
+  Worker* worker = first;
+  for (int rank = 1; rank < n; ++rank, worker = worker->next) {
+    worker->task = task;
+    worker->context = context;
+    worker->spin = spin;
+    worker->calls.fetch_add(1);
+    worker->calls.notify_one();
+  }
+  inside_task = true;
+  task(context, 0);
+  inside_task = false;
+  for (uint32_t left = running.load(); left != 0;) left = wait_for_change(running, left, spin);
+}
+
+// In the child of a fork only the thread that forked lives; whatever the others held is free.
+void forget_threads() {
+  turn.state.store(0);
+  started = 0;
+}
+
+const int at_fork = pthread_atfork(nullptr, nullptr, forget_threads);
+
+int default_threads() {
+  static std::atomic<int> known{0};
+  if (const int count = known.load(); count != 0) return count;
+  int count = cpus();
+  if (const char* text = std::getenv("LAMINA_THREADS")) {
+    const char* end = text + std::strlen(text);
+    const auto read = std::from_chars(text, end, count);
+    if (read.ec != std::errc() || read.ptr != end || count < 1) {
+      throw std::invalid_argument("LAMINA_THREADS is '" + std::string(text) +
+                                  "'; need a whole number of at least 1");
+    }
+  }
+  known.store(count);
+  return count;
+}
+
+thread_local int chosen_threads = 0;
+
+}  // namespace
+
+void parallel(int n, Task task, void* context) {
+  if (n <= 1) {
+    task(context, 0);
+    return;
+  }
+  if (inside_task) die("a task of parallel called parallel; it may not");
+  struct Turn {
+    Turn() { turn.take(); }
+    ~Turn() { turn.give(); }
+  } held;
+  gather(n);
+  run(n, task, context);
+}
+
+int threads() { return chosen_threads != 0 ? chosen_threads : default_threads(); }
+
+void set_threads(int n) {
+  if (n < 1) {
+    throw std::invalid_argument("got " + std::to_string(n) + " threads; need at least 1");
+  }
+  chosen_threads = n;
+}
+
+struct Barrier::State {
+  uint32_t size;
+  bool spin;
+  Word arrived{0};
+  alignas(64) Word round{0};  // on its own line: those who wait read it without end
+};
+
+Barrier::Barrier(int size) {
+  static_assert(sizeof(State) <= sizeof(storage_));
+  new (storage_) State{static_cast<uint32_t>(size), size <= cpus()};
+}
+
+void Barrier::wait() {
+  State& state = *std::launder(reinterpret_cast<State*>(storage_));
+  const uint32_t round = state.round.load(std::memory_order_relaxed);
+  if (state.arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == state.size) {
+    state.arrived.store(0, std::memory_order_relaxed);
+    state.round.store(round + 1);
+    state.round.notify_all();
+  } else {
+    wait_for_change(state.round, round, state.spin);
+  }
+}
+
+}  // namespace lamina
