@@ -17,6 +17,10 @@ from torch import Tensor
 from lamina.kernels import LayerNormGains, Weights, scan
 from lamina.spec import GATES, Activation, CellKind
 
+#: Rows of a case's table: fewer than its steps, so that some stand there twice. One is never
+#: picked by a valid step, and what it gets from the padding must be nothing.
+VOCABULARY, UNUSED = 6, 2
+
 
 @dataclass(frozen=True)
 class Case:
@@ -32,6 +36,7 @@ class Case:
     reverse: bool = False
     bias: bool = True
     projected: bool = False
+    tokens: bool = False
     layer_norm: bool = False
     recurrent_mask: bool = False
     projection: int | None = None
@@ -53,6 +58,19 @@ def cases() -> list[Case]:
             Case(cell, bias=False),
             Case(cell, projected=True),
             Case(cell, projected=True, lengths=(5, 1, 3), reverse=True),
+            Case(cell, tokens=True),
+            Case(cell, tokens=True, reverse=True, bias=False),
+            Case(cell, tokens=True, lengths=(5, 1, 3)),
+            Case(cell, tokens=True, lengths=(1, 4, 5), reverse=True),
+            Case(cell, tokens=True, projected=True),
+            Case(cell, tokens=True, projected=True, lengths=(1, 4, 5), reverse=True),
+            Case(cell, tokens=True, projected=True, hidden=1, lengths=(5, 1, 3)),
+            Case(cell, tokens=True, layer_norm=True, lengths=(5, 1, 3)),
+            Case(cell, tokens=True, layer_norm=True, projected=True, reverse=True),
+            Case(cell, tokens=True, recurrent_mask=True, lengths=(1, 4, 5)),
+            Case(cell, tokens=True, steps=9, batch=5, inputs=33, hidden=17),
+            Case(cell, tokens=True, steps=2, batch=0),
+            Case(cell, tokens=True, steps=0, batch=2),
             Case(cell, layer_norm=True),
             Case(cell, layer_norm=True, lengths=(1, 4, 5), reverse=True),
             Case(cell, recurrent_mask=True, lengths=(1, 4, 5)),
@@ -75,6 +93,7 @@ class Request:
     weights: Weights
     lengths: Tensor | None
     mask: Tensor | None
+    tokens: Tensor | None
 
     def leaves(self) -> tuple[Tensor, ...]:
         """Everything that has a gradient."""
@@ -91,11 +110,11 @@ class Request:
         weights = Weights(*(copy(p) for p in w[:5]), norm)  # type: ignore[arg-type]
         state = tuple(copy(p) for p in self.state)
         mask = None if self.mask is None else self.mask.to(dtype)
-        return Request(copy(self.x), state, weights, self.lengths, mask)  # type: ignore[arg-type]
+        return Request(copy(self.x), state, weights, self.lengths, mask, self.tokens)  # type: ignore[arg-type]
 
 
 def request(case: Case, seed: int = 0, dtype: torch.dtype = torch.float64) -> Request:
-    """Random arguments for a case; what stands in the padding is not a number."""
+    """Random arguments for a case; what stands in the padding is not a number, and no token."""
     g = torch.Generator().manual_seed(seed)
 
     def normal(*shape: int, scale: float = 1.0) -> Tensor:
@@ -104,12 +123,21 @@ def request(case: Case, seed: int = 0, dtype: torch.dtype = torch.float64) -> Re
     rows, hidden = GATES[case.cell] * case.hidden, case.hidden
     out = case.projection or hidden
     width = rows if case.projected else case.inputs
-    x = normal(case.steps, case.batch, width)
+    tokens = None
+    if case.tokens:
+        x = normal(VOCABULARY, width)
+        tokens = torch.randint(0, VOCABULARY - 1, (case.steps, case.batch), generator=g)
+        tokens[tokens == UNUSED] = VOCABULARY - 1
+    else:
+        x = normal(case.steps, case.batch, width)
     lengths = None
     if case.lengths is not None:
         lengths = torch.tensor(case.lengths)
         for member, length in enumerate(case.lengths):
-            x[length:, member] = float("nan")
+            if tokens is None:
+                x[length:, member] = float("nan")
+            else:
+                tokens[length:, member] = (-1, VOCABULARY + 7, UNUSED)[member % 3]
     state = (normal(case.batch, out),)
     if case.cell == "lstm":
         state = (*state, normal(case.batch, hidden))
@@ -132,7 +160,7 @@ def request(case: Case, seed: int = 0, dtype: torch.dtype = torch.float64) -> Re
     mask = None
     if case.recurrent_mask:
         mask = 2.0 * torch.randint(0, 2, (case.batch, out), generator=g).double()
-    return Request(x, state, weights, lengths, mask).to(dtype)
+    return Request(x, state, weights, lengths, mask, tokens).to(dtype)
 
 
 def run(case: Case, asked: Request, backend: str) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -143,6 +171,7 @@ def run(case: Case, asked: Request, backend: str) -> tuple[Tensor, tuple[Tensor,
         asked.state,
         asked.weights,
         asked.lengths,
+        tokens=asked.tokens,
         reverse=case.reverse,
         activation=case.activation,
         recurrent_mask=asked.mask,

@@ -10,7 +10,7 @@ from lamina.kernels import BACKENDS, Weights, choose, scan
 from lamina.spec import LaminaError
 
 CASES = cases()
-TWICE = [Case("rnn"), Case("gru"), Case("lstm", lengths=(5, 1, 3))]
+TWICE = [Case("rnn"), Case("rnn", tokens=True), Case("gru"), Case("lstm", lengths=(5, 1, 3))]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -46,7 +46,7 @@ def test_reference_passes_gradcheck(case: Case) -> None:
         outputs, state = run(case, asked, "reference")
         return (outputs, *state)
 
-    assert torch.autograd.gradcheck(f, asked.leaves())
+    assert torch.autograd.gradcheck(f, asked.leaves(), fast_mode=case.hidden > 16)
 
 
 @pytest.mark.parametrize("case", TWICE, ids=str)
@@ -117,6 +117,35 @@ def test_bad_arguments_are_refused(change: dict, message: str) -> None:
     good: dict = {
         "cell": "gru",
         "x": torch.zeros(5, 3, 4),
+        "state": (torch.zeros(3, 7),),
+        "weights": Weights(*(torch.zeros(21, 4), torch.zeros(21, 7))),
+    }
+    scan(**good)
+    with pytest.raises(LaminaError, match=message):
+        scan(**{**good, **change})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"x": torch.zeros(5, 3, 4)}, r"x is \(5, 3, 4\); need a table \(V, I\)"),
+        ({"x": torch.zeros(9, 3)}, "need 4 on the last axis"),
+        ({"x": torch.zeros(0, 4)}, "need each in 0..-1"),
+        ({"tokens": torch.tensor([1, 2, 3])}, r"tokens are \(3,\) .*; need \(T, B\) int64"),
+        ({"tokens": torch.zeros(5, 3, dtype=torch.int32)}, "int32 on cpu; need"),
+        ({"tokens": torch.zeros(5, 3)}, "float32 on cpu; need"),
+        ({"tokens": torch.zeros(5, 3, dtype=torch.int64, device="meta")}, "on meta; need"),
+        ({"tokens": torch.full((5, 3), 9)}, r"from 9 to 9; need each in 0\.\.8, a row of x"),
+        ({"tokens": torch.full((5, 3), -1)}, "from -1 to -1; need each in 0"),
+        ({"tokens": torch.zeros(5, 2, dtype=torch.int64)}, r"h0 is \(3, 7\); need \(B=2, H=7\)"),
+        ({"tokens": torch.full((5, 3), 9), "lengths": torch.tensor([1, 4, 5])}, "from 9 to 9"),
+    ],
+)
+def test_tokens_that_pick_no_row_are_refused(change: dict, message: str) -> None:
+    good: dict = {
+        "cell": "gru",
+        "x": torch.zeros(9, 4),
+        "tokens": torch.full((5, 3), 8),
         "state": (torch.zeros(3, 7),),
         "weights": Weights(*(torch.zeros(21, 4), torch.zeros(21, 7))),
     }

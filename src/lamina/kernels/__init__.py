@@ -14,7 +14,14 @@ import torch
 from torch import Tensor
 
 from lamina.kernels import library, reference
-from lamina.kernels.weights import LayerNormGains, Weights, check, check_lengths, valid_steps
+from lamina.kernels.weights import (
+    LayerNormGains,
+    Weights,
+    check,
+    check_lengths,
+    look_up,
+    valid_steps,
+)
 from lamina.spec import Activation, CellKind, LaminaError
 
 __all__ = [
@@ -24,6 +31,7 @@ __all__ = [
     "Weights",
     "check_lengths",
     "choose",
+    "look_up",
     "scan",
     "valid_steps",
 ]
@@ -69,6 +77,7 @@ def scan(
     weights: Weights,
     lengths: Tensor | None = None,
     *,
+    tokens: Tensor | None = None,
     reverse: bool = False,
     activation: Activation = "tanh",
     recurrent_mask: Tensor | None = None,
@@ -78,11 +87,13 @@ def scan(
 
     Args:
         cell: ``"rnn"``, ``"gru"`` or ``"lstm"``.
-        x: ``(T, B, I)``; ``(T, B, G*H)`` where ``weights.w_ih`` is ``None``.
+        x: ``(T, B, I)``; ``(T, B, G*H)`` where ``weights.w_ih`` is ``None``. With ``tokens``: a
+            table ``(V, I)``, or ``(V, G*H)``, whose row ``tokens[t, b]`` is the input of a step.
         state: ``(h,)`` or ``(h, c)``, each ``(B, H)``, before the first step that is computed.
         weights: see :class:`Weights`.
         lengths: ``(B,)`` int64 on the CPU, each in ``1..T``; ``None``: all are ``T``. What stands
-            in ``x`` at a step ``t >= length`` is not read, and may be anything.
+            in ``x`` or ``tokens`` at a step ``t >= length`` is not read, and may be anything.
+        tokens: ``(T, B)`` int64, where ``x`` is, each in ``0..V-1``.
         reverse: from the last valid step to the first.
         activation: of the plain RNN; a GRU and an LSTM have ``"tanh"``.
         recurrent_mask: ``(B, H)``, multiplies ``h`` where it enters ``U h``, the same at every
@@ -103,7 +114,7 @@ def scan(
         dtype = torch.get_autocast_dtype(kind)
         x, state, weights = x.to(dtype), tuple(part.to(dtype) for part in state), weights.to(dtype)
         recurrent_mask = None if recurrent_mask is None else recurrent_mask.to(dtype)
-    check(cell, x, state, weights, lengths, activation, recurrent_mask)
+    check(cell, x, state, weights, lengths, tokens, activation, recurrent_mask)
     chosen = choose(weights, recurrent_mask=recurrent_mask, backend=backend)
     with torch.autocast(kind, enabled=False):
         return BACKENDS[chosen.backend].scan(
@@ -112,6 +123,7 @@ def scan(
             state,
             weights,
             lengths,
+            tokens=tokens,
             reverse=reverse,
             activation=activation,
             recurrent_mask=recurrent_mask,

@@ -9,6 +9,9 @@ the batch runs dense, and three small things make that exact:
   has ended: one more input column is 1 at padded steps, and its weight opens the forget gate and
   shuts the input gate so far that the logistic function is 1 and 0 exactly: ``c_t = 1 c + 0 g``.
 * A reverse scan turns each sequence round within its own length.
+
+An input that is projected already meets the matrix that torch always multiplies by: see
+:func:`as_product`.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lamina.kernels.weights import Weights, valid_steps
+from lamina.kernels.weights import Weights, look_up, valid_steps
 from lamina.spec import Activation, CellKind
 
 #: Far enough for the logistic function to be exactly 0 or 1 in every dtype, near enough for
@@ -30,8 +33,6 @@ def refuses(weights: Weights, recurrent_mask: Tensor | None) -> str | None:
         return "torch has no layer-normalised recurrence"
     if recurrent_mask is not None:
         return "torch has no dropout inside the recurrence"
-    if weights.w_ih is None:
-        return "torch always multiplies the input by a matrix"
     return None
 
 
@@ -42,14 +43,16 @@ def scan(
     weights: Weights,
     lengths: Tensor | None = None,
     *,
+    tokens: Tensor | None = None,
     reverse: bool = False,
     activation: Activation = "tanh",
     recurrent_mask: Tensor | None = None,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """See :func:`lamina.kernels.scan`."""
-    steps, batch = x.shape[:2]
+    steps, batch = (x if tokens is None else tokens).shape[:2]
     if steps == 0 or batch == 0:  # torch refuses both
         return x.new_zeros((steps, batch, state[0].shape[1])), state
+    x, weights = as_product(x, tokens, lengths, weights)
     if lengths is None:
         order = torch.arange(steps - 1, -1, -1, device=x.device) if reverse else None
         outputs, state = run(cell, x if order is None else x[order], state, weights, activation)
@@ -71,6 +74,26 @@ def scan(
     if reverse:
         outputs = outputs[order, member]
     return outputs.masked_fill(~valid, 0.0), (h, *memory)
+
+
+def as_product(
+    x: Tensor, tokens: Tensor | None, lengths: Tensor | None, weights: Weights
+) -> tuple[Tensor, Weights]:
+    """Any input of :func:`lamina.kernels.scan` as ``x`` ``(T, B, I)`` and a matrix ``w_ih``.
+
+    What is projected already is multiplied by an identity: the one of the gates, or, for a table of
+    few rows, the one of the rows, of which each token picks one; the table is then the matrix.
+    """
+    w_ih = weights.w_ih
+    if w_ih is None:
+        rows, width = x.shape[0], x.shape[-1]
+        if tokens is not None and rows <= width:
+            x, w_ih = torch.eye(rows, dtype=x.dtype, device=x.device), x.T
+        else:
+            w_ih = torch.eye(width, dtype=x.dtype, device=x.device)
+    if tokens is not None:
+        x = look_up(x, tokens, lengths)
+    return x, weights._replace(w_ih=w_ih)
 
 
 def freeze_ended(x: Tensor, valid: Tensor, weights: Weights) -> tuple[Tensor, Weights]:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import layer_norm
 
-from lamina.kernels.weights import LayerNormGains, Weights, valid_steps
+from lamina.kernels.weights import LayerNormGains, Weights, look_up, valid_steps
 from lamina.spec import Activation, CellKind
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"tanh": torch.tanh, "relu": torch.relu}
@@ -37,11 +37,14 @@ def scan(
     weights: Weights,
     lengths: Tensor | None = None,
     *,
+    tokens: Tensor | None = None,
     reverse: bool = False,
     activation: Activation = "tanh",
     recurrent_mask: Tensor | None = None,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """See :func:`lamina.kernels.scan`."""
+    if tokens is not None:
+        x = look_up(x, tokens, lengths)  # (V, I) -> (T, B, I)
     steps = x.shape[0]
     valid = None
     if lengths is not None:

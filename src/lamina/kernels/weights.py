@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import embedding
 
 from lamina.spec import GATES, Activation, CellKind, LaminaError
 
@@ -25,7 +26,8 @@ class LayerNormGains(NamedTuple):
 class Weights(NamedTuple):
     """The weights of one layer in one direction, in torch's layout and gate order.
 
-    w_ih: ``(G*H, I)``, or ``None`` where the input arrives projected, as ``(T, B, G*H)``.
+    w_ih: ``(G*H, I)``, or ``None`` where the input arrives projected, as ``(T, B, G*H)``, or as
+        a table ``(V, G*H)`` that tokens pick from.
     w_hh: ``(G*H, P)``, where ``P`` is the size of the output, ``H`` if there is no ``w_hr``.
     b_ih, b_hh: ``(G*H,)`` both, or both ``None``.
     w_hr: ``(P, H)``, LSTM only: the output is ``w_hr h`` (Sak, Senior and Beaufays 2014).
@@ -66,12 +68,24 @@ def valid_steps(lengths: Tensor, steps: int, device: torch.device) -> Tensor:
     return torch.arange(steps, device=device)[:, None] < lengths[None, :]
 
 
+def look_up(table: Tensor, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
+    """Row ``tokens[t, b]`` of ``table`` ``(V, I)`` at each step: ``(T, B, I)``.
+
+    Padded steps get the first row, without a gradient to it as long as nothing reads them: their
+    tokens may be no rows at all.
+    """
+    if lengths is not None:
+        tokens = tokens.masked_fill(~valid_steps(lengths, tokens.shape[0], tokens.device), 0)
+    return embedding(tokens, table)
+
+
 def check(
     cell: CellKind,
     x: Tensor,
     state: tuple[Tensor, ...],
     weights: Weights,
     lengths: Tensor | None,
+    tokens: Tensor | None,
     activation: Activation,
     recurrent_mask: Tensor | None,
 ) -> None:
@@ -86,9 +100,12 @@ def check(
         raise LaminaError(f"got activation {activation!r}; need 'tanh' or 'relu'")
     if activation != "tanh" and cell != "rnn":
         raise LaminaError(f"got activation {activation!r} for {cell!r}; only an rnn has a choice")
-    if x.dim() != 3:
+    if tokens is not None:
+        check_table(x, tokens)
+    elif x.dim() != 3:
         raise LaminaError(f"x is {tuple(x.shape)}; need three axes (T, B, I)")
-    steps, batch, width = x.shape
+    steps, batch = (x if tokens is None else tokens).shape[:2]
+    width = x.shape[-1]
     hidden, output = weights.hidden(cell), weights.w_hh.shape[1]
     rows = weights.w_hh.shape[0]
     need = rows if weights.w_ih is None else weights.w_ih.shape[1]
@@ -113,6 +130,35 @@ def check(
         raise LaminaError(f"recurrent_mask is {shape}; need (B={batch}, H={output})")
     if lengths is not None:
         check_lengths(lengths, steps, batch)
+    if tokens is not None:
+        check_tokens(tokens, x.shape[0], lengths)
+
+
+def check_table(x: Tensor, tokens: Tensor) -> None:
+    """Refuse a table and tokens of the wrong kind."""
+    if x.dim() != 2:
+        raise LaminaError(f"x is {tuple(x.shape)}; need a table (V, I) where tokens are given")
+    if tokens.dim() != 2 or tokens.dtype != torch.int64 or tokens.device != x.device:
+        got = f"{tuple(tokens.shape)} {tokens.dtype} on {tokens.device}"
+        raise LaminaError(f"tokens are {got}; need (T, B) int64 on {x.device}, where x is")
+
+
+def check_tokens(tokens: Tensor, rows: int, lengths: Tensor | None) -> None:
+    """Refuse tokens that are not in ``0..rows-1`` at a valid step.
+
+    On the CPU only: a GPU refuses them in the look-up, and here the host would have to wait for it.
+    """
+    if tokens.device.type != "cpu":
+        return
+    if lengths is not None:
+        tokens = tokens[valid_steps(lengths, tokens.shape[0], tokens.device)]
+    if tokens.numel():
+        low, high = map(int, tokens.aminmax())
+        if low < 0 or high >= rows:
+            raise LaminaError(
+                f"tokens go from {low} to {high}; need each in 0..{rows - 1}, a row of x, where a "
+                "step is valid. Use the vocabulary that the table was made for."
+            )
 
 
 def check_lengths(lengths: Tensor, steps: int, batch: int) -> None:
