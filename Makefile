@@ -7,12 +7,15 @@ PYTHON ?= $(shell for python in python3.12 python3.11 python3.10 python3; do \
 	>/dev/null 2>&1 && { echo $$python; break; }; done)
 BIN := .venv/bin
 READY := .venv/.ready
+PEERS := .venv/.peers
+CORE := CMakeLists.txt $(wildcard csrc/*.h csrc/*.cpp)
+PIP = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 # pyright would ask the network whether a newer pyright exists.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench studies lint types format hooks clean
+.PHONY: help install demo test sanitize bench studies lint types format hooks clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,24 +23,44 @@ help:  ## this list
 install: $(READY)  ## .venv with lamina and the tools, at the versions of constraints.txt
 
 # An environment that works is brought up to date; anything else in its place is made anew.
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt $(CORE)
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || test -n "$(PYTHON)" || { \
 		echo "make: found no Python >= 3.10 that has venv and ensurepip; install one" \
 		"(Debian: apt install python3-venv) or name it: make PYTHON=/path/to/python" >&2; exit 2; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --upgrade --constraint constraints.txt pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt \
-		--build-constraint constraints.txt --editable '.[demo]' --group dev
+	$(PIP) --upgrade pip
+	$(PIP) --group build
+	@mkdir -p build
+	$(PIP) --group dev --editable '.[demo]' --log build/install.log \
+		--no-build-isolation --config-settings build-dir='build/{wheel_tag}'
+	@$(BIN)/python -c 'import lamina.kernels._core' || { rm -f build/cp*/CMakeCache.txt; \
+		echo "make: lamina is installed without its C++ core, and runs on torch alone;" \
+		"build/install.log says why" >&2; }
 	@touch $@
 
 demo: $(READY)  ## a depth search on a small data set, from nothing to its report
 	$(BIN)/lamina demo
 
-test: lint types  ## everything that must be green: lint, types, and the tests
+test: lint types sanitize  ## everything that must be green: lint, types, and the tests
 	$(BIN)/python -m pytest
 
-bench: $(READY)  ## side-by-side measurements; prints their tables (about two minutes)
+# The core's own tests are compiled twice more: threads cannot be watched together with the rest.
+sanitize: $(READY)  ## the tests of csrc/ under the sanitizers for addresses, undefined behaviour, threads
+	@command -v $${CXX:-c++} >/dev/null || { echo "make: no C++ compiler: csrc/ is not tested"; exit 0; }; \
+	for kind in address,undefined thread; do \
+		$(BIN)/cmake -G Ninja -S . -B build/$$kind -DLAMINA_SANITIZE=$$kind --log-level=WARNING && \
+		$(BIN)/cmake --build build/$$kind -- --quiet && \
+		$(BIN)/ctest --test-dir build/$$kind --output-on-failure || exit; \
+	done
+
+bench: $(PEERS)  ## side-by-side measurements; prints their tables (about two minutes)
 	$(BIN)/python bench/decision.py
+	$(BIN)/python bench/kernels.py
+
+# What others offer for the same work; nothing but a measurement needs them.
+$(PEERS): $(READY)
+	$(PIP) --group peers
+	@touch $@
 
 studies: $(READY)  ## the figures of docs/results.md that are studies (about an hour)
 	$(BIN)/python studies/time_machine_depth.py
