@@ -1,0 +1,370 @@
+// The arithmetic of a step: products with packed weights, and the equations of the cells.
+//
+// Packed weights. The rows of a matrix become vectors of `lanes` rows, and `panel_vectors` vectors a
+// panel. A panel holds column after column, so that a product reads it from front to back:
+//
+//     float32   panel[column][vector][lane]
+//     int8      panel[pair of columns][vector][lane][2]
+//
+// A product keeps a tile of V vectors times B members of the batch in registers. How a row is summed
+// does not depend on the tile: a member of a batch gets the same bits as when it is alone.
+#include "step.h"
+
+#include <string.h>
+
+#include "isa.h"
+#include "simd.h"
+
+namespace lamina::LAMINA_ISA {
+namespace {
+
+constexpr int64_t panel_vectors = 8;
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr bool many_registers = true;  // 32, enough for a tile of 4 vectors by 4 members
+#else
+constexpr bool many_registers = false;
+#endif
+constexpr float norm_eps = 1e-5f;  // LAYER_NORM_EPS of reference.py
+
+// So many columns are summed before the sum is added to the others'. For floats it keeps rounding
+// errors small. For integers it keeps the sum in 32 bits: 512 * 127 * 32767 < 2^31.
+constexpr int64_t float_run = 64, int_run = 512;
+static_assert(int_run * 127 * 32767 < (int64_t(1) << 31));
+
+int64_t even(int64_t n) { return n + n % 2; }
+
+int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+// ---- products -------------------------------------------------------------------------------------
+
+enum class Kind { float32, int8, int8_vnni };
+
+typedef int16_t vh __attribute__((vector_size(4 * lanes)));  // 2 * lanes of them
+typedef int16_t half_vh __attribute__((vector_size(2 * lanes)));
+typedef int8_t vb __attribute__((vector_size(2 * lanes), aligned(2 * lanes), may_alias));
+
+LAMINA_INLINE vh widen(const int8_t* from) {
+#if defined(__AVX512BW__)
+  return (vh)_mm512_maskz_cvtepi8_epi16(~0u, *(const __m256i*)from);
+#elif defined(__AVX2__)
+  return (vh)_mm256_cvtepi8_epi16(*(const __m128i*)from);
+#else
+  return __builtin_convertvector(*(const vb*)from, vh);
+#endif
+}
+
+// To each lane of `sum`, both products of its 16-bit numbers in `a` and `b`.
+template <Kind kind>
+LAMINA_INLINE void add_pairs(vi& sum, vh a, vh b) {
+#if defined(__AVX512BW__)
+  if constexpr (kind == Kind::int8_vnni)  // not every CPU with AVX-512 has it: asked at run time
+    asm("vpdpwssd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+  else
+    sum += (vi)_mm512_madd_epi16((__m512i)a, (__m512i)b);
+#elif defined(__AVX2__)
+  sum += (vi)_mm256_madd_epi16((__m256i)a, (__m256i)b);
+#elif defined(__SSE2__)
+  sum += (vi)_mm_madd_epi16((__m128i)a, (__m128i)b);
+#else
+  const vi even_a = (vi)a << 16 >> 16, even_b = (vi)b << 16 >> 16;
+  sum += even_a * even_b + ((vi)a >> 16) * ((vi)b >> 16);
+#endif
+}
+
+// `out` (B, gates * stride) = `m` times `x`, of which a rank makes some panels.
+struct Product {
+  const StepMatrix& m;
+  const StepOperand& x;
+  float* out;
+  int64_t out_stride;
+};
+
+// A panel from `first` on, `width` vectors wide. Both count vectors of rows.
+struct Panel {
+  int64_t first, width;
+};
+
+// V vectors of rows from `v` of the panel on, times B members from `member` on. The columns from
+// `begin` to `end` are summed apart and then added.
+template <int V, int B>
+LAMINA_INLINE void sum_floats(const Product& p, Panel panel, int64_t v0, int64_t member,
+                              int64_t begin, int64_t end, vf (&total)[V][B]) {
+  const float* w = (const float*)p.m.panels + (panel.first * p.m.columns + v0) * lanes;
+  const float* x = p.x.values + member * p.x.stride;
+  vf sum[V][B] = {};
+  for (int64_t k = begin; k < end; k++)
+    for (int b = 0; b < B; b++)
+      for (int v = 0; v < V; v++)
+        sum[v][b] += load(w + (k * panel.width + v) * lanes) * splat(x[b * p.x.stride + k]);
+  for (int v = 0; v < V; v++)
+    for (int b = 0; b < B; b++) total[v][b] += sum[v][b];
+}
+
+template <Kind kind, int V, int B>
+LAMINA_INLINE void sum_integers(const Product& p, Panel panel, int64_t v0, int64_t member,
+                                int64_t begin, int64_t end, vf (&total)[V][B]) {
+  const int64_t columns = even(p.m.columns);
+  const int8_t* w = (const int8_t*)p.m.panels + (panel.first * columns + v0 * 2) * lanes;
+  const int16_t* x = p.x.integers + member * columns;
+  vi sum[V][B] = {};
+  for (int64_t k = begin; k < end; k += 2) {
+    vh pair[B];
+    for (int b = 0; b < B; b++) {
+      int32_t two;
+      memcpy(&two, x + b * columns + k, sizeof two);
+      pair[b] = (vh)splat(two);
+    }
+    for (int v = 0; v < V; v++) {
+      const vh rows = widen(w + (k / 2 * panel.width + v) * 2 * lanes);
+      for (int b = 0; b < B; b++) add_pairs<kind>(sum[v][b], rows, pair[b]);
+    }
+  }
+  for (int v = 0; v < V; v++)
+    for (int b = 0; b < B; b++) total[v][b] += __builtin_convertvector(sum[v][b], vf);
+}
+
+template <Kind kind, int V, int B>
+void tile(const Product& p, Panel panel, int64_t v0, int64_t member) {
+  vf total[V][B] = {};
+  if constexpr (kind == Kind::float32)
+    for (int64_t k = 0; k < p.m.columns; k += float_run)
+      sum_floats<V, B>(p, panel, v0, member, k, smaller(k + float_run, p.m.columns), total);
+  else
+    for (int64_t k = 0; k < p.m.columns; k += int_run)
+      sum_integers<kind, V, B>(p, panel, v0, member, k, smaller(k + int_run, p.m.columns), total);
+  for (int v = 0; v < V; v++)
+    for (int b = 0; b < B; b++) {
+      const int64_t row = (panel.first + v0 + v) * lanes;
+      if constexpr (kind != Kind::float32)
+        total[v][b] *= load(p.m.scales + row) * splat(p.x.scales[member + b]);
+      store(p.out + (member + b) * p.out_stride + row, total[v][b]);
+    }
+}
+
+template <Kind kind, int B>
+void members(const Product& p, Panel panel, int64_t member) {
+  int64_t v = 0;
+  if constexpr (B == 1)
+    for (; v + 8 <= panel.width; v += 8) tile<kind, 8, B>(p, panel, v, member);
+  for (; v + 4 <= panel.width; v += 4) tile<kind, 4, B>(p, panel, v, member);
+  for (; v < panel.width; v++) tile<kind, 1, B>(p, panel, v, member);
+}
+
+template <Kind kind>
+void share(const Product& p, const StepEngine& e, int rank) {
+  const int64_t vectors = p.m.gates * p.m.stride / lanes;
+  const int64_t panels = (vectors + panel_vectors - 1) / panel_vectors;
+  for (int64_t i = panels * rank / e.ranks; i < panels * (rank + 1) / e.ranks; i++) {
+    const int64_t first = i * panel_vectors;
+    const Panel panel = {first, smaller(panel_vectors, vectors - first)};
+    int64_t b = 0;
+    if constexpr (many_registers)
+      for (; b + 4 <= e.batch; b += 4) members<kind, 4>(p, panel, b);
+    for (; b + 2 <= e.batch; b += 2) members<kind, 2>(p, panel, b);
+    for (; b < e.batch; b++) members<kind, 1>(p, panel, b);
+  }
+}
+
+void multiply(const StepEngine& e, const StepMatrix& m, const StepOperand& x, float* out,
+              int64_t out_stride, int rank) {
+  const Product p = {m, x, out, out_stride};
+  if (!e.int8)
+    share<Kind::float32>(p, e, rank);
+  else if (lanes == 16 && e.vnni)
+    share<Kind::int8_vnni>(p, e, rank);
+  else
+    share<Kind::int8>(p, e, rank);
+}
+
+LAMINA_INLINE vf load_part(const float* from, int64_t left) {
+  return left >= lanes ? load(from) : load_first(from, (int)left);
+}
+
+// Each vector as 16-bit integers with the scale that makes its largest number 32767. With a NaN or
+// an infinity in it, the scale is NaN, and so is all that comes of it.
+void quantise(const StepOperand& x, int64_t batch) {
+  const int64_t padded = even(x.size);
+  for (int64_t b = 0; b < batch; b++) {
+    const float* from = x.values + b * x.stride;
+    vf most = {}, spoilt = {};
+    for (int64_t k = 0; k < x.size; k += lanes) {
+      const vf v = load_part(from + k, x.size - k);
+      most = max_(most, max_(v, -v));
+      spoilt += v * 0.0f;
+    }
+    float largest = 0.0f;
+    for (int i = 0; i < lanes; i++) largest = most[i] > largest ? most[i] : largest;
+    const bool zero = largest < 1e-30f;  // no more than that is lost
+    const vf scale = splat(zero ? 0.0f : 32767.0f / largest);
+    x.scales[b] = (zero ? 0.0f : largest / 32767.0f) + sum(spoilt);
+
+    int16_t* to = x.integers + b * padded;
+    for (int64_t k = 0; k < x.size; k += lanes) {
+      // Adding 1.5 * 2^23 rounds, and leaves the integer in the low 16 bits.
+      const vi rounded = (vi)(load_part(from + k, x.size - k) * scale + splat(0x1.8p23f));
+      const half_vh low = __builtin_convertvector(rounded, half_vh);
+      memcpy(to + k, &low, sizeof(int16_t) * (size_t)smaller(lanes, padded - k));
+    }
+  }
+}
+
+// ---- equations ------------------------------------------------------------------------------------
+
+// (a - mean) / sqrt(variance + eps) * gain over all gates together, in place.
+void normalise(float* a, int64_t gates, int64_t units, int64_t stride, const float* gain) {
+  const float n = (float)(gates * units);
+  vf total = {};
+  for (int64_t g = 0; g < gates; g++)
+    for (int64_t u = 0; u < units; u += lanes) total += load_part(a + g * stride + u, units - u);
+  const vf mean = splat(sum(total) / n);
+  vf squares = {};
+  for (int64_t g = 0; g < gates; g++)
+    for (int64_t u = 0; u < units; u += lanes) {
+      const vf d = load(a + g * stride + u) - mean;
+      squares += select(lane_index() < splat((int32_t)smaller(lanes, units - u)), d * d, vf{});
+    }
+  const vf rate = splat(1.0f / __builtin_sqrtf(sum(squares) / n + norm_eps));
+  for (int64_t i = 0; i < gates * stride; i += lanes)
+    store(a + i, (load(a + i) - mean) * rate * load(gain + i));
+}
+
+// The equations see one member of the batch: `wx` and `uh` point at its products.
+struct Member {
+  const StepLayer& l;
+  float *wx, *uh, *h, *c;
+
+  vf in(int gate, int64_t u) const {
+    const int64_t i = gate * l.stride + u;
+    return load(wx + i) + load(l.b_ih + i);
+  }
+  vf re(int gate, int64_t u) const {
+    const int64_t i = gate * l.stride + u;
+    return load(uh + i) + load(l.b_hh + i);
+  }
+};
+
+void rnn(const Member& m) {
+  for (int64_t u = 0; u < m.l.stride; u += lanes) {
+    const vf a = m.in(0, u) + m.re(0, u);
+    store(m.h + u, m.l.cell == Cell::rnn_relu ? max_(a, splat(0.0f)) : tanh_(a));
+  }
+}
+
+void gru(const Member& m) {
+  for (int64_t u = 0; u < m.l.stride; u += lanes) {
+    const vf r = sigmoid(m.in(0, u) + m.re(0, u));
+    const vf z = sigmoid(m.in(1, u) + m.re(1, u));
+    const vf n = tanh_(m.in(2, u) + r * m.re(2, u));
+    store(m.h + u, (1.0f - z) * n + z * load(m.h + u));
+  }
+}
+
+void lstm(const Member& m) {
+  float* memory = m.c;  // as the output sees it
+  for (int64_t u = 0; u < m.l.stride; u += lanes) {
+    const vf i = sigmoid(m.in(0, u) + m.re(0, u));
+    const vf f = sigmoid(m.in(1, u) + m.re(1, u));
+    const vf g = tanh_(m.in(2, u) + m.re(2, u));
+    store(m.uh + 3 * m.l.stride + u, sigmoid(m.in(3, u) + m.re(3, u)));  // o, for below
+    store(m.c + u, f * load(m.c + u) + i * g);
+  }
+  if (m.l.gain_c) {
+    memory = m.wx;  // no longer needed
+    memcpy(memory, m.c, sizeof(float) * (size_t)m.l.stride);
+    normalise(memory, 1, m.l.hidden, m.l.stride, m.l.gain_c);
+    for (int64_t u = 0; u < m.l.stride; u += lanes)
+      store(memory + u, load(memory + u) + load(m.l.shift_c + u));
+  }
+  for (int64_t u = 0; u < m.l.stride; u += lanes)
+    store(m.h + u, load(m.uh + 3 * m.l.stride + u) * tanh_(load(memory + u)));
+}
+
+// From the products of a layer to its state and its output.
+void finish(const StepEngine& e, const StepLayer& l) {
+  for (int64_t b = 0; b < e.batch; b++) {
+    const int64_t at = b * l.stride;
+    const Member m = {l, e.wx + b * e.product_stride, e.uh + b * e.product_stride, l.h + at,
+                      l.c + at};
+    if (l.gain_ih) {
+      normalise(m.wx, l.u.gates, l.hidden, l.stride, l.gain_ih);
+      normalise(m.uh, l.u.gates, l.hidden, l.stride, l.gain_hh);
+    }
+    (l.cell == Cell::lstm ? lstm : l.cell == Cell::gru ? gru : rnn)(m);
+    if (l.residual) {
+      const float* skip = l.skip.panels ? l.out + at : l.x_in.values + b * l.x_in.stride;
+      for (int64_t u = 0; u < l.stride; u += lanes)
+        store(l.out + at + u, load(skip + u) + load(m.h + u));
+    }
+  }
+}
+
+void look_up(const StepEngine& e, const StepLayer& l) {
+  for (int64_t b = 0; b < e.batch; b++)
+    for (int64_t g = 0; g < l.u.gates; g++)
+      memcpy(e.wx + b * e.product_stride + g * l.stride,
+             e.table + (e.tokens[b] * l.u.gates + g) * l.hidden, sizeof(float) * (size_t)l.hidden);
+}
+
+}  // namespace
+
+// ---- what step.cpp calls --------------------------------------------------------------------------
+
+size_t step_panel_bytes(const StepMatrix& m) {
+  const int64_t numbers = m.gates * m.stride * (m.int8 ? even(m.columns) : m.columns);
+  return (size_t)numbers * (m.int8 ? 1 : sizeof(float));
+}
+
+// The buffers of `m` are zero before. `from` is (gates * units, columns).
+void step_pack(const StepMatrix& m, const float* from) {
+  const int64_t vectors = m.gates * m.stride / lanes;
+  const int64_t columns = m.int8 ? even(m.columns) : m.columns;
+  for (int64_t row = 0; row < m.gates * m.units; row++, from += m.columns) {
+    const int64_t padded = row / m.units * m.stride + row % m.units;
+    const int64_t vector = padded / lanes, lane = padded % lanes;
+    const int64_t first = vector / panel_vectors * panel_vectors, v = vector - first;
+    const int64_t width = smaller(panel_vectors, vectors - first), start = first * columns * lanes;
+    if (!m.int8) {
+      float* to = (float*)m.panels + start;
+      for (int64_t k = 0; k < m.columns; k++) to[(k * width + v) * lanes + lane] = from[k];
+      continue;
+    }
+    float most = 0.0f;
+    for (int64_t k = 0; k < m.columns; k++) {
+      const float size = from[k] < 0.0f ? -from[k] : from[k];
+      most = size > most ? size : most;
+    }
+    m.scales[padded] = most / 127.0f;
+    const float scale = most < 1e-30f ? 0.0f : 127.0f / most;
+    int8_t* to = (int8_t*)m.panels + start;
+    for (int64_t k = 0; k < m.columns; k++)
+      to[((k / 2 * width + v) * lanes + lane) * 2 + k % 2] =
+          (int8_t)__builtin_rintf(from[k] * scale);
+  }
+}
+
+// Before the ranks run: the operands that are there already. After that, finish() makes the others.
+void step_begin(const StepEngine& e) {
+  if (!e.int8) return;
+  if (!e.table) quantise(e.layer[0].x_in, e.batch);
+  for (int64_t i = 0; i < e.layers; i++) quantise(e.layer[i].h_in, e.batch);
+}
+
+void step_run(const StepEngine& e, int rank) {
+  for (int64_t i = 0; i < e.layers; i++) {
+    const StepLayer& l = e.layer[i];
+    if (l.w.panels)
+      multiply(e, l.w, l.x_in, e.wx, e.product_stride, rank);
+    else if (rank == 0)
+      look_up(e, l);
+    multiply(e, l.u, l.h_in, e.uh, e.product_stride, rank);
+    if (l.skip.panels) multiply(e, l.skip, l.x_in, l.out, l.stride, rank);
+    if (e.ranks > 1) e.barrier->wait();
+    if (rank == 0) {
+      finish(e, l);
+      if (e.int8 && i + 1 < e.layers) quantise(e.layer[i + 1].x_in, e.batch);
+    }
+    if (e.ranks > 1 && i + 1 < e.layers) e.barrier->wait();
+  }
+}
+
+}  // namespace lamina::LAMINA_ISA
