@@ -6,18 +6,12 @@
 #include <string>
 
 #include "isa.h"
-#ifdef LAMINA_HAS_POOL
 #include "pool.h"
-#endif
 
 namespace nb = nanobind;
 
-#ifdef LAMINA_HAS_BIND_RECURRENCE
 void bind_recurrence(nb::module_&);
-#endif
-#ifdef LAMINA_HAS_BIND_STEP
 void bind_step(nb::module_&);
-#endif
 
 NB_MODULE(_core, m) {
   const char* wanted = getenv("LAMINA_ISA");
@@ -28,17 +22,8 @@ NB_MODULE(_core, m) {
   }
   m.def("isa", &lamina::isa_name);
   m.def("lanes", &lamina::isa_lanes);
-#ifdef LAMINA_HAS_POOL
   m.def("threads", &lamina::threads);
-  m.def("set_threads", [](int n) {
-    if (n < 1) throw nb::value_error("set_threads: need at least 1 thread");
-    lamina::set_threads(n);
-  }, nb::arg("n"));
-#endif
-#ifdef LAMINA_HAS_BIND_RECURRENCE
+  m.def("set_threads", &lamina::set_threads, nb::arg("n"));
   bind_recurrence(m);
-#endif
-#ifdef LAMINA_HAS_BIND_STEP
   bind_step(m);
-#endif
 }
