@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <atomic>
 #include <charconv>
 #include <chrono>
@@ -21,13 +22,8 @@ namespace {
 
 using Word = std::atomic<uint32_t>;
 
-int cpus() {
-  static const int count = [] {
-    const unsigned found = std::thread::hardware_concurrency();
-    return found == 0 ? 1 : static_cast<int>(found);
-  }();
-  return count;
-}
+// That this process may use. Known before any call, for a fork may come at any time.
+const int cpus = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 
 void pause() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -41,23 +37,28 @@ void pause() {
 // has gone on to something else gets its core back at once.
 constexpr std::chrono::microseconds spin_time{50};
 
-// Until `word` is no longer `old`: spins for a while, then sleeps until notified.
+// Looks for `ready` over and over, for `spin_time`; whether it came.
+template <class Ready>
+bool spin_until(Ready ready) {
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point end{};
+  do {
+    for (int i = 0; i < 32; ++i) {
+      if (ready()) return true;
+      pause();
+    }
+    if (end == Clock::time_point{}) end = Clock::now() + spin_time;
+  } while (Clock::now() < end);
+  return ready();
+}
+
+// Until `word` is no longer `old`; then what it is.
 uint32_t wait_for_change(const Word& word, uint32_t old, bool spin) {
-  if (spin) {
-    const auto end = std::chrono::steady_clock::now() + spin_time;
-    do {
-      for (int i = 0; i < 16; ++i) {
-        const uint32_t now = word.load(std::memory_order_acquire);
-        if (now != old) return now;
-        pause();
-      }
-    } while (std::chrono::steady_clock::now() < end);
+  const auto changed = [&] { return word.load(std::memory_order_acquire) != old; };
+  if (!spin || !spin_until(changed)) {
+    while (!changed()) word.wait(old, std::memory_order_acquire);
   }
-  for (;;) {
-    const uint32_t now = word.load(std::memory_order_acquire);
-    if (now != old) return now;
-    word.wait(old, std::memory_order_acquire);
-  }
+  return word.load(std::memory_order_acquire);
 }
 
 // One thread of the team. What a call gives it lies on its own cache line.
@@ -103,8 +104,10 @@ void* work(void* argument) noexcept {
 #if defined(__linux__)
   pthread_setname_np(pthread_self(), "lamina");
 #endif
+  bool spin = true;
   for (uint32_t seen = 0;;) {
-    seen = wait_for_change(self.calls, seen, self.spin);
+    seen = wait_for_change(self.calls, seen, spin);
+    spin = self.spin;  // read before the call ends: the next one may write it at any time
     self.task(self.context, self.rank);
     if (running.fetch_sub(1) == 1) running.notify_one();
   }
@@ -145,7 +148,7 @@ void gather(int n) {
 
 void run(int n, Task task, void* context) noexcept {
   running.store(static_cast<uint32_t>(n - 1));
-  const bool spin = n <= cpus();
+  const bool spin = n <= cpus;
   Worker* worker = first;
   for (int rank = 1; rank < n; ++rank, worker = worker->next) {
     worker->task = task;
@@ -171,7 +174,7 @@ const int at_fork = pthread_atfork(nullptr, nullptr, forget_threads);
 int default_threads() {
   static std::atomic<int> known{0};
   if (const int count = known.load(); count != 0) return count;
-  int count = cpus();
+  int count = cpus;
   if (const char* text = std::getenv("LAMINA_THREADS")) {
     const char* end = text + std::strlen(text);
     const auto read = std::from_chars(text, end, count);
@@ -211,28 +214,43 @@ void set_threads(int n) {
   chosen_threads = n;
 }
 
+// One counter of all arrivals, in all rounds: the arrival of the last rank is itself the sign to
+// go, so that a round costs one way of one cache line between the cores.
 struct Barrier::State {
-  uint32_t size;
-  bool spin;
-  Word arrived{0};
-  alignas(64) Word round{0};  // on its own line: those who wait read it without end
+  const uint64_t size;
+  const bool spin;
+  std::atomic<uint64_t> arrived{0};
+  Word sleepers{0};
+  Word bell{0};
 };
 
 Barrier::Barrier(int size) {
   static_assert(sizeof(State) <= sizeof(storage_));
-  new (storage_) State{static_cast<uint32_t>(size), size <= cpus()};
+  new (storage_) State{static_cast<uint64_t>(size), size <= cpus};
 }
 
 void Barrier::wait() {
   State& state = *std::launder(reinterpret_cast<State*>(storage_));
-  const uint32_t round = state.round.load(std::memory_order_relaxed);
-  if (state.arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == state.size) {
-    state.arrived.store(0, std::memory_order_relaxed);
-    state.round.store(round + 1);
-    state.round.notify_all();
-  } else {
-    wait_for_change(state.round, round, state.spin);
+  const uint64_t before = state.arrived.fetch_add(1);
+  const uint64_t all = before - before % state.size + state.size;
+  if (before + 1 == all) {
+    if (state.sleepers.load() != 0) {
+      state.bell.fetch_add(1);
+      state.bell.notify_all();
+    }
+    return;
   }
+  const auto complete = [&] { return state.arrived.load(std::memory_order_acquire) >= all; };
+  if (state.spin && spin_until(complete)) return;
+  // The last to arrive counts itself and then looks for sleepers; a sleeper does it the other way
+  // round. So one of the two always sees the other.
+  state.sleepers.fetch_add(1);
+  for (;;) {
+    const uint32_t heard = state.bell.load();
+    if (state.arrived.load() >= all) break;
+    state.bell.wait(heard);
+  }
+  state.sleepers.fetch_sub(1);
 }
 
 }  // namespace lamina

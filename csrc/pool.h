@@ -36,7 +36,7 @@ class Barrier {
 
  private:
   struct State;
-  alignas(64) unsigned char storage_[128];
+  alignas(64) unsigned char storage_[64];
 };
 
 }  // namespace lamina
