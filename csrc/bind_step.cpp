@@ -1,11 +1,13 @@
 // The step engine as lamina.kernels._core.Stepper. Everything that comes from Python is checked here:
 // behind this border sizes and pointers are right.
 #include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
+
+#include <string.h>
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,46 +18,70 @@ using lamina::Cell;
 
 namespace {
 
-using Array = nb::ndarray<nb::device::cpu>;
-using Constant = nb::ndarray<nb::ro, nb::device::cpu>;
-
 std::string shape_name(const std::vector<int64_t>& shape) {
   std::string text = "(";
   for (size_t i = 0; i < shape.size(); i++) text += (i ? ", " : "") + std::to_string(shape[i]);
   return text + (shape.size() == 1 ? ",)" : ")");
 }
 
-std::string dtype_name(nb::dlpack::dtype type) {
-  const char* kinds[] = {"int", "uint", "float", "pointer", "bfloat", "complex", "bool"};
-  return (type.code < 7 ? kinds[type.code] : "type") + std::to_string(type.bits);
-}
-
-// Whether the numbers of `a` stand in memory as those of a C array do.
-template <class A>
-bool contiguous(const A& a) {
-  int64_t step = 1;
-  for (size_t i = a.ndim(); i-- > 0;) {
-    if (a.shape(i) != 1 && a.stride(i) != step) return false;
-    step *= static_cast<int64_t>(a.shape(i));
+// The numbers of an array, by Python's buffer protocol: of what a step costs, reading its arguments
+// is a part, and this way it is a tenth of a microsecond.
+class View {
+ public:
+  // ValueError, with got and need, for an array of another type or shape, or one whose numbers do
+  // not stand together as those of a C array do.
+  View(nb::handle array, const char* name, char type, const std::vector<int64_t>& shape,
+       bool write = false) {
+    const int flags = PyBUF_FORMAT | PyBUF_STRIDES | (write ? PyBUF_WRITABLE : 0);
+    if (PyObject_GetBuffer(array.ptr(), &view_, flags)) {
+      PyErr_Clear();
+      const char* kind = write ? "that can be written" : "of numpy";
+      refuse(std::string(name) + " is a " + nb::type_name(array.type()).c_str() +
+             "; need an array " + kind);
+    }
+    if (fits(type, shape)) return;
+    std::vector<int64_t> got(view_.shape, view_.shape + view_.ndim);
+    const std::string format = view_.format, problem = contiguous() ? "" : ", not contiguous";
+    PyBuffer_Release(&view_);
+    refuse(std::string(name) + " is " + shape_name(got) + " of type '" + format + "'" + problem +
+           "; need " + shape_name(shape) + " " + (type == 'f' ? "float32" : "int64") +
+           ", contiguous");
   }
-  return true;
-}
+  View(View&& other) noexcept : view_(other.view_) { other.view_.obj = nullptr; }
+  View(const View&) = delete;
+  View& operator=(const View&) = delete;
+  ~View() { PyBuffer_Release(&view_); }
 
-// The data of a contiguous array of that type and shape; else ValueError: got, need.
-template <class T, class A>
-T* data(const A& a, const char* name, const std::vector<int64_t>& shape) {
-  bool fits = a.ndim() == shape.size() && a.dtype() == nb::dtype<std::remove_const_t<T>>();
-  for (size_t i = 0; fits && i < shape.size(); i++)
-    fits = static_cast<int64_t>(a.shape(i)) == shape[i];
-  if (fits && contiguous(a)) return static_cast<T*>(a.data());
-  std::vector<int64_t> got(a.ndim());
-  for (size_t i = 0; i < got.size(); i++) got[i] = static_cast<int64_t>(a.shape(i));
-  const std::string message = std::string(name) + " is " + shape_name(got) + " " +
-                              dtype_name(a.dtype()) + (contiguous(a) ? "" : ", not contiguous") +
-                              "; need " + shape_name(shape) + " " +
-                              dtype_name(nb::dtype<std::remove_const_t<T>>()) + ", contiguous";
-  throw nb::value_error(message.c_str());
-}
+  template <class T>
+  T* data() const {
+    return static_cast<T*>(view_.buf);
+  }
+
+ private:
+  [[noreturn]] static void refuse(const std::string& message) {
+    throw nb::value_error(message.c_str());
+  }
+
+  bool fits(char type, const std::vector<int64_t>& shape) const {
+    const char* format = view_.format;
+    const bool same = type == 'f' ? !strcmp(format, "f")
+                                  : (!strcmp(format, "l") || !strcmp(format, "q")) &&
+                                        view_.itemsize == 8;
+    if (!same || view_.ndim != static_cast<int>(shape.size())) return false;
+    for (size_t i = 0; i < shape.size(); i++)
+      if (view_.shape[i] != shape[i]) return false;
+    return contiguous();
+  }
+
+  bool contiguous() const {
+    Py_ssize_t step = view_.itemsize;
+    for (int i = view_.ndim; i-- > 0; step *= view_.shape[i])
+      if (view_.shape[i] > 1 && view_.strides[i] != step) return false;
+    return true;
+  }
+
+  Py_buffer view_;
+};
 
 Cell cell_of(const std::string& name) {
   if (name == "rnn_tanh") return Cell::rnn_tanh;
@@ -72,8 +98,7 @@ class Given {
 
   const float* array(const char* name, const std::vector<int64_t>& shape) {
     if (!layer_.contains(name) || layer_[name].is_none()) return nullptr;
-    kept_.push_back(nb::cast<Constant>(layer_[name]));
-    return data<const float>(kept_.back(), name, shape);
+    return kept_.emplace_back(layer_[name], name, 'f', shape).data<const float>();
   }
 
   const float* needed(const char* name, const std::vector<int64_t>& shape) {
@@ -87,7 +112,7 @@ class Given {
 
  private:
   nb::dict layer_;
-  std::vector<Constant> kept_;
+  std::vector<View> kept_;
 };
 
 constexpr int64_t most_units = 1 << 24;  // so that no product of sizes overflows
@@ -131,29 +156,28 @@ class PyStepper {
         throw nb::value_error("all layers need the same cell");
       inputs = weights.back().hidden;
     }
-    Constant rows;
-    const float* products = nullptr;
-    int64_t tokens = 0;
+    std::optional<View> rows;
+    const int64_t tokens = table.is_none() ? 0 : static_cast<int64_t>(nb::len(table));
     if (!table.is_none()) {
-      rows = nb::cast<Constant>(table);
-      tokens = rows.ndim() ? static_cast<int64_t>(rows.shape(0)) : 0;
       if (tokens < 1) throw nb::value_error("table is empty; need a row for each token");
-      products = data<const float>(rows, "table",
-                                   {tokens, lamina::gates(weights[0].cell) * weights[0].hidden});
+      const int64_t row = lamina::gates(weights[0].cell) * weights[0].hidden;
+      rows.emplace(table, "table", 'f', std::vector<int64_t>{tokens, row});
     }
     stepper_ = std::make_unique<lamina::Stepper>(weights.data(), weights.size(), batch, int8,
-                                                 products, tokens, threads);
-    x_shape_ = {batch, stepper_->inputs()};
+                                                 rows ? rows->data<const float>() : nullptr, tokens,
+                                                 threads);
+    x_shape_ = {batch};
+    if (table.is_none()) x_shape_.push_back(stepper_->inputs());
     out_shape_ = {batch, stepper_->hidden(stepper_->layers() - 1)};
   }
 
-  void step(const Constant& x, const Array& out) {
-    float* to = data<float>(out, "out", out_shape_);
-    if (stepper_->tokens()) return step_tokens(x, to);
-    const float* from = data<const float>(x, "x", x_shape_);
+  void step(nb::handle x, nb::handle out) {
+    const View to(out, "out", 'f', out_shape_, true);
+    if (stepper_->tokens()) return step_tokens(x, to.data<float>());
+    const View from(x, "x", 'f', x_shape_);
     nb::gil_scoped_release release;
     std::lock_guard lock(mutex_);
-    stepper_->step(from, to);
+    stepper_->step(from.data<const float>(), to.data<float>());
   }
 
   void reset() {
@@ -162,25 +186,26 @@ class PyStepper {
     stepper_->reset();
   }
 
-  void get_state(int64_t layer, int part, const Array& out) {
-    float* to = data<float>(out, "state", part_shape(layer, part));
+  void get_state(int64_t layer, int part, nb::handle out) {
+    const View to(out, "state", 'f', part_shape(layer, part), true);
     nb::gil_scoped_release release;
     std::lock_guard lock(mutex_);
-    stepper_->get_state(layer, part, to);
+    stepper_->get_state(layer, part, to.data<float>());
   }
 
-  void set_state(int64_t layer, int part, const Constant& from) {
-    const float* values = data<const float>(from, "state", part_shape(layer, part));
+  void set_state(int64_t layer, int part, nb::handle from) {
+    const View values(from, "state", 'f', part_shape(layer, part));
     nb::gil_scoped_release release;
     std::lock_guard lock(mutex_);
-    stepper_->set_state(layer, part, values);
+    stepper_->set_state(layer, part, values.data<const float>());
   }
 
   const lamina::Stepper& engine() const { return *stepper_; }
 
  private:
-  void step_tokens(const Constant& x, float* to) {
-    const int64_t* given = data<const int64_t>(x, "tokens", {stepper_->batch()});
+  void step_tokens(nb::handle x, float* to) {
+    const View view(x, "tokens", 'l', x_shape_);
+    const int64_t* given = view.data<const int64_t>();
     int64_t tokens[lamina::most_step_batch];  // a copy: nobody can change them after the check
     for (int64_t b = 0; b < stepper_->batch(); b++) {
       tokens[b] = given[b];

@@ -8,7 +8,7 @@
 //   function     largest error, all 2^32 floats          outside the range
 //   exp_         1.1 ulp                                  above 88.72 stays at exp(88.72)
 //   sigmoid      2.5 ulp where the result is normal       below -88 stays at sigmoid(-88)
-//   tanh_        2.6 ulp, tiny arguments included
+//   tanh_        2.7 ulp, tiny arguments included
 //
 // NaN gives NaN; every other argument, infinities included, gives a finite number.
 
@@ -158,8 +158,11 @@ LAMINA_INLINE Reduced reduce(vf x) {
   return {n, (vi)shifted, (q * r) * r + r};
 }
 
-// 2^n for -126 <= n <= 127.
-LAMINA_INLINE vf power_of_two(vi n_low) { return (vf)((n_low << 23) + splat(0x3f800000)); }
+// 2^n for -126 <= n <= 127. Unsigned, since the bits above those of n overflow.
+LAMINA_INLINE vf power_of_two(vi n_low) {
+  typedef uint32_t vu __attribute__((vector_size(4 * lanes)));
+  return (vf)(((vu)n_low << 23) + (vu)splat(0x3f800000));
+}
 
 LAMINA_INLINE vf clamp(vf x, float low, float high) {
   return min_(max_(x, splat(low)), splat(high));

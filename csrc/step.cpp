@@ -8,6 +8,7 @@
 #endif
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <new>
 #include <optional>
@@ -55,9 +56,43 @@ class Arena {
   size_t used_ = 0;
 };
 
+// Whether several threads are faster than one depends on what else the machine is doing, and on
+// whether the steps follow each other closely enough to keep the others awake. So both are timed, time
+// and again, and the faster is used in between. The result of a step is the same.
+class Pace {
+ public:
+  explicit Pace(int threads) : threads_(threads) {}
+
+  int most() const { return threads_; }
+
+  template <class Step>
+  void run(const Step& step) {
+    if (threads_ == 1) return step(1);
+    const int ranks = turn_ < trials ? threads_ : turn_ < 2 * trials ? 1 : best_;
+    const auto begin = std::chrono::steady_clock::now();
+    step(ranks);
+    const auto took = std::chrono::steady_clock::now() - begin;
+    if (turn_ < trials) several_ = std::min(several_, took);
+    else if (turn_ < 2 * trials) one_ = std::min(one_, took);
+    if (++turn_ == 2 * trials) best_ = several_ < one_ ? threads_ : 1;
+    if (turn_ == period) {
+      turn_ = 0;
+      several_ = one_ = Time::max();
+    }
+  }
+
+ private:
+  using Time = std::chrono::steady_clock::duration;
+  static constexpr int trials = 3, period = 512;
+  int threads_, best_ = 1, turn_ = 0;
+  Time several_ = Time::max(), one_ = Time::max();
+};
+
 }  // namespace
 
 struct Stepper::Parts {
+  explicit Parts(int threads) : pace(threads) {}
+
   std::vector<StepWeights> weights;  // their pointers serve the constructor only
   std::vector<StepLayer> layers;
   StepEngine engine{};
@@ -65,6 +100,7 @@ struct Stepper::Parts {
   size_t weight_bytes = 0;
   float* table = nullptr;
   std::optional<Barrier> barrier;
+  Pace pace;
   Arena arena;
   decltype(LAMINA_PICK(step_run)) run = LAMINA_PICK(step_run);
   decltype(LAMINA_PICK(step_begin)) begin = LAMINA_PICK(step_begin);
@@ -145,7 +181,7 @@ struct Stepper::Parts {
 
 Stepper::Stepper(const StepWeights* weights, int64_t layers, int64_t batch, bool int8,
                  const float* table, int64_t tokens, int threads)
-    : parts_(new Parts) {
+    : parts_(new Parts(threads)) {
   std::unique_ptr<Parts> guard(parts_);
   Parts& p = *parts_;
   p.weights.assign(weights, weights + layers);
@@ -167,8 +203,7 @@ Stepper::Stepper(const StepWeights* weights, int64_t layers, int64_t batch, bool
     memcpy(p.table, table, sizeof(float) * static_cast<size_t>(tokens * row));
     p.engine.table = p.table;
   }
-  p.engine.ranks = threads;
-  if (p.engine.ranks > 1) p.engine.barrier = &p.barrier.emplace(p.engine.ranks);
+  if (threads > 1) p.engine.barrier = &p.barrier.emplace(threads);
   guard.release();
 }
 
@@ -178,13 +213,16 @@ void Stepper::step(const float* x, float* out) {
   Parts& p = *parts_;
   if (x) p.layers[0].x_in.values = x;
   p.begin(p.engine);
-  parallel(
-      p.engine.ranks,
-      [](void* self, int rank) {
-        const Parts& parts = *static_cast<Parts*>(self);
-        parts.run(parts.engine, rank);
-      },
-      &p);
+  p.pace.run([&](int ranks) {
+    p.engine.ranks = ranks;
+    parallel(
+        ranks,
+        [](void* self, int rank) {
+          const Parts& parts = *static_cast<Parts*>(self);
+          parts.run(parts.engine, rank);
+        },
+        &p);
+  });
   const StepLayer& top = p.layers.back();
   for (int64_t b = 0; b < p.engine.batch; b++)
     memcpy(out + b * top.hidden, top.out + b * top.stride,
@@ -227,6 +265,6 @@ int64_t Stepper::hidden(int64_t layer) const {
 }
 int Stepper::parts() const { return parts_->layers[0].cell == Cell::lstm ? 2 : 1; }
 size_t Stepper::weight_bytes() const { return parts_->weight_bytes; }
-int Stepper::threads() const { return parts_->engine.ranks; }
+int Stepper::threads() const { return parts_->pace.most(); }
 
 }  // namespace lamina

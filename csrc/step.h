@@ -80,7 +80,8 @@ struct StepEngine {
 class Stepper {
  public:
   // `weights` are read now and not kept. `table` (V, G*H), or null, is W x of every token, in place
-  // of the first layer's w_ih. A step's result does not depend on `threads`. Throws std::bad_alloc.
+  // of the first layer's w_ih. A step uses one thread or `threads`, whichever proves faster; its
+  // result is the same. Throws std::bad_alloc.
   Stepper(const StepWeights* weights, int64_t layers, int64_t batch, bool int8, const float* table,
           int64_t tokens, int threads);
   ~Stepper();
@@ -100,7 +101,7 @@ class Stepper {
   int64_t hidden(int64_t layer) const;
   int parts() const;       // of a layer's state
   size_t weight_bytes() const;  // that one step reads, padding included
-  int threads() const;
+  int threads() const;         // at most
 
  private:
   struct Parts;
