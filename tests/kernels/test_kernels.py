@@ -135,7 +135,10 @@ def test_bad_arguments_are_refused(change: dict, message: str) -> None:
         ({"tokens": torch.zeros(5, 3, dtype=torch.int32)}, "int32 on cpu; need"),
         ({"tokens": torch.zeros(5, 3)}, "float32 on cpu; need"),
         ({"tokens": torch.zeros(5, 3, dtype=torch.int64, device="meta")}, "on meta; need"),
-        ({"tokens": torch.full((5, 3), 9)}, r"from 9 to 9; need each in 0\.\.8, a row of x"),
+        (
+            {"tokens": torch.full((5, 3), 9)},
+            r"from 9 to 9; need each in 0\.\.8, a row of the table",
+        ),
         ({"tokens": torch.full((5, 3), -1)}, "from -1 to -1; need each in 0"),
         ({"tokens": torch.zeros(5, 2, dtype=torch.int64)}, r"h0 is \(3, 7\); need \(B=2, H=7\)"),
         ({"tokens": torch.full((5, 3), 9), "lengths": torch.tensor([1, 4, 5])}, "from 9 to 9"),

@@ -13,12 +13,14 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
-from lamina.kernels import library, reference
+from lamina.kernels import library, native, reference
 from lamina.kernels.weights import (
     LayerNormGains,
     Weights,
     check,
     check_lengths,
+    check_rows,
+    check_tokens,
     look_up,
     valid_steps,
 )
@@ -30,13 +32,15 @@ __all__ = [
     "LayerNormGains",
     "Weights",
     "check_lengths",
+    "check_rows",
+    "check_tokens",
     "choose",
     "look_up",
     "scan",
     "valid_steps",
 ]
 
-BACKENDS: dict[str, ModuleType] = {"library": library, "reference": reference}
+BACKENDS: dict[str, ModuleType] = {"native": native, "library": library, "reference": reference}
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,9 @@ def choose(
     Raises:
         LaminaError: the backend asked for by name does not exist or cannot take the request.
     """
+    kind = weights.w_hh.device.type
+    if torch.is_autocast_enabled(kind):
+        weights = weights.to(torch.get_autocast_dtype(kind))
     if backend != "auto":
         if backend not in BACKENDS:
             raise LaminaError(f"got backend {backend!r}; need one of auto, {', '.join(BACKENDS)}")

@@ -100,10 +100,12 @@ def check(
         raise LaminaError(f"got activation {activation!r}; need 'tanh' or 'relu'")
     if activation != "tanh" and cell != "rnn":
         raise LaminaError(f"got activation {activation!r} for {cell!r}; only an rnn has a choice")
-    if tokens is not None:
-        check_table(x, tokens)
-    elif x.dim() != 3:
+    if tokens is None and x.dim() != 3:
         raise LaminaError(f"x is {tuple(x.shape)}; need three axes (T, B, I)")
+    if tokens is not None and x.dim() != 2:
+        raise LaminaError(f"x is {tuple(x.shape)}; need a table (V, I) where tokens are given")
+    if tokens is not None:
+        check_tokens(tokens, x.device)
     steps, batch = (x if tokens is None else tokens).shape[:2]
     width = x.shape[-1]
     hidden, output = weights.hidden(cell), weights.w_hh.shape[1]
@@ -131,19 +133,17 @@ def check(
     if lengths is not None:
         check_lengths(lengths, steps, batch)
     if tokens is not None:
-        check_tokens(tokens, x.shape[0], lengths)
+        check_rows(tokens, x.shape[0], lengths)
 
 
-def check_table(x: Tensor, tokens: Tensor) -> None:
-    """Refuse a table and tokens of the wrong kind."""
-    if x.dim() != 2:
-        raise LaminaError(f"x is {tuple(x.shape)}; need a table (V, I) where tokens are given")
-    if tokens.dim() != 2 or tokens.dtype != torch.int64 or tokens.device != x.device:
+def check_tokens(tokens: Tensor, device: torch.device) -> None:
+    """Refuse tokens that are not ``(T, B)`` int64 on the device of the table."""
+    if tokens.dim() != 2 or tokens.dtype != torch.int64 or tokens.device != device:
         got = f"{tuple(tokens.shape)} {tokens.dtype} on {tokens.device}"
-        raise LaminaError(f"tokens are {got}; need (T, B) int64 on {x.device}, where x is")
+        raise LaminaError(f"tokens are {got}; need (T, B) int64 on {device}, where the weights are")
 
 
-def check_tokens(tokens: Tensor, rows: int, lengths: Tensor | None) -> None:
+def check_rows(tokens: Tensor, rows: int, lengths: Tensor | None) -> None:
     """Refuse tokens that are not in ``0..rows-1`` at a valid step.
 
     On the CPU only: a GPU refuses them in the look-up, and here the host would have to wait for it.
@@ -156,8 +156,8 @@ def check_tokens(tokens: Tensor, rows: int, lengths: Tensor | None) -> None:
         low, high = map(int, tokens.aminmax())
         if low < 0 or high >= rows:
             raise LaminaError(
-                f"tokens go from {low} to {high}; need each in 0..{rows - 1}, a row of x, where a "
-                "step is valid. Use the vocabulary that the table was made for."
+                f"tokens go from {low} to {high}; need each in 0..{rows - 1}, a row of the table, "
+                "where a step is valid. Use the vocabulary that the table was made for."
             )
 
 

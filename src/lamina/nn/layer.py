@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
-from lamina.kernels import Choice, LayerNormGains, Weights, choose, scan
+from lamina.kernels import Choice, LayerNormGains, Weights, choose, look_up, scan
 from lamina.nn.dropout import mask
 from lamina.nn.init import initialise
 from lamina.nn.norm import SequenceBatchNorm
@@ -55,41 +56,58 @@ class Direction(nn.Module):
 
     def forward(
         self,
-        x: Tensor,
+        x: Tensor | None,
         state: tuple[Tensor, ...],
         lengths: Tensor | None,
         generator: torch.Generator | None,
         backend: str,
+        tokens: Tensor | None = None,
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """``x`` ``(T, B, I)``, state parts ``(B, H)`` -> outputs ``(T, B, H)`` and state."""
+        """``x`` ``(T, B, I)``, state parts ``(B, H)`` -> outputs ``(T, B, H)`` and state.
+
+        ``x`` and ``tokens`` as :meth:`lamina.nn.Stack.forward` takes them.
+        """
         weights = self.weights()
         if self.batch_norm is not None:
-            w_ih, b_ih = self.batch_norm.fold(x, self.weight_ih, self.bias_ih, lengths)
+            wx = self.project(x, lengths, tokens) if self.training else None
+            w_ih, b_ih = self.batch_norm.fold(wx, self.weight_ih, self.bias_ih, lengths)
             weights = weights._replace(w_ih=w_ih, b_ih=b_ih)
+        if x is None:  # W times a one-hot is a column of W: no one-hot is built
+            assert weights.w_ih is not None
+            x, weights = weights.w_ih.T, weights._replace(w_ih=None)
         return scan(
             self.options.cell,
             x,
             state,
             weights,
             lengths,
+            tokens=tokens,
             reverse=self.reverse,
             activation=self.activation,
-            recurrent_mask=self.recurrent_mask(x, generator),
+            recurrent_mask=self.recurrent_mask(state[0], generator),
             backend=backend,
         )
 
-    def recurrent_mask(self, x: Tensor, generator: torch.Generator | None) -> Tensor | None:
-        """``(B, H)`` in training with recurrent dropout, else ``None``."""
+    def project(self, x: Tensor | None, lengths: Tensor | None, tokens: Tensor | None) -> Tensor:
+        """``W x``, ``(T, B, G*H)``, for the statistics of batch normalisation. A token counts as
+        often as it stands in the batch, so rows of a table are looked up first."""
+        if x is None:
+            assert tokens is not None
+            return look_up(self.weight_ih.T, tokens, lengths)
+        return linear(x if tokens is None else look_up(x, tokens, lengths), self.weight_ih)
+
+    def recurrent_mask(self, h: Tensor, generator: torch.Generator | None) -> Tensor | None:
+        """A mask for ``h`` ``(B, H)`` in training with recurrent dropout, else ``None``."""
         p = self.options.recurrent_dropout
         if not (self.training and p):
             return None
-        return mask((x.shape[1], self.weight_hh.shape[1]), p, x, generator)
+        return mask(tuple(h.shape), p, h, generator)
 
     def choice(self, backend: str) -> Choice:
         """The kernel that runs this direction in the present mode."""
-        probe = self.weight_hh.new_zeros(0, 0, 0)
+        no_members = self.weight_hh[:0]  # (B=0, H), so that no random number is drawn
         return choose(
-            self.weights(), recurrent_mask=self.recurrent_mask(probe, None), backend=backend
+            self.weights(), recurrent_mask=self.recurrent_mask(no_members, None), backend=backend
         )
 
 
@@ -127,17 +145,21 @@ class Layer(nn.Module):
 
     def forward(
         self,
-        x: Tensor,
+        x: Tensor | None,
         state: LayerState,
         lengths: Tensor | None,
         generator: torch.Generator | None,
         backend: str,
+        tokens: Tensor | None = None,
     ) -> tuple[Tensor, LayerState]:
-        """``x`` ``(T, B, I)``, state parts ``(D, B, H)`` -> outputs ``(T, B, D*H)`` and state."""
+        """``x`` ``(T, B, I)``, state parts ``(D, B, H)`` -> outputs ``(T, B, D*H)`` and state.
+
+        ``x`` and ``tokens`` as :meth:`lamina.nn.Stack.forward` takes them.
+        """
         outputs, states = [], []
         for d, direction in enumerate(self.directions):
             initial = tuple(part[d] for part in state)
-            out, final = direction(x, initial, lengths, generator, backend)
+            out, final = direction(x, initial, lengths, generator, backend, tokens)
             outputs.append(out)
             states.append(final)
         joined = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=2)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
 
 from lamina.kernels import valid_steps
 
@@ -35,14 +34,14 @@ class SequenceBatchNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(features))
 
     def fold(
-        self, x: Tensor, weight: Tensor, bias: Tensor, lengths: Tensor | None = None
+        self, wx: Tensor | None, weight: Tensor, bias: Tensor, lengths: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Weight and bias that do ``normalise(W x) + b`` in one product, exactly.
 
-        x ``(T, B, I)``, weight ``(features, I)``, bias ``(features,)``. So a fused recurrence can
-        run it, and in evaluation it costs nothing.
+        wx ``(T, B, features)`` is ``W x``, which only training looks at: ``None`` in evaluation.
+        weight ``(features, I)``, bias ``(features,)``. So a fused recurrence can run it, and in
+        evaluation it costs nothing.
         """
-        wx = linear(x, weight) if self.training else x  # only training looks at the batch
         scale, shift = self._scale_and_shift(wx, lengths)
         return weight * scale[:, None], bias + shift
 
@@ -53,15 +52,16 @@ class SequenceBatchNorm(nn.Module):
         scale, shift = self._scale_and_shift(wx, lengths)
         return wx * scale + shift
 
-    def _scale_and_shift(self, wx: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
-        count = wx.shape[0] * wx.shape[1] if lengths is None else int(lengths.sum())
-        if self.training and count:
-            valid = None
+    def _scale_and_shift(self, wx: Tensor | None, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
+        mean, var = self.running_mean, self.running_var
+        if self.training:
+            assert wx is not None
+            valid, count = None, wx.shape[0] * wx.shape[1]
             if lengths is not None:
                 valid = valid_steps(lengths, wx.shape[0], wx.device)[:, :, None]  # (T, B, 1)
-            mean, var = self._observe(wx, valid, count)
-        else:
-            mean, var = self.running_mean, self.running_var
+                count = int(lengths.sum())
+            if count:
+                mean, var = self._observe(wx, valid, count)
         scale = torch.rsqrt(var + self.eps) * self.gain
         return scale, -mean * scale
 

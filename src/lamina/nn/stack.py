@@ -9,7 +9,7 @@ import msgspec
 import torch
 from torch import Tensor, nn
 
-from lamina.kernels import Choice, check_lengths, valid_steps
+from lamina.kernels import Choice, check_lengths, check_rows, check_tokens, valid_steps
 from lamina.nn import dropout
 from lamina.nn.layer import Layer
 from lamina.nn.options import StackOptions
@@ -64,19 +64,23 @@ class Stack(nn.Module):
 
     def forward(
         self,
-        x: Tensor,
+        x: Tensor | None,
         state: State | None = None,
         lengths: Tensor | None = None,
         *,
+        tokens: Tensor | None = None,
         generator: torch.Generator | None = None,
         backend: str = "auto",
     ) -> tuple[Tensor, State]:
         """Run over time.
 
         Args:
-            x: ``(T, B, I)``. What stands at a step ``t >= length`` is not read.
+            x: ``(T, B, I)``. What stands at a step ``t >= length`` is not read. With ``tokens``: a
+                table ``(V, I)`` whose row ``tokens[t, b]`` is the input of a step, or ``None``: the
+                input is the one-hot of the token, among ``I``.
             state: as :meth:`zero_state` gives it, which is also what ``None`` means.
             lengths: ``(B,)`` int64 on the CPU, each in ``1..T``; ``None``: all are ``T``.
+            tokens: ``(T, B)`` int64, each in ``0..V-1`` at a step ``t < length``.
             generator: of the dropout masks; ``None``: torch's global one.
             backend: see :func:`lamina.kernels.scan`.
 
@@ -87,19 +91,38 @@ class Stack(nn.Module):
         Raises:
             LaminaError: shapes that do not fit.
         """
-        if x.dim() != 3 or x.shape[2] != self.inputs:
-            raise LaminaError(f"x is {tuple(x.shape)}; need (T, B, I={self.inputs})")
-        state = self.zero_state(x.shape[1]) if state is None else self._checked(state, x.shape[1])
-        if lengths is not None:
-            check_lengths(lengths, x.shape[0], x.shape[1])
+        batch = self._batch(x, lengths, tokens)
+        state = self.zero_state(batch) if state is None else self._checked(state, batch)
+        if x is not None and tokens is None and lengths is not None:
             x = x.masked_fill(~valid_steps(lengths, x.shape[0], x.device)[:, :, None], 0.0)
-        final = []
-        for index, layer in enumerate(self.layers):
-            entering = self._between(x, generator) if index else x
-            out, layer_state = layer(entering, state[index], lengths, generator, backend)
-            x = out + self.skips[index - 1](x) if index and self.options.residual else out
+        bottom, *above = self.layers
+        outputs, bottom_state = bottom(x, state[0], lengths, generator, backend, tokens)
+        final = [bottom_state]
+        for index, layer in enumerate(above):
+            entering = self._between(outputs, generator)
+            out, layer_state = layer(entering, state[index + 1], lengths, generator, backend)
+            outputs = out + self.skips[index](outputs) if self.options.residual else out
             final.append(layer_state)
-        return x, tuple(final)
+        return outputs, tuple(final)
+
+    def _batch(self, x: Tensor | None, lengths: Tensor | None, tokens: Tensor | None) -> int:
+        """``B`` of an input that is as it should be."""
+        got = None if x is None else tuple(x.shape)
+        if tokens is None:
+            if x is None or x.dim() != 3 or x.shape[2] != self.inputs:
+                raise LaminaError(f"x is {got}; need (T, B, I={self.inputs})")
+            steps, batch = x.shape[:2]
+        else:
+            if x is not None and (x.dim() != 2 or x.shape[1] != self.inputs):
+                need = f"a table (V, I={self.inputs}), or None for one-hots"
+                raise LaminaError(f"x is {got}; with tokens need {need}")
+            check_tokens(tokens, next(self.parameters()).device)
+            steps, batch = tokens.shape
+        if lengths is not None:
+            check_lengths(lengths, steps, batch)
+        if tokens is not None:
+            check_rows(tokens, self.inputs if x is None else len(x), lengths)
+        return batch
 
     def _between(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         p = self.options.dropout
