@@ -28,5 +28,6 @@ def test_study(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
 @pytest.mark.parametrize("name", sorted(p.name for p in (ROOT / "bench").glob("*.py")))
 def test_bench(name: str, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     monkeypatch.setattr(sys, "argv", [name, "--quick"])
+    monkeypatch.syspath_prepend(ROOT / "bench")  # as for a script that is run
     runpy.run_path(str(ROOT / "bench" / name), run_name="__main__")
     assert len(capsys.readouterr().out.splitlines()) > 3
