@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import platform
 
 import torch
@@ -12,6 +13,17 @@ from lamina.nn import Stack
 from lamina.spec import GATES
 
 
+def core() -> str:
+    """What the C++ core runs with, or why there is none."""
+    try:
+        from lamina.kernels import _core
+    except ImportError as error:
+        if importlib.util.find_spec("lamina.kernels._core") is None:
+            return "none: not built, for want of a C++20 compiler when lamina was installed"
+        return f"none: {error}"
+    return f"{_core.isa()}, {_core.lanes()} floats at a time, {_core.threads()} threads"
+
+
 def doctor() -> None:
     """What this machine runs, and with which kernels."""
     rows = [
@@ -19,6 +31,7 @@ def doctor() -> None:
         ("python", platform.python_version()),
         ("torch", torch.__version__),
         ("cpu", f"{platform.machine()}, {torch.get_num_threads()} threads"),
+        ("core", core()),
         ("cuda", torch.cuda.get_device_name() if torch.cuda.is_available() else "none"),
     ]
     for name, value in rows:
