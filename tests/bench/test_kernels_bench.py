@@ -131,10 +131,10 @@ def test_threads_are_left_as_they_were(bench: SimpleNamespace, monkeypatch) -> N
     monkeypatch.setattr(bench.contest, "alternate", asked)
     before = torch.get_num_threads()
     try:
-        torch.set_num_threads(2)
+        torch.set_num_threads(3)
         (two,) = bench.training.threads(True)
         outcome = bench.contest.contest(two, 1, 0.0)
-        assert torch.get_num_threads() == 2
+        assert torch.get_num_threads() == 3
         assert outcome.samples == {"one thread": [1.0], "lamina": [2.0]}
         torch.set_num_threads(1)
         with pytest.raises(bench.contest.SkipError):
