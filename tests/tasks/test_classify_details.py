@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -85,7 +86,12 @@ def test_dropout_falls_on_the_embedding_and_on_what_the_top_gives(
     torch.manual_seed(0)
     model = task.model(depth=1, width=20, embedding=20, dropout=0.3)
     entered: list[Tensor] = []
-    getattr(model, place).register_forward_pre_hook(lambda _, given: entered.append(given[0]))
+
+    def record(_: Any, given: tuple[Tensor, ...], named: dict[str, Any]) -> None:
+        tokens = named.get("tokens")
+        entered.append(given[0] if tokens is None else given[0][tokens])
+
+    getattr(model, place).register_forward_pre_hook(record, with_kwargs=True)
     batch = task.batches("train")[0]
     for training in (True, False):
         model.train(training)(batch.inputs, batch.lengths)

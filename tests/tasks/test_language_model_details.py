@@ -106,7 +106,12 @@ def test_dropout_falls_on_the_embedding_and_on_what_the_top_gives(make, place: s
     torch.manual_seed(0)
     model = task.model(depth=1, width=20, embedding=20, dropout=0.3)
     entered: list[Tensor] = []
-    getattr(model, place).register_forward_pre_hook(lambda _, given: entered.append(given[0]))
+
+    def record(_: Any, given: tuple[Tensor, ...], named: dict[str, Any]) -> None:
+        tokens = named.get("tokens")
+        entered.append(given[0] if tokens is None else given[0][tokens])
+
+    getattr(model, place).register_forward_pre_hook(record, with_kwargs=True)
     batch = task.batches("train")[0]
     for training in (True, False):
         model.train(training)(batch.inputs)
@@ -122,7 +127,9 @@ def test_a_one_hot_input_is_never_dropped(make) -> None:
     task = make()
     model = task.model(depth=1, width=4, embedding="onehot", dropout=0.5).train()
     entered: list[Tensor] = []
-    model.stack.register_forward_pre_hook(lambda _, given: entered.append(given[0]))
+    model.head.register_forward_pre_hook(lambda _, given: entered.append(given[0]))
     tokens = torch.tensor([[1, 2], [3, 4]])
     model(tokens)
-    torch.testing.assert_close(entered[0], torch.eye(len(task.vocabulary))[tokens])
+    outputs, _ = model.stack(torch.eye(len(task.vocabulary))[tokens])
+    kept = entered[0] != 0  # what the top layer gives is dropped, and twice as large
+    torch.testing.assert_close(entered[0][kept], 2 * outputs[kept])

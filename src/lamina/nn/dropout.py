@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn.functional import embedding
 
 
 def mask(
@@ -31,3 +32,16 @@ KINDS = {"plain": plain, "locked": locked}
 def drop(x: Tensor, p: float, kind: str, *, training: bool) -> Tensor:
     """Dropout of ``x`` ``(T, B, ...)`` by the name of its kind; nothing outside training."""
     return KINDS[kind](x, p) if training and p else x
+
+
+def drop_rows(
+    table: Tensor, tokens: Tensor, p: float, kind: str, *, training: bool
+) -> tuple[Tensor, Tensor | None]:
+    """``x`` and ``tokens`` for a stack that reads rows of ``table`` ``(V, I)`` under dropout.
+
+    A row that is dropped is another one at each place where its token ``(T, B)`` stands, so rows
+    are looked up first in training; else the kernel does it, once for each token.
+    """
+    if training and p:
+        return KINDS[kind](embedding(tokens, table), p), None
+    return table, tokens

@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy
 from lamina.data import BucketedBatches, Vocabulary, fingerprint, split_rows
 from lamina.data.standardize import Standardizer
 from lamina.nn import Stack, StackOptions, pool
-from lamina.nn.dropout import drop
+from lamina.nn.dropout import drop, drop_rows
 from lamina.nn.options import check_embedding
 from lamina.spec import ACCURACY, Batch, LaminaError, Model, Part, State, Step
 from lamina.store.structs import changed, struct_from
@@ -84,10 +84,10 @@ class Classifier(Model):
     def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Tokens ``(T, B)`` or features ``(T, B, I)`` -> scores ``(B, classes)``."""
         p, kind = self.options.dropout, self.options.dropout_kind
-        x = inputs
+        x, tokens = inputs, None
         if self.embedding is not None:
-            x = drop(self.embedding(inputs), p, kind, training=self.training)  # (T, B, I)
-        outputs, _ = self.stack(x, lengths=lengths)
+            x, tokens = drop_rows(self.embedding.weight, x, p, kind, training=self.training)
+        outputs, _ = self.stack(x, lengths=lengths, tokens=tokens)
         pooled = self.pool(outputs, lengths)  # (B, D*H): no steps are left to lock
         return self.head(drop(pooled, p, "plain", training=self.training))
 

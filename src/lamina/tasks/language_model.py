@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, linear, one_hot
+from torch.nn.functional import cross_entropy, linear
 
 from lamina.data import (
     StreamBatches,
@@ -25,7 +25,7 @@ from lamina.data import (
 from lamina.data.corpora import CORPORA
 from lamina.data.vocabulary import Level, Normalize
 from lamina.nn import Stack, StackOptions
-from lamina.nn.dropout import drop
+from lamina.nn.dropout import drop, drop_rows
 from lamina.nn.options import check_embedding
 from lamina.spec import PERPLEXITY, Batch, LaminaError, Model, Part, State, Step, detach
 from lamina.store.structs import changed, struct_from
@@ -131,10 +131,10 @@ class LanguageNetwork(Model):
         """Tokens ``(T, B)`` -> scores of the token after each, ``(T, B, V)``, and the state."""
         p, kind = self.options.dropout, self.options.dropout_kind
         if self.embedding is None:
-            x = one_hot(tokens, len(self.vocabulary)).to(next(self.parameters()).dtype)
+            outputs, final = self.stack(None, state, tokens=tokens)
         else:
-            x = drop(self.embedding(tokens), p, kind, training=self.training)
-        outputs, final = self.stack(x, state)
+            x, rows = drop_rows(self.embedding.weight, tokens, p, kind, training=self.training)
+            outputs, final = self.stack(x, state, tokens=rows)
         outputs = drop(outputs, p, kind, training=self.training)
         if self.head is not None:
             return self.head(outputs), final
