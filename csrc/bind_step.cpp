@@ -41,7 +41,7 @@ class View {
     }
     if (fits(type, shape)) return;
     std::vector<int64_t> got(view_.shape, view_.shape + view_.ndim);
-    const std::string format = view_.format, problem = contiguous() ? "" : ", not contiguous";
+    const std::string format = this->format(), problem = contiguous() ? "" : ", not contiguous";
     PyBuffer_Release(&view_);
     refuse(std::string(name) + " is " + shape_name(got) + " of type '" + format + "'" + problem +
            "; need " + shape_name(shape) + " " + (type == 'f' ? "float32" : "int64") +
@@ -62,8 +62,10 @@ class View {
     throw nb::value_error(message.c_str());
   }
 
+  const char* format() const { return view_.format ? view_.format : "B"; }
+
   bool fits(char type, const std::vector<int64_t>& shape) const {
-    const char* format = view_.format;
+    const char* format = this->format();
     const bool same = type == 'f' ? !strcmp(format, "f")
                                   : (!strcmp(format, "l") || !strcmp(format, "q")) &&
                                         view_.itemsize == 8;
@@ -238,7 +240,7 @@ void bind_step(nb::module_& m) {
       .def(nb::init<nb::list, int64_t, int64_t, bool, nb::object, int>(), nb::arg("layers"),
            nb::arg("inputs"), nb::arg("batch"), nb::arg("int8"), nb::arg("table").none(),
            nb::arg("threads"))
-      .def("step", &PyStepper::step)
+      .def("step", &PyStepper::step, nb::arg().none(), nb::arg())
       .def("reset", &PyStepper::reset)
       .def("get_state", &PyStepper::get_state)
       .def("set_state", &PyStepper::set_state)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import torch
 from torch import Tensor, nn
 
 from lamina.kernels import Choice, check_lengths, check_rows, check_tokens, valid_steps
+from lamina.kernels.stepper import Stepper, StepWeights
 from lamina.nn import dropout
 from lamina.nn.layer import Layer
 from lamina.nn.options import StackOptions
+from lamina.nn.streaming import make_stepper
 from lamina.spec import STATE_PARTS, LaminaError, State
 
 
@@ -143,3 +145,28 @@ class Stack(nn.Module):
     def explain(self, backend: str = "auto") -> list[Choice]:
         """Which kernel runs each layer in the present mode (training or evaluation), and why."""
         return [layer.directions[0].choice(backend) for layer in self.layers]  # type: ignore[union-attr]
+
+    def stepper(
+        self,
+        batch: int = 1,
+        *,
+        weights: StepWeights = "float32",
+        embedding: Tensor | Literal["onehot"] | None = None,
+    ) -> Stepper:
+        """The stack as of now, in evaluation, made to run one time step a call on the CPU.
+
+        Args:
+            batch: how many sequences go side by side, 1 to 8.
+            weights: ``"float32"``, or ``"int8"``: a quarter of the bytes, for a known loss of
+                precision.
+            embedding: ``(V, I)``; a step then takes tokens ``(B,)``, of which each stands for its
+                row, or with ``"onehot"`` for a one-hot of ``I``. What the first layer makes of
+                each is computed here, and kept: ``V * G * H`` floats.
+
+        Raises:
+            LaminaError: the stack is bidirectional, or the C++ core was not built.
+
+        >>> stepper = Stack(10, cell="gru").stepper()
+        >>> output = stepper(np.zeros((1, 10), np.float32))  # (B, H)
+        """
+        return make_stepper(self.layers, self.skips, self.options, batch, weights, embedding)
