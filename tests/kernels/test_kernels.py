@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from conformance import Case, cases, request, run, values
-from lamina.kernels import BACKENDS, Weights, choose, scan
+from lamina.kernels import BACKENDS, Weights, choose, native, scan
 from lamina.spec import LaminaError
 
 CASES = cases()
+needs_core = pytest.mark.skipif(native._core is None, reason="the core is not built")
 TWICE = [Case("rnn"), Case("rnn", tokens=True), Case("gru"), Case("lstm", lengths=(5, 1, 3))]
 
 
@@ -86,14 +87,30 @@ def test_frozen_memory_is_exact(cell: str) -> None:
 
 
 def test_choice_says_why() -> None:
-    plain = request(Case("lstm")).weights
-    assert choose(plain).backend == "library"
+    plain = request(Case("lstm"))
+    assert choose(plain.weights).backend == "library"
+    assert (
+        "float32 only, not in float64" in choose(plain.weights).why
+        or "core" in choose(plain.weights).why
+    )
     normed = choose(request(Case("lstm", layer_norm=True)).weights)
     assert normed.backend == "reference"
     assert "layer-normalised" in normed.why
-    assert choose(plain, backend="reference").why == "asked for by name"
-    with pytest.raises(LaminaError, match="need one of auto, library, reference"):
-        choose(plain, backend="nothing")
+    assert choose(plain.weights, backend="reference").why == "asked for by name"
+    with pytest.raises(LaminaError, match="need one of auto, native, library, reference"):
+        choose(plain.weights, backend="nothing")
+
+
+@needs_core
+def test_native_is_chosen_for_float32_and_for_nothing_else() -> None:
+    for case in (Case("lstm"), Case("gru", layer_norm=True), Case("rnn", projected=True)):
+        given = request(case, dtype=torch.float32)
+        assert choose(given.weights).backend == "native"
+        assert choose(given.weights.to(torch.bfloat16)).backend != "native"
+    projected = request(Case("lstm", projection=3), dtype=torch.float32)
+    assert "no projection" in choose(projected.weights).why
+    mask = torch.ones(3, 7, requires_grad=True)
+    assert "gradient of the recurrent mask" in choose(given.weights, recurrent_mask=mask).why
 
 
 @pytest.mark.parametrize(

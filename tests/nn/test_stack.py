@@ -136,7 +136,7 @@ def test_wrong_inputs_and_states_are_refused() -> None:
             made(x, wrong)
     with pytest.raises(LaminaError, match=r"lengths go from 1 to 6; need each in 1\.\.T=5"):
         made(x, lengths=torch.tensor([6, 1]))
-    with pytest.raises(LaminaError, match="'fast'; need one of auto, library, reference"):
+    with pytest.raises(LaminaError, match="'fast'; need one of auto, native, library, reference"):
         made(x, backend="fast")
 
 
@@ -286,12 +286,12 @@ def test_explain_says_which_kernel_runs_and_why() -> None:
     def backends(made: Stack) -> set[str]:
         return {choice.backend for choice in made.explain()}
 
-    assert backends(Stack(3)) == {"library"}
-    assert backends(Stack(3, norm="batch")) == {"library"}
-    normed = Stack(3, depth=3, norm="layer")
+    assert backends(Stack(3).double()) == {"library"}
+    assert backends(Stack(3, norm="batch").double()) == {"library"}
+    normed = Stack(3, depth=3, norm="layer").double()
     assert [choice.backend for choice in normed.explain()] == ["reference"] * 3
     assert "layer-normalised" in normed.explain()[0].why
-    dropped = Stack(3, recurrent_dropout=0.5)
+    dropped = Stack(3, recurrent_dropout=0.5).double()
     assert backends(dropped) == {"reference"}
     assert "dropout inside the recurrence" in dropped.explain()[0].why
     assert backends(dropped.eval()) == {"library"}
@@ -357,7 +357,7 @@ def test_dropout_leaves_the_residual_path_whole() -> None:
 
 
 def test_batch_normalisation_runs_on_the_fused_kernel() -> None:
-    stack = Stack(3, cell="lstm", depth=2, width=4, norm="batch")
+    stack = Stack(3, cell="lstm", depth=2, width=4, norm="batch").double()
     assert {choice.backend for choice in stack.explain()} == {"library"}
 
 
