@@ -28,6 +28,7 @@ def machine() -> dict[str, Any]:
         "cpu": processor(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
+        "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
         "torch_isa": torch.backends.cpu.get_cpu_capability(),
         "lamina_isa": core_isa(),
         "system": platform.platform(),
@@ -63,11 +64,12 @@ def installed_version(name: str) -> str | None:
 
 
 def header(facts: Mapping[str, Any]) -> str:
-    """What the figures depend on, in three lines."""
+    """What the figures depend on, in a few lines."""
     versions = ", ".join(f"{name} {found or '-'}" for name, found in facts["versions"].items())
     sets = f"torch uses {facts['torch_isa']}, lamina's core {facts['lamina_isa'] or 'is not built'}"
     return (
         f"{facts['cpu']}, {facts['cores']} cores; threads: {facts['threads']}; {sets}\n{versions}\n"
+        f"load at the start: {facts['load']} (above 0.5 or so, others take part in these figures)\n"
         "times are medians; ratio: of neighbouring samples, the best of the others to lamina"
     )
 
