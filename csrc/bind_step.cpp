@@ -1,5 +1,5 @@
-// The step engine as lamina.kernels._core.Stepper. Everything that comes from Python is checked here:
-// behind this border sizes and pointers are right.
+// The step engine as lamina.kernels._core.Stepper. Everything that comes from Python is checked
+// here: behind this border sizes and pointers are right.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 

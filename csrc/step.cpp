@@ -57,8 +57,8 @@ class Arena {
 };
 
 // Whether several threads are faster than one depends on what else the machine is doing, and on
-// whether the steps follow each other closely enough to keep the others awake. So both are timed, time
-// and again, and the faster is used in between. The result of a step is the same.
+// whether the steps follow each other closely enough to keep the others awake. So both are timed,
+// time and again, and the faster is used in between. The result of a step is the same.
 class Pace {
  public:
   explicit Pace(int threads) : threads_(threads) {}

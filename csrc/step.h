@@ -1,9 +1,9 @@
 // One time step of a whole stack, for 1 to 8 sequences at once, with the state kept inside.
 //
-// At such a batch a step is as long as it takes to read the weights. So they are packed once, in the
-// order in which a step reads them, and a step reads each once; with int8 weights it reads a quarter.
+// At such a batch a step is as long as it takes to read the weights. So they are packed once, in
+// the order in which a step reads them, and a step reads each once; with int8 weights, a quarter.
 //
-//     for each layer:   wx = W x    uh = U h    the equations of the cell: h, c    x = h (+ residual)
+//     for each layer:  wx = W x   uh = U h   the equations of the cell: h, c   x = h (+ residual)
 //
 // The equations are those of lamina/kernels/reference.py.
 #pragma once
@@ -30,7 +30,7 @@ struct StepWeights {
   const float* skip;               // (H, I), through this matrix where I is not H
 };
 
-// ---- what follows is between step.cpp and step_isa.cpp --------------------------------------------
+// ---- what follows is between step.cpp and step_isa.cpp ------------------------------------------
 
 // A weight matrix of (gates * units, columns), packed. What its product writes has every gate start
 // on a whole vector: `stride` is `units` rounded up. The rows in between are zero.
@@ -75,7 +75,7 @@ struct StepEngine {
   Barrier* barrier;
 };
 
-// ---------------------------------------------------------------------------------------------------
+// -------------------------------------------------------------------------------------------------
 
 class Stepper {
  public:

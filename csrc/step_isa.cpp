@@ -1,13 +1,13 @@
 // The arithmetic of a step: products with packed weights, and the equations of the cells.
 //
-// Packed weights. The rows of a matrix become vectors of `lanes` rows, and `panel_vectors` vectors a
-// panel. A panel holds column after column, so that a product reads it from front to back:
+// Packed weights. The rows of a matrix become vectors of `lanes` rows, and `panel_vectors` vectors
+// a panel. A panel holds column after column, so that a product reads it from front to back:
 //
 //     float32   panel[column][vector][lane]
 //     int8      panel[pair of columns][vector][lane][2]
 //
-// A product keeps a tile of V vectors times B members of the batch in registers. How a row is summed
-// does not depend on the tile: a member of a batch gets the same bits as when it is alone.
+// A product keeps a tile of V vectors times B members of the batch in registers. How a row is
+// summed does not depend on the tile: a member of a batch gets the same bits as when it is alone.
 #include "step.h"
 
 #include <string.h>
@@ -35,7 +35,7 @@ int64_t even(int64_t n) { return n + n % 2; }
 
 int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
-// ---- products -------------------------------------------------------------------------------------
+// ---- products -----------------------------------------------------------------------------------
 
 enum class Kind { float32, int8, int8_vnni };
 
@@ -208,7 +208,7 @@ void quantise(const StepOperand& x, int64_t batch) {
   }
 }
 
-// ---- equations ------------------------------------------------------------------------------------
+// ---- equations ----------------------------------------------------------------------------------
 
 // (a - mean) / sqrt(variance + eps) * gain over all gates together, in place.
 void normalise(float* a, int64_t gates, int64_t units, int64_t stride, const float* gain) {
@@ -307,7 +307,7 @@ void look_up(const StepEngine& e, const StepLayer& l) {
 
 }  // namespace
 
-// ---- what step.cpp calls --------------------------------------------------------------------------
+// ---- what step.cpp calls ------------------------------------------------------------------------
 
 size_t step_panel_bytes(const StepMatrix& m) {
   const int64_t numbers = m.gates * m.stride * (m.int8 ? even(m.columns) : m.columns);

@@ -1,6 +1,6 @@
-// The step engine against the equations written plainly in double precision, in every instruction set
-// of this CPU: cells, options, sizes that fit nothing, batches, threads. The Python tests hold it
-// against the reference kernel; this one runs under the sanitizers.
+// The step engine against the equations written plainly in double precision, in every instruction
+// set of this CPU: cells, options, sizes that fit nothing, batches, threads. The Python tests hold
+// it against the reference kernel; this one runs under the sanitizers.
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -83,10 +83,11 @@ lamina::Stepper stepper(const Case& c, const vector<Layer>& layers, int64_t batc
     w.push_back({c.cell, l.I, l.H, w.empty() && c.tokens ? nullptr : given(l.w_ih), given(l.w_hh),
                  given(l.b_ih), given(l.b_hh), given(l.gain_ih), given(l.gain_hh), given(l.gain_c),
                  given(l.shift_c), c.residual && !w.empty(), given(l.skip)});
-  return {w.data(), static_cast<int64_t>(w.size()), batch, c.int8, given(table), c.tokens, c.threads};
+  return {w.data(),     static_cast<int64_t>(w.size()), batch, c.int8, given(table), c.tokens,
+          c.threads};
 }
 
-// ---- the equations --------------------------------------------------------------------------------
+// ---- the equations ------------------------------------------------------------------------------
 
 using Numbers = vector<double>;
 
@@ -136,7 +137,7 @@ void step(const Case& c, const Layer& l, const Numbers& wx_given, const Numbers&
     h[u] = out_gate[u] * std::tanh(seen[u] + (l.shift_c.empty() ? 0 : l.shift_c[u]));
 }
 
-// ---- one case -------------------------------------------------------------------------------------
+// ---- one case -----------------------------------------------------------------------------------
 
 void run(const Case& c) {
   constexpr int steps = 4;
@@ -173,14 +174,15 @@ void run(const Case& c) {
         step(c, layers[i], row ? Numbers(row, row + rows) : Numbers{}, below, h[i], memory[i]);
         Numbers output = h[i];
         if (c.residual && i) {
-          const Numbers added = layers[i].skip.empty() ? below : product(layers[i].skip, below, layers[i].H);
+          const auto& skip = layers[i].skip;
+          const Numbers added = skip.empty() ? below : product(skip, below, layers[i].H);
           for (size_t u = 0; u < output.size(); u++) output[u] += added[u];
         }
         below = output;
       }
       for (int64_t u = 0; u < top; u++) worst = std::fmax(worst, std::fabs(out[u] - below[u]));
     }
-    // Eight bits a weight are worth about a hundredth, more where a norm divides by a small deviation.
+    // Eight bits are worth about a hundredth, more where a norm divides by a small deviation.
     check(worst < (c.int8 ? c.norm ? 0.3 : 0.1 : 2e-5), c, "the equations", worst);
     vector<float> state(layers[0].H);
     alone.get_state(0, 0, state.data());
@@ -238,7 +240,8 @@ void longest() {
 }  // namespace
 
 int main() {
-  const vector<vector<int64_t>> shapes = {{1, 1}, {7, 33, 7}, {16, 16, 16, 16}, {3, 65, 65}, {130, 40}};
+  const vector<vector<int64_t>> shapes = {
+      {1, 1}, {7, 33, 7}, {16, 16, 16, 16}, {3, 65, 65}, {130, 40}};
   for (const char* name : {"portable", "avx2", "avx512"}) {
     if (!lamina::choose_isa(name)) continue;
     int64_t batch = 0;

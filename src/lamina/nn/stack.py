@@ -167,6 +167,7 @@ class Stack(nn.Module):
             LaminaError: the stack is bidirectional, or the C++ core was not built.
 
         >>> stepper = Stack(10, cell="gru").stepper()
-        >>> output = stepper(np.zeros((1, 10), np.float32))  # (B, H)
+        >>> stepper(torch.zeros(1, 10)).shape  # numpy, (B, H)
+        (1, 128)
         """
         return make_stepper(self.layers, self.skips, self.options, batch, weights, embedding)
