@@ -99,8 +99,11 @@ def test_tokens_alone_equal_one_hots(
 
 @pytest.mark.parametrize(
     ("norm", "backend"),
-    [*itertools.product(("none", "layer", "batch"), ("auto", "reference"))]
-    + [("none", "library"), ("batch", "library")],
+    [
+        *itertools.product(("none", "layer", "batch"), ("auto", "reference")),
+        ("none", "library"),
+        ("batch", "library"),
+    ],
 )
 def test_no_one_hot_of_a_large_vocabulary_is_built(norm: Any, backend: str) -> None:
     rows, steps, batch = 5000, 40, 8
