@@ -33,29 +33,32 @@ void pause() {
 #endif
 }
 
-// Long enough to bridge the gap between two calls of one layer, short enough that a program that
-// has gone on to something else gets its core back at once.
-constexpr std::chrono::microseconds spin_time{50};
+// How long a thread looks for what it waits for before it sleeps: long enough to bridge the gaps
+// between the calls of a layer, and no longer than it takes to wake a sleeper a few times.
+constexpr std::chrono::microseconds patience{100};
 
-// Looks for `ready` over and over, for `spin_time`; whether it came.
+// Looks for `ready` over and over; whether it came in time. Only the first few microseconds in a
+// tight loop: if the thread that is waited for has to share this core, it can only come sooner when
+// the core is yielded to it. Where nobody else wants the core, yielding costs a fraction of one.
 template <class Ready>
-bool spin_until(Ready ready) {
+bool look_for(Ready ready) {
   using Clock = std::chrono::steady_clock;
-  Clock::time_point end{};
-  do {
-    for (int i = 0; i < 32; ++i) {
-      if (ready()) return true;
-      pause();
-    }
-    if (end == Clock::time_point{}) end = Clock::now() + spin_time;
-  } while (Clock::now() < end);
-  return ready();
+  constexpr int tight = 64;
+  for (int i = 0; i < tight; ++i) {
+    if (ready()) return true;
+    pause();
+  }
+  for (const auto end = Clock::now() + patience; Clock::now() < end;) {
+    std::this_thread::yield();
+    if (ready()) return true;
+  }
+  return false;
 }
 
 // Until `word` is no longer `old`; then what it is.
-uint32_t wait_for_change(const Word& word, uint32_t old, bool spin) {
+uint32_t wait_for_change(const Word& word, uint32_t old, bool patient) {
   const auto changed = [&] { return word.load(std::memory_order_acquire) != old; };
-  if (!spin || !spin_until(changed)) {
+  if (!patient || !look_for(changed)) {
     while (!changed()) word.wait(old, std::memory_order_acquire);
   }
   return word.load(std::memory_order_acquire);
@@ -65,7 +68,7 @@ uint32_t wait_for_change(const Word& word, uint32_t old, bool spin) {
 struct alignas(64) Worker {
   Word calls{0};
   int rank = 0;
-  bool spin = true;
+  bool patient = true;
   Task task = nullptr;
   void* context = nullptr;
   Worker* next = nullptr;
@@ -104,10 +107,10 @@ void* work(void* argument) noexcept {
 #if defined(__linux__)
   pthread_setname_np(pthread_self(), "lamina");
 #endif
-  bool spin = true;
+  bool patient = true;
   for (uint32_t seen = 0;;) {
-    seen = wait_for_change(self.calls, seen, spin);
-    spin = self.spin;  // read before the call ends: the next one may write it at any time
+    seen = wait_for_change(self.calls, seen, patient);
+    patient = self.patient;  // read before the call ends: the next one may write it at any time
     self.task(self.context, self.rank);
     if (running.fetch_sub(1) == 1) running.notify_one();
   }
@@ -148,19 +151,19 @@ void gather(int n) {
 
 void run(int n, Task task, void* context) noexcept {
   running.store(static_cast<uint32_t>(n - 1));
-  const bool spin = n <= cpus;
+  const bool patient = n <= cpus;
   Worker* worker = first;
   for (int rank = 1; rank < n; ++rank, worker = worker->next) {
     worker->task = task;
     worker->context = context;
-    worker->spin = spin;
+    worker->patient = patient;
     worker->calls.fetch_add(1);
     worker->calls.notify_one();
   }
   inside_task = true;
   task(context, 0);
   inside_task = false;
-  for (uint32_t left = running.load(); left != 0;) left = wait_for_change(running, left, spin);
+  for (uint32_t left = running.load(); left != 0;) left = wait_for_change(running, left, patient);
 }
 
 // In the child of a fork only the thread that forked lives; whatever the others held is free.
@@ -218,7 +221,7 @@ void set_threads(int n) {
 // go, so that a round costs one way of one cache line between the cores.
 struct Barrier::State {
   const uint64_t size;
-  const bool spin;
+  const bool patient;
   std::atomic<uint64_t> arrived{0};
   Word sleepers{0};
   Word bell{0};
@@ -241,7 +244,7 @@ void Barrier::wait() {
     return;
   }
   const auto complete = [&] { return state.arrived.load(std::memory_order_acquire) >= all; };
-  if (state.spin && spin_until(complete)) return;
+  if (state.patient && look_for(complete)) return;
   // The last to arrive counts itself and then looks for sleepers; a sleeper does it the other way
   // round. So one of the two always sees the other.
   state.sleepers.fetch_add(1);

@@ -26,7 +26,7 @@ int threads();
 void set_threads(int n);
 
 // The `size` ranks of a team wait for one another, as often as they like: what one wrote before
-// wait() all see after it. Spins for tens of microseconds, then sleeps.
+// wait() all see after it. Spins, then yields, then sleeps; with more ranks than CPUs it sleeps.
 class Barrier {
  public:
   explicit Barrier(int size);
