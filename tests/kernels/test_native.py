@@ -1,0 +1,204 @@
+"""What only the native kernel has: its operators, its sizes, its border, its threads."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from conformance import Case, request, run, values
+from lamina.kernels import native, scan
+from lamina.kernels.weights import Weights
+from lamina.spec import CellKind, LaminaError
+
+pytestmark = pytest.mark.skipif(native._core is None, reason="the core is not built")
+
+CELLS: tuple[CellKind, ...] = ("rnn", "gru", "lstm")
+#: (steps, batch, inputs, hidden): no multiple of a vector, a tile or a chunk; several of each.
+SIZES = [(1, 1, 1, 1), (3, 9, 33, 7), (2, 5, 7, 33), (4, 3, 5, 257), (40, 17, 3, 65)]
+
+
+def assert_close(case: Case) -> None:
+    exact = request(case)
+    # Weights of this size for 7 units would make 257 of them chaotic: every error would grow.
+    exact.weights.w_hh.data.mul_(min(1.0, (7 / case.hidden) ** 0.5))
+    truth = values(case, exact, "reference")
+    plain = values(case, exact.to(torch.float32), "reference")
+    ours = values(case, exact.to(torch.float32), "native")
+    for right, simple, got in zip(truth, plain, ours, strict=True):
+        floor = 16 * torch.finfo(torch.float32).eps * max(1.0, right.abs().max().item())
+        allowed = 2 * (simple.double() - right).abs().max().item() + floor
+        assert (got.double() - right).abs().max().item() <= allowed
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("cell", CELLS)
+def test_sizes_and_threads(
+    cell: CellKind, size: tuple[int, ...], threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAMINA_THREADS", str(threads))
+    steps, batch, inputs, hidden = size
+    lengths = tuple(1 + (7 * b) % steps for b in range(batch))
+    assert_close(Case(cell, steps, batch, inputs, hidden))
+    assert_close(Case(cell, steps, batch, inputs, hidden, lengths=lengths, reverse=True))
+    assert_close(Case(cell, steps, batch, inputs, hidden, lengths=lengths, recurrent_mask=True))
+    assert_close(Case(cell, steps, batch, inputs, hidden, lengths=lengths, layer_norm=True))
+    assert_close(Case(cell, steps, batch, inputs, hidden, tokens=True))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_same_bits_for_the_same_threads(cell: CellKind) -> None:
+    case = Case(cell, steps=20, batch=13, hidden=40, lengths=tuple(range(8, 21)))
+    given = request(case, dtype=torch.float32)
+    first, second = (values(case, given, "native") for _ in range(2))
+    for a, b in zip(first, second, strict=True):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_without_gradients_equals_with_them(cell: CellKind) -> None:
+    """Nothing is kept then, and memory is used again every so many steps."""
+    case = Case(cell, steps=300, batch=9, hidden=65)
+    given = request(case, dtype=torch.float32)
+    with torch.no_grad():
+        free, free_state = run(case, given, "native")
+    kept, kept_state = run(case, given, "native")
+    for a, b in zip((free, *free_state), (kept, *kept_state), strict=True):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_gradients_can_be_made_again(cell: CellKind) -> None:
+    case = Case(cell, layer_norm=True)
+    given = request(case, dtype=torch.float32)
+    outputs, _ = run(case, given, "native")
+    leaves = given.leaves()
+    first = torch.autograd.grad(outputs.sum(), leaves, retain_graph=True)
+    second = torch.autograd.grad(outputs.sum(), leaves)
+    for a, b in zip(first, second, strict=True):
+        assert torch.equal(a, b)
+
+
+def test_differentiating_twice_is_refused_in_a_sentence() -> None:
+    case = Case("gru")
+    given = request(case, dtype=torch.float32)
+    given.x.data.nan_to_num_(0.0)
+    outputs, _ = run(case, given, "native")
+    (grad,) = torch.autograd.grad(outputs.sum(), given.x, create_graph=True)
+    with pytest.raises(LaminaError, match="once only; use backend='reference'"):
+        grad.sum().backward()
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_operators_pass_torchs_own_check(cell: CellKind) -> None:
+    """Schema, fake kernels, and the registration of autograd."""
+    given = request(Case(cell), dtype=torch.float32)
+    h0, c0 = (*given.state, None)[:2]
+    arguments = (
+        "rnn_tanh" if cell == "rnn" else cell,
+        False,
+        True,
+        None,
+        None,
+        None,
+        given.x,
+        h0,
+        c0,
+        *given.weights[:4],
+        None,
+        None,
+        None,
+        None,
+    )
+    tests = ("test_schema", "test_autograd_registration", "test_faketensor")
+    torch.library.opcheck(native.recurrence, arguments, test_utils=tests)
+
+
+def test_export_traces_through() -> None:
+    from lamina.nn import Stack
+
+    stack = Stack(3, cell="gru", depth=2, width=5).eval()
+    x = torch.randn(4, 2, 3)
+    with torch.no_grad():
+        program = torch.export.export(stack, (x,))
+        outputs, _ = program.module()(x)
+        expected, _ = stack(x)
+    graphs = [m.graph for m in program.graph_module.modules() if hasattr(m, "graph")]
+    assert sum(str(graph).count("lamina.recurrence") for graph in graphs) == 2  # one a layer
+    torch.testing.assert_close(outputs, expected)
+
+
+BAD = {
+    "x of two axes": {"x": torch.zeros(5, 4)},
+    "x of another size": {"x": torch.zeros(5, 3, 9)},
+    "float64": {"x": torch.zeros(5, 3, 4, dtype=torch.float64)},
+    "not contiguous": {"x": torch.zeros(4, 3, 5).transpose(0, 2)},
+    "h0 of another batch": {"h0": torch.zeros(2, 7)},
+    "c0 for a gru": {"c0": torch.zeros(3, 7)},
+    "one bias": {"b_hh": None},
+    "w_hh not square": {"w_hh": torch.zeros(21, 8)},
+    "length beyond T": {"lengths": torch.tensor([5, 6, 1])},
+    "length 0": {"lengths": torch.tensor([5, 0, 1])},
+    "lengths not a number": {"lengths": torch.tensor([5.0, float("nan"), 1.0])},
+    "too few lengths": {"lengths": torch.tensor([5, 5])},
+    "token outside": {"x": torch.zeros(6, 4), "tokens": torch.full((5, 3), 6)},
+    "token below": {"x": torch.zeros(6, 4), "tokens": torch.full((5, 3), -1)},
+    "unknown cell": {"cell": "mlp"},
+    "no threads": {"threads": 0},
+    "gain without the other": {"gain_ih": torch.ones(21)},
+    "a mask of another size": {"mask": torch.ones(3, 8)},
+}
+
+
+@pytest.mark.parametrize("change", BAD.values(), ids=BAD.keys())
+def test_border_refuses_what_does_not_fit(change: dict) -> None:
+    arrays = "x tokens lengths h0 c0 w_ih w_hh b_ih b_hh gain_ih gain_hh gain_c shift_c mask"
+    good: dict = dict.fromkeys(["cell", "reverse", "threads", *arrays.split(" ")])
+    good.update(cell="gru", reverse=False, threads=1, x=torch.zeros(5, 3, 4))
+    good.update(h0=torch.zeros(3, 7), w_ih=torch.zeros(21, 4), w_hh=torch.zeros(21, 7))
+    good.update(b_ih=torch.zeros(21), b_hh=torch.zeros(21))
+    native._core.Recurrence(*good.values())
+    with pytest.raises((TypeError, ValueError)):
+        native._core.Recurrence(*{**good, **change}.values())
+
+
+def test_border_refuses_room_of_another_size() -> None:
+    x, h0, w = torch.zeros(5, 3, 4), torch.zeros(3, 7), torch.zeros(7, 4)
+    problem = native._core.Recurrence(
+        "rnn_tanh", False, 1, x, None, None, h0, None, w, torch.zeros(7, 7), *[None] * 7
+    )
+    with pytest.raises(ValueError, match="outputs is not"):
+        problem.forward(torch.zeros(5, 3, 8), torch.zeros(3, 7), None, None)
+    with pytest.raises(ValueError, match="saved is not"):
+        problem.forward(torch.zeros(5, 3, 7), torch.zeros(3, 7), None, torch.zeros(3))
+
+
+def test_number_of_threads_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAMINA_THREADS", "many")
+    with pytest.raises(LaminaError, match="LAMINA_THREADS is 'many'; need a whole number"):
+        scan(
+            "rnn",
+            torch.zeros(2, 1, 1),
+            (torch.zeros(1, 2),),
+            Weights(torch.zeros(2, 1), torch.zeros(2, 2)),
+        )
+
+
+@pytest.mark.parametrize("isa", ["portable", "avx2"])
+def test_other_instruction_sets(isa: str) -> None:
+    """The whole conformance suite again, in a process that was told to use another."""
+    env = {**os.environ, "LAMINA_ISA": isa}
+    probe = [sys.executable, "-c", "from lamina.kernels import _core; print(_core.isa())"]
+    if subprocess.run(probe, env=env, capture_output=True, text=True).stdout.strip() != isa:
+        pytest.skip(f"this CPU or build has no {isa}")
+    suite = os.path.join(os.path.dirname(__file__), "test_kernels.py")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k",
+         "equals_reference and native and float32", suite],
+        env=env, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:]
