@@ -154,10 +154,12 @@ struct Stepper::Parts {
   }
 
   void place(StepOperand& x, const float* values, int64_t size, int64_t stride) {
-    x = {values, size, stride, nullptr, nullptr};
+    x = {values, size, stride, (size + 31) / 32 * 32, 0, nullptr, nullptr, nullptr};
     if (!engine.int8) return;
-    x.integers = arena.take<int16_t>(engine.batch * (size + size % 2));
+    x.runs = (size + step_run_columns - 1) / step_run_columns;
+    x.integers = arena.take<int16_t>(engine.batch * x.padded);
     x.scales = arena.take<float>(engine.batch);
+    x.starts = arena.take<int32_t>(engine.batch * x.runs);
   }
 
   void fill(StepLayer& l, const StepWeights& from) {

@@ -41,13 +41,18 @@ struct StepMatrix {
   float* scales;  // (gates * stride,) of int8: a weight is scale * integer
 };
 
+// So many columns of integers are summed in 32 bits, then in floats.
+constexpr int64_t step_run_columns = 256;
+
 // What a matrix is multiplied with: a vector for each member of the batch, `stride` floats apart.
 // For int8 weights also as 16-bit integers, each vector with a scale of its own.
 struct StepOperand {
   const float* values;
   int64_t size, stride;
-  int16_t* integers;  // (B, size rounded up to even)
-  float* scales;      // (B,)
+  int64_t padded, runs;  // size in whole vectors, in whole runs
+  int16_t* integers;     // (B, padded)
+  float* scales;         // (B,)
+  int32_t* starts;       // (B, runs), of the sums
 };
 
 struct StepLayer {

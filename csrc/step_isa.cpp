@@ -4,7 +4,7 @@
 // a panel. A panel holds column after column, so that a product reads it from front to back:
 //
 //     float32   panel[column][vector][lane]
-//     int8      panel[pair of columns][vector][lane][2]
+//     int8      panel[four columns][vector][lane][4]
 //
 // A product keeps a tile of V vectors times B members of the batch in registers. How a row is
 // summed does not depend on the tile: a member of a batch gets the same bits as when it is alone.
@@ -27,11 +27,12 @@ constexpr bool many_registers = false;
 constexpr float norm_eps = 1e-5f;  // LAYER_NORM_EPS of reference.py
 
 // So many columns are summed before the sum is added to the others'. For floats it keeps rounding
-// errors small. For integers it keeps the sum in 32 bits: 512 * 127 * 32767 < 2^31.
-constexpr int64_t float_run = 64, int_run = 512;
-static_assert(int_run * 127 * 32767 < (int64_t(1) << 31));
+// errors small. For integers it keeps the sum in 32 bits: see `sum_integers`.
+constexpr int64_t float_run = 64, int_run = step_run_columns;
+constexpr int bias = 128;
+static_assert(int_run / 2 * (bias + 255 + 127) * 32767 < (int64_t(1) << 31));
 
-int64_t even(int64_t n) { return n + n % 2; }
+int64_t fours(int64_t n) { return (n + 3) / 4 * 4; }
 
 int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
@@ -41,17 +42,6 @@ enum class Kind { float32, int8, int8_vnni };
 
 typedef int16_t vh __attribute__((vector_size(4 * lanes)));  // 2 * lanes of them
 typedef int16_t half_vh __attribute__((vector_size(2 * lanes)));
-typedef int8_t vb __attribute__((vector_size(2 * lanes), aligned(2 * lanes), may_alias));
-
-LAMINA_INLINE vh widen(const int8_t* from) {
-#if defined(__AVX512BW__)
-  return (vh)_mm512_maskz_cvtepi8_epi16(~0u, *(const __m256i*)from);
-#elif defined(__AVX2__)
-  return (vh)_mm256_cvtepi8_epi16(*(const __m128i*)from);
-#else
-  return __builtin_convertvector(*(const vb*)from, vh);
-#endif
-}
 
 // To each lane of `sum`, both products of its 16-bit numbers in `a` and `b`.
 template <Kind kind>
@@ -100,23 +90,34 @@ LAMINA_INLINE void sum_floats(const Product& p, Panel panel, int64_t v0, int64_t
     for (int b = 0; b < B; b++) total[v][b] += sum[v][b];
 }
 
+// A lane is a row, and its 32 bits are four columns: the first two in the low bytes of its 16-bit
+// halves, as w + 128, the last two in the high bytes. So a mask and a shift make the 16-bit numbers
+// of two products. What 128 adds to a sum is taken away at its start: `starts`.
 template <Kind kind, int V, int B>
 LAMINA_INLINE void sum_integers(const Product& p, Panel panel, int64_t v0, int64_t member,
                                 int64_t begin, int64_t end, vf (&total)[V][B]) {
-  const int64_t columns = even(p.m.columns);
-  const int8_t* w = (const int8_t*)p.m.panels + (panel.first * columns + v0 * 2) * lanes;
-  const int16_t* x = p.x.integers + member * columns;
-  vi sum[V][B] = {};
-  for (int64_t k = begin; k < end; k += 2) {
-    vh pair[B];
+  const int8_t* w = (const int8_t*)p.m.panels + (panel.first * fours(p.m.columns) + v0 * 4) * lanes;
+  const int16_t* x = p.x.integers + member * p.x.padded;
+  vi sum[V][B];
+  for (int b = 0; b < B; b++) {
+    const vi start = splat(p.x.starts[(member + b) * p.x.runs + begin / int_run]);
+    for (int v = 0; v < V; v++) sum[v][b] = start;
+  }
+  for (int64_t k = begin; k < end; k += 4) {
+    vh first[B], last[B];
     for (int b = 0; b < B; b++) {
-      int32_t two;
-      memcpy(&two, x + b * columns + k, sizeof two);
-      pair[b] = (vh)splat(two);
+      int32_t pairs[2];
+      memcpy(pairs, x + b * p.x.padded + k, sizeof pairs);
+      first[b] = (vh)splat(pairs[0]);
+      last[b] = (vh)splat(pairs[1]);
     }
     for (int v = 0; v < V; v++) {
-      const vh rows = widen(w + (k / 2 * panel.width + v) * 2 * lanes);
-      for (int b = 0; b < B; b++) add_pairs<kind>(sum[v][b], rows, pair[b]);
+      const vh four = (vh)load((const float*)(w + (k * panel.width + v * 4) * lanes));
+      const vh low = four & 0xff, high = four >> 8;
+      for (int b = 0; b < B; b++) {
+        add_pairs<kind>(sum[v][b], low, first[b]);
+        add_pairs<kind>(sum[v][b], high, last[b]);
+      }
     }
   }
   for (int v = 0; v < V; v++)
@@ -183,7 +184,6 @@ LAMINA_INLINE vf load_part(const float* from, int64_t left) {
 // Each vector as 16-bit integers with the scale that makes its largest number 32767. With a NaN or
 // an infinity in it, the scale is NaN, and so is all that comes of it.
 void quantise(const StepOperand& x, int64_t batch) {
-  const int64_t padded = even(x.size);
   for (int64_t b = 0; b < batch; b++) {
     const float* from = x.values + b * x.stride;
     vf most = {}, spoilt = {};
@@ -198,12 +198,23 @@ void quantise(const StepOperand& x, int64_t batch) {
     const vf scale = splat(zero ? 0.0f : 32767.0f / largest);
     x.scales[b] = (zero ? 0.0f : largest / 32767.0f) + sum(spoilt);
 
-    int16_t* to = x.integers + b * padded;
+    int16_t* to = x.integers + b * x.padded;
     for (int64_t k = 0; k < x.size; k += lanes) {
       // Adding 1.5 * 2^23 rounds, and leaves the integer in the low 16 bits.
       const vi rounded = (vi)(load_part(from + k, x.size - k) * scale + splat(0x1.8p23f));
       const half_vh low = __builtin_convertvector(rounded, half_vh);
-      memcpy(to + k, &low, sizeof(int16_t) * (size_t)smaller(lanes, padded - k));
+      memcpy(to + k, &low, sizeof low);
+    }
+    for (int64_t run = 0; run < x.runs; run++) {
+      vi biased = {};  // the first two of every four columns
+      const vi which = (lane_index() & 1) - 1;
+      for (int64_t k = run * int_run; k < smaller((run + 1) * int_run, x.padded); k += 2 * lanes) {
+        const vi pairs = (vi)load((const float*)(to + k)) & which;
+        add_pairs<Kind::int8>(biased, (vh)pairs, (vh)splat(0x00010001));
+      }
+      int32_t total = 0;
+      for (int i = 0; i < lanes; i++) total += biased[i];
+      x.starts[b * x.runs + run] = -bias * total;
     }
   }
 }
@@ -310,14 +321,14 @@ void look_up(const StepEngine& e, const StepLayer& l) {
 // ---- what step.cpp calls ------------------------------------------------------------------------
 
 size_t step_panel_bytes(const StepMatrix& m) {
-  const int64_t numbers = m.gates * m.stride * (m.int8 ? even(m.columns) : m.columns);
+  const int64_t numbers = m.gates * m.stride * (m.int8 ? fours(m.columns) : m.columns);
   return (size_t)numbers * (m.int8 ? 1 : sizeof(float));
 }
 
 // The buffers of `m` are zero before. `from` is (gates * units, columns).
 void step_pack(const StepMatrix& m, const float* from) {
   const int64_t vectors = m.gates * m.stride / lanes;
-  const int64_t columns = m.int8 ? even(m.columns) : m.columns;
+  const int64_t columns = m.int8 ? fours(m.columns) : m.columns;
   for (int64_t row = 0; row < m.gates * m.units; row++, from += m.columns) {
     const int64_t padded = row / m.units * m.stride + row % m.units;
     const int64_t vector = padded / lanes, lane = padded % lanes;
@@ -335,10 +346,12 @@ void step_pack(const StepMatrix& m, const float* from) {
     }
     m.scales[padded] = most / 127.0f;
     const float scale = most < 1e-30f ? 0.0f : 127.0f / most;
-    int8_t* to = (int8_t*)m.panels + start;
-    for (int64_t k = 0; k < m.columns; k++)
-      to[((k / 2 * width + v) * lanes + lane) * 2 + k % 2] =
-          (int8_t)__builtin_rintf(from[k] * scale);
+    uint8_t* to = (uint8_t*)m.panels + start;
+    for (int64_t k = 0; k < m.columns; k++) {
+      const bool first = k % 4 < 2;  // of the two pairs: see sum_integers
+      const int rounded = (int)__builtin_rintf(from[k] * scale) + (first ? bias : 0);
+      to[(k / 4 * width + v) * lanes * 4 + lane * 4 + k % 2 * 2 + !first] = (uint8_t)rounded;
+    }
   }
 }
 

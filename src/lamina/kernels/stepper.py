@@ -28,7 +28,7 @@ MOST_BATCH = 8
 
 #: What a second thread saves is the time to read its weights, what it costs is to wait for it twice
 #: a layer: it is worth it from so many bytes on.
-BYTES_A_THREAD = 2 << 20
+BYTES_A_THREAD = 1 << 19
 MOST_THREADS = 8
 
 StepWeights: TypeAlias = Literal["float32", "int8"]
