@@ -83,6 +83,21 @@ def test_gradients_can_be_made_again(cell: CellKind) -> None:
         assert torch.equal(a, b)
 
 
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_large_table_that_is_a_view(cell: CellKind) -> None:
+    """The one-hot form: a row of the table is a column of the weights."""
+    given = request(Case(cell, projected=True), dtype=torch.float32)
+    table = torch.randn(given.weights.w_hh.shape[0], 50).t().requires_grad_()
+    tokens = torch.tensor([[3, 49, 3], [0, -1, 7]])  # junk where the second has ended
+    arguments = (given.state, given.weights, torch.tensor([2, 1, 2]))
+    grads = []
+    for x in (table, table.detach().contiguous().requires_grad_()):
+        outputs, _ = scan(cell, x, *arguments, tokens=tokens, backend="native")
+        grads.append((outputs, *torch.autograd.grad(outputs.square().sum(), x)))
+    for a, b in zip(*grads, strict=True):
+        torch.testing.assert_close(a, b)
+
+
 def test_differentiating_twice_is_refused_in_a_sentence() -> None:
     case = Case("gru")
     given = request(case, dtype=torch.float32)

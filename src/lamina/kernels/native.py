@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from lamina.kernels import threads
-from lamina.kernels.weights import LayerNormGains, Weights
+from lamina.kernels.weights import LayerNormGains, Weights, look_up
 from lamina.spec import Activation, CellKind, LaminaError
 
 try:
@@ -55,6 +55,10 @@ def scan(
     recurrent_mask: Tensor | None = None,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """See :func:`lamina.kernels.scan`."""
+    if tokens is not None and not x.is_contiguous() and len(x) > tokens.numel():
+        # The core wants rows that are contiguous. Of a large table, such as a transposed weight
+        # matrix, a look-up copies less than the whole.
+        x, tokens = look_up(x, tokens, lengths), None
     h0, c0 = (*state, None)[:2]
     norm = weights.norm or LayerNormGains(None, None)  # type: ignore[arg-type]
     given = (x, h0, c0, *weights[:4], *norm)
