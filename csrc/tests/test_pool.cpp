@@ -113,7 +113,7 @@ void idle_workers_use_no_cpu() {
     return usage.ru_utime.tv_sec + usage.ru_stime.tv_sec +
            1e-6 * (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
   };
-  parallel_do(4, [](int) {});
+  parallel_do(2, [](int) {});  // no more than there are CPUs: such a team waits before it sleeps
   const double before = used_seconds();
   std::this_thread::sleep_for(std::chrono::milliseconds(200));
   const double used = used_seconds() - before;
@@ -136,7 +136,7 @@ int in_child(Body body) {
   const pid_t child = fork();
   CHECK(child >= 0);
   if (child == 0) {
-    alarm(60);  // a deadlock shall fail, not hang
+    alarm(60);
     body();
     std::_Exit(0);
   }
@@ -194,6 +194,7 @@ void a_task_that_calls_parallel_ends_the_process() {
 }  // namespace
 
 int main() {
+  alarm(120);  // a deadlock shall fail, not hang
   every_rank_runs_once_on_its_own_thread();
   a_barrier_orders_what_the_ranks_write();
   a_late_rank_is_waited_for();
