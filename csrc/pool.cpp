@@ -17,6 +17,8 @@
 #include <system_error>
 #include <thread>
 
+#include "openmp.h"
+
 namespace lamina {
 namespace {
 
@@ -64,13 +66,26 @@ uint32_t wait_for_change(const Word& word, uint32_t old, bool patient) {
   return word.load(std::memory_order_acquire);
 }
 
+thread_local bool inside_task = false;
+
+// What a rank runs, whichever team it is in.
+struct Job {
+  Task task;
+  void* context;
+
+  void operator()(int rank) const noexcept {
+    inside_task = true;
+    task(context, rank);
+    inside_task = false;
+  }
+};
+
 // One thread of the team. What a call gives it lies on its own cache line.
 struct alignas(64) Worker {
   Word calls{0};
   int rank = 0;
   bool patient = true;
-  Task task = nullptr;
-  void* context = nullptr;
+  const Job* job = nullptr;
   Worker* next = nullptr;
 };
 
@@ -94,8 +109,6 @@ Worker* first = nullptr;  // the team in order of rank; only the holder of `turn
 int started = 0;          // that many of them have a thread
 alignas(64) Word running{0};  // workers that have not finished the present call
 
-thread_local bool inside_task = false;
-
 [[noreturn]] void die(const char* why) {
   std::fprintf(stderr, "lamina: %s\n", why);
   std::abort();
@@ -103,7 +116,6 @@ thread_local bool inside_task = false;
 
 void* work(void* argument) noexcept {
   Worker& self = *static_cast<Worker*>(argument);
-  inside_task = true;
 #if defined(__linux__)
   pthread_setname_np(pthread_self(), "lamina");
 #endif
@@ -111,7 +123,7 @@ void* work(void* argument) noexcept {
   for (uint32_t seen = 0;;) {
     seen = wait_for_change(self.calls, seen, patient);
     patient = self.patient;  // read before the call ends: the next one may write it at any time
-    self.task(self.context, self.rank);
+    (*self.job)(self.rank);
     if (running.fetch_sub(1) == 1) running.notify_one();
   }
 }
@@ -149,20 +161,19 @@ void gather(int n) {
   }
 }
 
-void run(int n, Task task, void* context) noexcept {
+void run_job(void* job, int rank) { (*static_cast<const Job*>(job))(rank); }
+
+void run(int n, Job& job) {
   running.store(static_cast<uint32_t>(n - 1));
   const bool patient = n <= cpus;
   Worker* worker = first;
   for (int rank = 1; rank < n; ++rank, worker = worker->next) {
-    worker->task = task;
-    worker->context = context;
+    worker->job = &job;
     worker->patient = patient;
     worker->calls.fetch_add(1);
     worker->calls.notify_one();
   }
-  inside_task = true;
-  task(context, 0);
-  inside_task = false;
+  job(0);
   for (uint32_t left = running.load(); left != 0;) left = wait_for_change(running, left, patient);
 }
 
@@ -204,8 +215,10 @@ void parallel(int n, Task task, void* context) {
     Turn() { turn.take(); }
     ~Turn() { turn.give(); }
   } held;
+  Job job{task, context};
+  if (openmp_parallel(n, run_job, &job)) return;
   gather(n);
-  run(n, task, context);
+  run(n, job);
 }
 
 int threads() { return chosen_threads != 0 ? chosen_threads : default_threads(); }

@@ -1,4 +1,5 @@
-// Threads for the kernels: a team that starts on the first call and sleeps when nobody needs it.
+// Threads for the kernels: the OpenMP team that the process has (openmp.h), else one of our own that
+// starts on the first call and sleeps when nobody needs it.
 //
 // No standard header and no template, so that files compiled for one instruction set may include
 // it: the linker could else pick their copy of an inline function for every CPU.

@@ -1,8 +1,10 @@
 #include "recurrence.h"
 
+#include <atomic>
 #include <cstdlib>
 #include <memory>
 #include <new>
+#include <utility>
 
 #include "plan.h"
 #include "recurrence_isa.h"
@@ -10,8 +12,40 @@
 namespace lamina {
 namespace {
 
-struct Free {
-  void operator()(float* block) const { std::free(block); }
+// Working memory of a call. The block of one call serves the next one: fresh pages of memory cost
+// more time than some layers do.
+class Memory {
+ public:
+  Memory() : block_(spare.exchange(nullptr)) {}
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+  ~Memory() {
+    if (block_ && block_->bytes <= most_kept) block_ = spare.exchange(block_);
+    release();
+  }
+
+  // On a cache line; nothing of what was there before is kept. Throws std::bad_alloc.
+  float* take(int64_t floats) {
+    const size_t bytes = header + ((size_t)floats * sizeof(float) + 63) / 64 * 64;
+    if (!block_ || block_->bytes < bytes) {
+      release();
+      void* fresh = std::aligned_alloc(header, bytes);
+      if (!fresh) throw std::bad_alloc();
+      block_ = new (fresh) Block{bytes};
+    }
+    return (float*)((char*)block_ + header);
+  }
+
+ private:
+  struct Block {
+    size_t bytes;
+  };
+  static constexpr size_t header = 64, most_kept = size_t{64} << 20;
+  inline static std::atomic<Block*> spare{nullptr};
+
+  void release() { std::free(std::exchange(block_, nullptr)); }
+
+  Block* block_;
 };
 
 // One call: the plan, its view, the threads, and the working memory.
@@ -40,11 +74,7 @@ class Call {
   const Threads& threads() const { return threads_; }
 
   static float* workspace(void* call, int64_t floats) {
-    const size_t bytes = ((size_t)floats * sizeof(float) + 63) / 64 * 64 + 64;
-    auto* block = (float*)std::aligned_alloc(64, bytes);
-    if (!block) throw std::bad_alloc();
-    ((Call*)call)->memory_.reset(block);
-    return block;
+    return ((Call*)call)->memory_.take(floats);
   }
 
  private:
@@ -55,7 +85,7 @@ class Call {
   std::vector<Barrier*> teams_;
   PlanView view_;
   Threads threads_;
-  std::unique_ptr<float, Free> memory_;
+  Memory memory_;
 };
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "isa.h"
@@ -57,8 +58,9 @@ class Arena {
 };
 
 // Whether several threads are faster than one depends on what else the machine is doing, and on
-// whether the steps follow each other closely enough to keep the others awake. So both are timed,
-// time and again, and the faster is used in between. The result of a step is the same.
+// whether the steps follow each other closely enough to keep the others awake. So the way in use is
+// timed all along, the other is tried from time to time, and the faster is used. The result of a
+// step is the same.
 class Pace {
  public:
   explicit Pace(int threads) : threads_(threads) {}
@@ -68,24 +70,27 @@ class Pace {
   template <class Step>
   void run(const Step& step) {
     if (threads_ == 1) return step(1);
-    const int ranks = turn_ < trials ? threads_ : turn_ < 2 * trials ? 1 : best_;
+    const bool trial = turn_ < trial_steps, several = several_faster_ != trial;
     const auto begin = std::chrono::steady_clock::now();
-    step(ranks);
-    const auto took = std::chrono::steady_clock::now() - begin;
-    if (turn_ < trials) several_ = std::min(several_, took);
-    else if (turn_ < 2 * trials) one_ = std::min(one_, took);
-    if (++turn_ == 2 * trials) best_ = several_ < one_ ? threads_ : 1;
-    if (turn_ == period) {
-      turn_ = 0;
-      several_ = one_ = Time::max();
+    step(several ? threads_ : 1);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+    if (trial) {
+      if (turn_) best_trial_ = std::min(best_trial_, took.count());  // the first wakes the threads
+      if (turn_ + 1 == trial_steps) usual_[several] = std::exchange(best_trial_, 1e9);
+    } else {
+      double& usual = usual_[several];  // one long pause must not count for much
+      usual += (std::min(took.count(), 2 * usual) - usual) / 8;
     }
+    turn_ = (turn_ + 1) % period;
+    if (turn_ >= trial_steps || !turn_) several_faster_ = usual_[1] < usual_[0];
   }
 
  private:
-  using Time = std::chrono::steady_clock::duration;
-  static constexpr int trials = 3, period = 512;
-  int threads_, best_ = 1, turn_ = 0;
-  Time several_ = Time::max(), one_ = Time::max();
+  static constexpr int trial_steps = 4, period = 256;
+  int threads_, turn_ = 0;
+  bool several_faster_ = false;
+  double usual_[2] = {1e9, 1e9};  // seconds a step takes: with one thread, with several
+  double best_trial_ = 1e9;
 };
 
 }  // namespace

@@ -99,8 +99,20 @@ def test_callers_in_several_threads(monkeypatch):
 
 
 @needs_core
+def test_same_bits_from_either_team(monkeypatch):
+    """OpenMP's threads run a call where torch has as many, else the core's own."""
+    monkeypatch.setenv(threads.VARIABLE, "2")
+    answers = []
+    for torchs in (1, 2, 3):
+        torch.set_num_threads(torchs)
+        answers.append(gru())
+    assert all(same_bits(answer, answers[0]) for answer in answers)
+
+
+@needs_core
 @needs_proc
 def test_no_more_threads_than_a_call_needs():
+    """And none of its own where torch has brought OpenMP's, which would compete with them."""
     body = """
 def workers():
     names = [open(f"/proc/self/task/{task}/comm").read() for task in os.listdir("/proc/self/task")]
@@ -114,7 +126,8 @@ os.environ["LAMINA_THREADS"] = "3"
 here.gru()
 print(workers())
 """
-    assert in_new_process(body, LAMINA_THREADS="").split() == ["0", "1", "1", "2"]
+    own = ["0", "0", "0", "2"] if torch.backends.openmp.is_available() else ["0", "1", "1", "2"]
+    assert in_new_process(body, LAMINA_THREADS="").split() == own
 
 
 @needs_core

@@ -7,10 +7,12 @@ The two passes are custom operators of torch, ``lamina::recurrence`` and
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils import dlpack
 
 from lamina.kernels import threads
 from lamina.kernels.weights import LayerNormGains, Weights, look_up
@@ -77,7 +79,23 @@ def scan(
     return outputs, ((h_n,) if c0 is None else (h_n, c_n))
 
 
-@torch.library.custom_op("lamina::recurrence", mutates_args=())
+library = torch.library.Library("lamina", "FRAGMENT")
+
+
+def operator(kernel: Callable[..., Any]) -> Any:
+    """Make ``torch.ops.lamina.<name>`` of a kernel for the CPU.
+
+    ``torch.library.custom_op`` would do the same in one line, but its call costs as much time as
+    a small layer.
+    """
+    name = kernel.__name__
+    schema = torch.library.infer_schema(kernel, mutates_args=())
+    library.define(name + schema, tags=(torch.Tag.pt2_compliant_tag,))
+    library.impl(name, kernel, "CPU")
+    return getattr(torch.ops.lamina, name).default
+
+
+@operator
 def recurrence(
     cell: str,
     reverse: bool,
@@ -103,11 +121,12 @@ def recurrence(
     problem = as_problem(cell, reverse, tokens, lengths, mask, given)
     outputs, h_n, c_n = results_like(x, tokens, h0, c0)
     saved = x.new_empty(problem.saved_size if train else 0)
-    problem.forward(outputs, h_n, None if c0 is None else c_n, saved if train else None)
+    room = (outputs, h_n, None if c0 is None else c_n, saved if train else None)
+    problem.forward(*map(array, room))
     return outputs, h_n, c_n, saved
 
 
-@torch.library.custom_op("lamina::recurrence_backward", mutates_args=())
+@operator
 def recurrence_backward(
     cell: str,
     reverse: bool,
@@ -136,9 +155,8 @@ def recurrence_backward(
     given = (x, h0, c0, w_ih, w_hh, b_ih, b_hh, gain_ih, gain_hh, gain_c, shift_c)
     problem = as_problem(cell, reverse, tokens, lengths, mask, given)
     made = gradients_like(given, needed)
-    upstream = [None if d is None else d.detach().contiguous() for d in (d_outputs, d_h_n, d_c_n)]
     room = [grad if need else None for grad, need in zip(made, needed, strict=True)]
-    problem.backward(outputs.detach(), saved.detach(), *upstream, *room)
+    problem.backward(*map(array, (outputs, saved, d_outputs, d_h_n, d_c_n, *room)))
     return made
 
 
@@ -151,11 +169,15 @@ def as_problem(
     given: tuple[Tensor | None, ...],
 ) -> Any:
     """The arguments of an operator as the core takes them."""
-    arrays = [
-        None if part is None else part.detach().contiguous()
-        for part in (given[0], tokens, lengths, *given[1:], mask)
-    ]
-    return _core.Recurrence(cell, reverse, threads.count(), *arrays)  # type: ignore[union-attr]
+    tensors = (given[0], tokens, lengths, *given[1:], mask)
+    return _core.Recurrence(cell, reverse, threads.count(), *map(array, tensors))  # type: ignore[union-attr]
+
+
+def array(tensor: Tensor | None) -> Any:
+    """A tensor as the core takes it. What is contiguous is shared, else copied."""
+    if tensor is None:
+        return None
+    return dlpack.to_dlpack(tensor.contiguous())  # pyright: ignore[reportPrivateImportUsage]
 
 
 def results_like(
@@ -178,7 +200,7 @@ def gradients_like(given: tuple[Tensor | None, ...], needed: list[bool]) -> list
     ]
 
 
-@recurrence.register_fake
+@torch.library.register_fake("lamina::recurrence", lib=library)
 def _(cell, reverse, train, tokens, lengths, mask, x, h0, c0, w_ih, w_hh, *rest):  # type: ignore[no-untyped-def]
     outputs, h_n, c_n = results_like(x, tokens, h0, c0)
     if not train:
@@ -196,36 +218,68 @@ def _(cell, reverse, train, tokens, lengths, mask, x, h0, c0, w_ih, w_hh, *rest)
     return outputs, h_n, c_n, x.new_empty(size)
 
 
-@recurrence_backward.register_fake
+@torch.library.register_fake("lamina::recurrence_backward", lib=library)
 def _(cell, reverse, needed, tokens, lengths, mask, *tensors):  # type: ignore[no-untyped-def]
     return gradients_like(tensors[:11], needed)
 
 
-def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    cell, reverse, _, *tensors = inputs
-    outputs, _, _, saved = output
-    ctx.cell, ctx.reverse = cell, reverse
-    ctx.save_for_backward(*tensors, outputs, saved)
-    ctx.mark_non_differentiable(saved)
-    ctx.set_materialize_grads(False)
+class _Recurrence(torch.autograd.Function):
+    """:func:`recurrence`, with a backward pass."""
+
+    @staticmethod
+    def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, ...]:  # type: ignore[override]
+        cell, reverse, _, *tensors = inputs
+        with _below_autograd():
+            results = recurrence(*inputs)
+        outputs, _, _, saved = results
+        ctx.cell, ctx.reverse = cell, reverse
+        ctx.save_for_backward(*tensors, outputs, saved)
+        ctx.mark_non_differentiable(saved)
+        ctx.set_materialize_grads(False)
+        return results
+
+    @staticmethod
+    def backward(ctx: Any, d_outputs: Any, d_h_n: Any, d_c_n: Any, _: Any) -> tuple[Any, ...]:  # type: ignore[override]
+        needed = list(ctx.needs_input_grad[6:])
+        made = recurrence_backward(
+            ctx.cell, ctx.reverse, needed, *ctx.saved_tensors, d_outputs, d_h_n, d_c_n
+        )
+        grads = (grad if need else None for grad, need in zip(made, needed, strict=True))
+        return (None,) * 6 + tuple(grads)
 
 
-def _differentiate(ctx: Any, d_outputs: Any, d_h_n: Any, d_c_n: Any, _: Any) -> tuple[Any, ...]:
-    needed = list(ctx.needs_input_grad[6:])
-    saved = ctx.saved_tensors
-    made = recurrence_backward(ctx.cell, ctx.reverse, needed, *saved, d_outputs, d_h_n, d_c_n)
-    grads = (grad if need else None for grad, need in zip(made, needed, strict=True))
-    return (None,) * 6 + tuple(grads)
+class _RecurrenceBackward(torch.autograd.Function):
+    """:func:`recurrence_backward`, which cannot be differentiated."""
+
+    @staticmethod
+    def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, ...]:  # type: ignore[override]
+        with _below_autograd():
+            return tuple(recurrence_backward(*inputs))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:  # type: ignore[override]
+        raise LaminaError(
+            "the native kernel can be differentiated once only; use backend='reference' to "
+            "differentiate twice"
+        )
 
 
-recurrence.register_autograd(_differentiate, setup_context=_keep)
+def differentiable(operation: Any, function: type[torch.autograd.Function]) -> Any:
+    """What autograd makes of an operator: ``function`` where a gradient may be asked for."""
+
+    def run(*inputs: Any) -> Any:
+        if torch.is_grad_enabled() and any(
+            isinstance(part, Tensor) and part.requires_grad for part in inputs
+        ):
+            return function.apply(*inputs)
+        with _below_autograd():
+            return operation(*inputs)
+
+    return run
 
 
-def _refuse_twice(ctx: Any, *gradients: Any) -> tuple[Any, ...]:
-    raise LaminaError(
-        "the native kernel can be differentiated once only; use backend='reference' to "
-        "differentiate twice"
-    )
-
-
-recurrence_backward.register_autograd(_refuse_twice)
+_below_autograd = torch._C._AutoDispatchBelowAutograd
+library.impl("recurrence", differentiable(recurrence, _Recurrence), "Autograd")
+library.impl(
+    "recurrence_backward", differentiable(recurrence_backward, _RecurrenceBackward), "Autograd"
+)

@@ -6,7 +6,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from lamina.kernels import Choice, LayerNormGains, Weights, choose, look_up, scan
+from lamina.kernels import (
+    Choice,
+    LayerNormGains,
+    Weights,
+    choose,
+    look_up,
+    scan,
+    valid_steps,
+)
 from lamina.nn.dropout import mask
 from lamina.nn.init import initialise
 from lamina.nn.norm import SequenceBatchNorm
@@ -94,7 +102,11 @@ class Direction(nn.Module):
         if x is None:
             assert tokens is not None
             return look_up(self.weight_ih.T, tokens, lengths)
-        return linear(x if tokens is None else look_up(x, tokens, lengths), self.weight_ih)
+        if tokens is not None:
+            x = look_up(x, tokens, lengths)
+        elif lengths is not None:  # 0 * nan would spoil the gradient of the weights
+            x = x.masked_fill(~valid_steps(lengths, x.shape[0], x.device)[:, :, None], 0.0)
+        return linear(x, self.weight_ih)
 
     def recurrent_mask(self, h: Tensor, generator: torch.Generator | None) -> Tensor | None:
         """A mask for ``h`` ``(B, H)`` in training with recurrent dropout, else ``None``."""

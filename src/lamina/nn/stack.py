@@ -9,7 +9,7 @@ import msgspec
 import torch
 from torch import Tensor, nn
 
-from lamina.kernels import Choice, check_lengths, check_rows, check_tokens, valid_steps
+from lamina.kernels import Choice, check_lengths, check_rows, check_tokens
 from lamina.kernels.stepper import Stepper, StepWeights
 from lamina.nn import dropout
 from lamina.nn.layer import Layer
@@ -95,8 +95,6 @@ class Stack(nn.Module):
         """
         batch = self._batch(x, lengths, tokens)
         state = self.zero_state(batch) if state is None else self._checked(state, batch)
-        if x is not None and tokens is None and lengths is not None:
-            x = x.masked_fill(~valid_steps(lengths, x.shape[0], x.device)[:, :, None], 0.0)
         bottom, *above = self.layers
         outputs, bottom_state = bottom(x, state[0], lengths, generator, backend, tokens)
         final = [bottom_state]
