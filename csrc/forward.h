@@ -232,8 +232,9 @@ struct Forward : Frame<C> {
     }
     tile_of<C::re>(n)(rows.a, {1, p.hidden, 0, C::re * lanes}, w_re.row(u, 0), rows.start, rows.c);
     if (this->normalised()) return;
+    // Two loops: members are independent, and so the long chains from gates to h overlap.
+    for (int m = 0; m < n; m++) activate(g, j + m, keep + j + m, u);
     for (int m = 0; m < n; m++) {
-      activate(g, j + m, keep + j + m, u);
       for (int b = 0; b < C::blocks; b++) output(g, s, j + m, keep + j + m, u, b);
     }
   }

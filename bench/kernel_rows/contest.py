@@ -26,7 +26,7 @@ from lamina.kernels import BACKENDS
 #: another order, over up to 400 steps.
 TOLERANCE = 5e-5
 #: Before a sample the threads of other pools, which spin before they sleep, are given time to.
-PAUSE_S = 0.01
+PAUSE_S = 0.1
 
 Values = Mapping[str, Tensor]
 
