@@ -66,6 +66,10 @@ struct Backward : Frame<C> {
   Deltas in_deltas() const {
     return this->apart() ? Deltas{in_hat, 0} : Deltas{gates, C::in_at};
   }
+  // Of the input's product after normalisation, if there is one.
+  Deltas after_input() const {
+    return p.tokens ? Deltas{in_hat, 0} : Deltas{gates, C::in_at};
+  }
 
   void run(int rank) {
     pack_all(rank);
@@ -73,8 +77,8 @@ struct Backward : Frame<C> {
     const int group = rank / this->columns(), column = rank % this->columns();
     if (group < plan.group_count) scan(group, column, buffer(rank));
     this->everyone.wait();
-    if (this->apart()) {
-      gather_input_deltas(rank);
+    if (p.tokens) {
+      sum_by_token(rank);
       this->everyone.wait();
     }
     sum_vectors(rank);
@@ -195,35 +199,34 @@ struct Backward : Frame<C> {
 
   void normalised_memory(const GroupView& g, int64_t s, int64_t j, float* buffer) {
     const int64_t slot = g.first + g.offset[s] + j;
-    const Row delta{buffer, lanes, shape.panels, 1};
-    const Row hat{buffer + shape.padded, lanes, shape.panels, 1};
-    for (int64_t u = 0; u < shape.panels; u++) {
-      const int64_t at = u * lanes;
-      store(delta.at + at, load(c_hat.row(u, slot)) * load(c_gain + at));
-      store(hat.at + at, (load(kept.memory.row(u, slot)) - kept.c_mean[slot]) *
-                             kept.c_scale[slot] * load(c_valid + at));
-    }
-    normalise_gradient(delta, hat, kept.c_scale[slot], c_valid, p.hidden);
+    const Row<1> delta{buffer, lanes, shape.panels};
+    const Row<1> hat{buffer + shape.padded, lanes, shape.panels};
+    hat.each([&](int64_t u, int, float* x) {
+      store(x, (load(kept.memory.row(u, slot)) - kept.c_mean[slot]) * kept.c_scale[slot] *
+                   load(c_valid + u * lanes));
+    });
+    normalise_gradient(
+        [&](int64_t u, int) { return load(c_hat.row(u, slot)) * load(c_gain + u * lanes); }, hat,
+        kept.c_scale[slot], c_valid, p.hidden, delta);
     for (int64_t u = 0; u < shape.panels; u++) {
       memory(g, s, j, u, load(c_delta(g, j, u)) + load(delta.at + u * lanes));
     }
   }
 
   void normalised_product(int64_t slot) {
-    for (int64_t u = 0; u < shape.panels; u++) {
-      for (int v = 0; v < C::re; v++) {
-        store(re_hat.row(u, slot) + v * lanes, load(gates.row(u, slot) + (C::re_at + v) * lanes) *
-                                                   load(re_gain + (u * C::re + v) * lanes));
-      }
-    }
-    normalise_gradient(row_of(re_hat, shape.panels, slot), row_of(kept.re_hat, shape.panels, slot),
-                       kept.re_scale[slot], re_valid, C::gates * p.hidden);
+    normalise_gradient(
+        [&](int64_t u, int v) {
+          return load(gates.row(u, slot) + (C::re_at + v) * lanes) *
+                 load(re_gain + (u * C::re + v) * lanes);
+        },
+        row_of<C::re>(kept.re_hat, shape.panels, slot), kept.re_scale[slot], re_valid,
+        C::gates * p.hidden, row_of<C::re>(re_hat, shape.panels, slot));
   }
 
   // What reaches h_{t-1} through the recurrent product.
   void multiply(const GroupView& g, int64_t first, int64_t n, Share pairs) {
     const Deltas deltas = re_deltas();
-    const Depth depth{shape.panels, C::re * lanes, deltas.panels.panel_step(), back_columns};
+    const Depth depth{shape.panels, C::re * lanes, deltas.panels.step, back_columns};
     for (int64_t pair = pairs.begin; pair < pairs.end; pair++) {
       for_tiles<back_vectors>(n, [&](int64_t j, int count) {
         TileRows rows;
@@ -278,13 +281,13 @@ struct Backward : Frame<C> {
 
   // ---- over the steps ------------------------------------------------------------------------
 
-  void gather_input_deltas(int rank) {
+  void sum_by_token(int rank) {
     const Share mine = share(shape.panels, rank, this->ranks);
     for (int64_t u = mine.begin; u < mine.end; u++) {
-      memset(in_hat.row(u, 0), 0, sizeof(float) * in_hat.panel_step());
+      memset(in_hat.row(u, 0), 0, sizeof(float) * in_hat.step);
       for (int64_t slot = 0; slot < plan.slots; slot++) {
         const float* from = gates.row(u, slot) + C::in_at * lanes;
-        float* to = in_hat.row(u, p.tokens ? plan.pick[slot] : slot);
+        float* to = in_hat.row(u, plan.pick[slot]);
         for (int v = 0; v < C::in; v++) {
           store(to + v * lanes, load(to + v * lanes) + load(from + v * lanes));
         }
@@ -298,12 +301,12 @@ struct Backward : Frame<C> {
     const Share mine = share(shape.panels, rank, this->ranks);
     for (int64_t u = mine.begin; u < mine.end; u++) {
       if (d.b_ih) {
-        sum_rows<C, C::in>(shape, in_window<C>, in_deltas(), in_rows(), u, one, d.b_ih);
+        sum_rows<C, C::in>(shape, in_window<C>, after_input(), in_rows(), u, one, d.b_ih);
       }
       if (d.b_hh) sum_rows<C, C::re>(shape, re_window<C>, re, plan.slots, u, one, d.b_hh);
       if (d.gain_ih) {
         const auto hat = [&](int64_t i, int v) { return load(kept.in_hat.row(u, i) + v * lanes); };
-        sum_rows<C, C::in>(shape, in_window<C>, in_deltas(), in_rows(), u, hat, d.gain_ih);
+        sum_rows<C, C::in>(shape, in_window<C>, after_input(), in_rows(), u, hat, d.gain_ih);
       }
       if (d.gain_hh) {
         const auto hat = [&](int64_t i, int v) { return load(kept.re_hat.row(u, i) + v * lanes); };
@@ -320,12 +323,15 @@ struct Backward : Frame<C> {
   }
 
   void normalise_input_deltas(int rank) {
+    const Deltas after = after_input();
     const Share mine = share(in_rows(), rank, this->ranks);
     for (int64_t i = mine.begin; i < mine.end; i++) {
-      const Row row = row_of(in_hat, shape.panels, i);
-      row.each([&](float* x, int64_t v) { store(x, load(x) * load(in_gain + v * lanes)); });
-      normalise_gradient(row, row_of(kept.in_hat, shape.panels, i), kept.in_scale[i], in_valid,
-                         C::gates * p.hidden);
+      normalise_gradient(
+          [&](int64_t u, int v) {
+            return load(after.row(u, i) + v * lanes) * load(in_gain + (u * C::in + v) * lanes);
+          },
+          row_of<C::in>(kept.in_hat, shape.panels, i), kept.in_scale[i], in_valid,
+          C::gates * p.hidden, row_of<C::in>(in_hat, shape.panels, i));
     }
   }
 
@@ -346,7 +352,7 @@ struct Backward : Frame<C> {
       }
       return;
     }
-    const Depth depth{shape.panels, C::in * lanes, deltas.panels.panel_step(), back_columns};
+    const Depth depth{shape.panels, C::in * lanes, deltas.panels.step, back_columns};
     for (int64_t panel = 0; panel < w_in_panels(); panel++) {
       const int64_t first = panel * back_columns, width = smaller(p.inputs - first, back_columns);
       for_tiles<back_vectors>(mine.end - mine.begin, [&](int64_t i, int count) {

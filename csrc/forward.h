@@ -8,7 +8,7 @@ namespace {
 
 // So many rows of the input's product are made before the recurrence uses them: enough to read the
 // weights seldom, few enough to be in the cache still.
-constexpr int64_t chunk_floats = 1 << 18;
+constexpr int64_t chunk_floats = 1 << 16;
 
 template <class C>
 struct Forward : Frame<C> {
@@ -66,7 +66,9 @@ struct Forward : Frame<C> {
       this->everyone.wait();
       if (this->normalised()) {
         const Share mine = share(plan.picked_count, rank, this->ranks);
-        for (int64_t i = mine.begin; i < mine.end; i++) normalise_input(i);
+        for (int64_t i = mine.begin; i < mine.end; i++) {
+          normalise_input(i, [](int64_t, int, vf) {});
+        }
         this->everyone.wait();
       }
     }
@@ -152,38 +154,42 @@ struct Forward : Frame<C> {
     }
   }
 
-  void normalise_input(int64_t row) {
-    kept.in_scale[row] = normalise(row_of(kept.in_hat, shape.panels, row), in_valid,
-                                   C::gates * p.hidden);
+  template <class Each>
+  void normalise_input(int64_t row, Each each) {
+    kept.in_scale[row] = normalise(row_of<C::in>(kept.in_hat, shape.panels, row), in_valid,
+                                   C::gates * p.hidden, each);
+  }
+
+  // A vector of the input's product that stands apart, to where the recurrent one is added.
+  void put_input(int64_t keep, int64_t u, int v, vf wx) {
+    const int64_t at = (u * C::in + v) * lanes;
+    if (this->normalised()) wx = wx * load(in_gain + at) + load(in_shift + at);
+    store(kept.gates.row(u, keep) + (C::in_at + v) * lanes, wx);
   }
 
   // Fills the pre-activations of the slots [begin, end) of a group with all that does not depend
   // on h; they are kept from row `keep` on.
   void enter(const GroupView& g, int64_t begin, int64_t end, int64_t keep, Share panels) {
     const int64_t slot = g.first + begin, count = end - begin;
-    const auto x = [&](int64_t i) { return this->input(slot + i); };
-    if (this->normalised() && !p.tokens) {
+    if (p.tokens) {
       for (int64_t u = panels.begin; u < panels.end; u++) {
-        multiply(u, count, x, [&](int64_t i) { return kept.in_hat.row(u, keep + i); });
+        for (int64_t i = 0; i < count; i++) {
+          const float* wx = kept.in_hat.row(u, plan.pick[slot + i]);
+          for (int v = 0; v < C::in; v++) put_input(keep + i, u, v, load(wx + v * lanes));
+        }
       }
-      for (int64_t i = 0; i < count; i++) normalise_input(keep + i);
+    } else {
+      const Panels& to = this->normalised() ? kept.in_hat : kept.gates;
+      const int at = this->normalised() ? 0 : C::in_at * lanes;
+      for (int64_t u = panels.begin; u < panels.end; u++) {
+        multiply(u, count, [&](int64_t i) { return this->input(slot + i); },
+                 [&](int64_t i) { return to.row(u, keep + i) + at; });
+      }
+      for (int64_t i = 0; this->normalised() && i < count; i++) {
+        normalise_input(keep + i, [&](int64_t u, int v, vf wx) { put_input(keep + i, u, v, wx); });
+      }
     }
     for (int64_t u = panels.begin; u < panels.end; u++) {
-      if (this->apart()) {
-        for (int64_t i = 0; i < count; i++) {
-          const float* from = kept.in_hat.row(u, p.tokens ? plan.pick[slot + i] : keep + i);
-          float* to = kept.gates.row(u, keep + i) + C::in_at * lanes;
-          for (int v = 0; v < C::in; v++) {
-            const int64_t at = (u * C::in + v) * lanes;
-            vf wx = load(from + v * lanes);
-            if (this->normalised()) wx = wx * load(in_gain + at) + load(in_shift + at);
-            store(to + v * lanes, wx);
-          }
-        }
-      } else {
-        multiply(u, count, x,
-                 [&](int64_t i) { return kept.gates.row(u, keep + i) + C::in_at * lanes; });
-      }
       for (int v = C::in_at + C::in; v < C::width; v++) {
         const vf bias = load(rest + (u * C::width + v) * lanes);
         for (int64_t i = 0; i < count; i++) store(kept.gates.row(u, keep + i) + v * lanes, bias);
@@ -274,19 +280,16 @@ struct Forward : Frame<C> {
 
   // The rest of a step whose recurrent product is complete but not normalised.
   void finish_normalised(const GroupView& g, int64_t s, int64_t j, int64_t keep) {
-    const Row re = row_of(kept.re_hat, shape.panels, keep);
-    kept.re_scale[keep] = normalise(re, re_valid, C::gates * p.hidden);
-    for (int64_t u = 0; u < shape.panels; u++) {
-      float* gates = kept.gates.row(u, keep) + C::re_at * lanes;
-      for (int v = 0; v < C::re; v++) {
-        const int64_t at = (u * C::re + v) * lanes;
-        store(gates + v * lanes, load(gates + v * lanes) + load(re_shift + at) +
-                                     load(kept.re_hat.row(u, keep) + v * lanes) * load(re_gain + at));
-      }
-      activate(g, j, keep, u);
-    }
+    kept.re_scale[keep] = normalise(
+        row_of<C::re>(kept.re_hat, shape.panels, keep), re_valid, C::gates * p.hidden,
+        [&](int64_t u, int v, vf hat) {
+          const int64_t at = (u * C::re + v) * lanes;
+          float* gate = kept.gates.row(u, keep) + (C::re_at + v) * lanes;
+          store(gate, load(gate) + load(re_shift + at) + hat * load(re_gain + at));
+        });
+    for (int64_t u = 0; u < shape.panels; u++) activate(g, j, keep, u);
     if (p.gain_c) {
-      const Moments m = moments(row_of(kept.memory, shape.panels, keep), c_valid, p.hidden);
+      const Moments m = moments(row_of<1>(kept.memory, shape.panels, keep), c_valid, p.hidden);
       kept.c_mean[keep] = m.mean;
       kept.c_scale[keep] = m.scale;
     }

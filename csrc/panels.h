@@ -37,16 +37,19 @@ struct Arena {
 
 struct Panels {
   float* at = nullptr;
-  int64_t rows = 0;
+  int64_t step = 0;  // floats from one panel to the next
   int vectors = 0;
 
   static Panels take(Arena& arena, int64_t panels, int64_t rows, int vectors) {
-    return {arena.take(panels * rows * vectors * lanes), rows, vectors};
+    int64_t step = rows * vectors * lanes;
+    // One row of many panels: at a distance of a multiple of 4 KiB they would share a cache set.
+    if (step >= spread * 4) step += (spread + spread_by - step % spread) % spread;
+    return {arena.take(panels * step), step, vectors};
   }
-  float* row(int64_t panel, int64_t row) const {
-    return at + (panel * rows + row) * vectors * lanes;
-  }
-  int64_t panel_step() const { return rows * vectors * lanes; }
+  float* row(int64_t panel, int64_t row) const { return at + panel * step + row * vectors * lanes; }
+
+ private:
+  static constexpr int64_t spread = 4096 / sizeof(float), spread_by = 80;
 };
 
 // The shape of a layer in panels of cell C.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -115,23 +116,16 @@ def scan(
     Raises:
         LaminaError: arguments that do not fit together, or a backend that cannot run them.
     """
-    kind = x.device.type
-    if torch.is_autocast_enabled(kind):
+    options: dict[str, Any] = {"tokens": tokens, "reverse": reverse, "activation": activation}
+    if torch.is_autocast_enabled(kind := x.device.type):
         # Autocast casts here and there; a recurrence wants one type for all that it is given.
         dtype = torch.get_autocast_dtype(kind)
-        x, state, weights = x.to(dtype), tuple(part.to(dtype) for part in state), weights.to(dtype)
-        recurrent_mask = None if recurrent_mask is None else recurrent_mask.to(dtype)
+        mask = None if recurrent_mask is None else recurrent_mask.to(dtype)
+        state = tuple(part.to(dtype) for part in state)
+        options |= {"recurrent_mask": mask, "backend": backend}
+        with torch.autocast(kind, enabled=False):
+            return scan(cell, x.to(dtype), state, weights.to(dtype), lengths, **options)
     check(cell, x, state, weights, lengths, tokens, activation, recurrent_mask)
     chosen = choose(weights, recurrent_mask=recurrent_mask, backend=backend)
-    with torch.autocast(kind, enabled=False):
-        return BACKENDS[chosen.backend].scan(
-            cell,
-            x,
-            state,
-            weights,
-            lengths,
-            tokens=tokens,
-            reverse=reverse,
-            activation=activation,
-            recurrent_mask=recurrent_mask,
-        )
+    run = BACKENDS[chosen.backend].scan
+    return run(cell, x, state, weights, lengths, recurrent_mask=recurrent_mask, **options)

@@ -56,7 +56,8 @@ class Stack(nn.Module):
 
     def zero_state(self, batch: int) -> State:
         """The state before anything was read: each part ``(D, B, H)``."""
-        like = next(self.parameters())
+        bottom: Any = self.layers[0]
+        like = bottom.directions[0].weight_hh
         d = self.options.directions
         parts = len(STATE_PARTS[self.options.cell])
         return tuple(
