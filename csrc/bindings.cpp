@@ -10,6 +10,7 @@
 
 namespace nb = nanobind;
 
+void bind_memory(nb::module_&);
 void bind_recurrence(nb::module_&);
 void bind_step(nb::module_&);
 
@@ -24,6 +25,7 @@ NB_MODULE(_core, m) {
   m.def("lanes", &lamina::isa_lanes);
   m.def("threads", &lamina::threads);
   m.def("set_threads", &lamina::set_threads, nb::arg("n"));
+  bind_memory(m);
   bind_recurrence(m);
   bind_step(m);
 }

@@ -1,51 +1,16 @@
 #include "recurrence.h"
 
-#include <atomic>
-#include <cstdlib>
 #include <memory>
-#include <new>
-#include <utility>
 
+#include "memory.h"
 #include "plan.h"
 #include "recurrence_isa.h"
 
 namespace lamina {
 namespace {
 
-// Working memory of a call. The block of one call serves the next one: fresh pages of memory cost
-// more time than some layers do.
-class Memory {
- public:
-  Memory() : block_(spare.exchange(nullptr)) {}
-  Memory(const Memory&) = delete;
-  Memory& operator=(const Memory&) = delete;
-  ~Memory() {
-    if (block_ && block_->bytes <= most_kept) block_ = spare.exchange(block_);
-    release();
-  }
-
-  // On a cache line; nothing of what was there before is kept. Throws std::bad_alloc.
-  float* take(int64_t floats) {
-    const size_t bytes = header + ((size_t)floats * sizeof(float) + 63) / 64 * 64;
-    if (!block_ || block_->bytes < bytes) {
-      release();
-      void* fresh = std::aligned_alloc(header, bytes);
-      if (!fresh) throw std::bad_alloc();
-      block_ = new (fresh) Block{bytes};
-    }
-    return (float*)((char*)block_ + header);
-  }
-
- private:
-  struct Block {
-    size_t bytes;
-  };
-  static constexpr size_t header = 64, most_kept = size_t{64} << 20;
-  inline static std::atomic<Block*> spare{nullptr};
-
-  void release() { std::free(std::exchange(block_, nullptr)); }
-
-  Block* block_;
+struct Give {
+  void operator()(float* block) const { give_block(block); }
 };
 
 // One call: the plan, its view, the threads, and the working memory.
@@ -74,7 +39,9 @@ class Call {
   const Threads& threads() const { return threads_; }
 
   static float* workspace(void* call, int64_t floats) {
-    return ((Call*)call)->memory_.take(floats);
+    auto& memory = ((Call*)call)->memory_;
+    memory.reset((float*)take_block((size_t)floats * sizeof(float)));
+    return memory.get();
   }
 
  private:
@@ -85,7 +52,7 @@ class Call {
   std::vector<Barrier*> teams_;
   PlanView view_;
   Threads threads_;
-  Memory memory_;
+  std::unique_ptr<float, Give> memory_;
 };
 
 }  // namespace

@@ -217,3 +217,33 @@ def test_other_instruction_sets(isa: str) -> None:
         env=env, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-2000:]
+
+
+def test_memory_serves_again_only_when_it_is_free() -> None:
+    """Large results stand in memory of the core. What is still held must keep its numbers."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand((40, 8, 128), generator=generator).requires_grad_()
+    h, w_ih, w_hh = torch.zeros(8, 128), torch.eye(128) / 2, torch.eye(128) / 2
+    weights = Weights(w_ih, w_hh)
+
+    def run() -> tuple[torch.Tensor, ...]:
+        outputs, _ = scan("rnn", x, (h,), weights, backend="native")
+        (gradient,) = torch.autograd.grad(outputs.sum(), x)
+        return outputs, gradient
+
+    held, view = run(), scan("rnn", x, (h,), weights, backend="native")[0][3, 2]
+    kept = [part.detach().clone() for part in (*held, view)]
+    run()
+    idle = native._core.idle_bytes()
+    assert idle > 0
+    for _ in range(20):
+        run()
+    assert native._core.idle_bytes() == idle
+    assert all(torch.equal(*pair) for pair in zip(kept, (*held, view), strict=True))
+
+
+def test_room_of_no_size_is_refused() -> None:
+    for shape in ((-1,), (2**40, 2**40)):
+        with pytest.raises(ValueError, match="negative, or"):
+            native._core.room(shape)
+    native._core.room((3, 4))  # a capsule that nobody opens is freed

@@ -1,5 +1,6 @@
 """The C++ core (``csrc/``). Absent where no compiler was at hand: the import then fails."""
 
+from collections.abc import Sequence
 from typing import Any
 
 def isa() -> str:
@@ -13,6 +14,13 @@ def threads() -> int:
 
 def set_threads(n: int) -> None:
     """Let calls use ``n`` threads, ``n >= 1``."""
+
+def room(shape: Sequence[int]) -> Any:
+    """A float32 array of any numbers, in memory that is kept when it is freed, as a DLPack capsule.
+    ``ValueError``: a negative size."""
+
+def idle_bytes() -> int:
+    """How much such memory waits for its next use; at most a sixteenth of the machine's."""
 
 def saved_size(
     cell: str,

@@ -7,6 +7,7 @@ The two passes are custom operators of torch, ``lamina::recurrence`` and
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +28,11 @@ except ImportError as error:
         if "_core" not in str(error)
         else ("the core was not built, for want of a C++ compiler when lamina was installed")
     )
+
+
+#: Numbers from which on a tensor is made in memory of the core: torch gives it back to the system
+#: when it is freed, and fresh pages cost as much time as a fifth of the arithmetic.
+LARGE = 1 << 14
 
 
 def refuses(weights: Weights, recurrent_mask: Tensor | None) -> str | None:
@@ -119,10 +125,10 @@ def recurrence(
     backward pass needs, in a form of the core's own (empty unless ``train``)."""
     given = (x, h0, c0, w_ih, w_hh, b_ih, b_hh, gain_ih, gain_hh, gain_c, shift_c)
     problem = as_problem(cell, reverse, tokens, lengths, mask, given)
-    outputs, h_n, c_n = results_like(x, tokens, h0, c0)
-    saved = x.new_empty(problem.saved_size if train else 0)
-    room = (outputs, h_n, None if c0 is None else c_n, saved if train else None)
-    problem.forward(*map(array, room))
+    outputs, h_n, c_n = results_like(x, tokens, h0, c0, room)
+    saved = room(x, (problem.saved_size if train else 0,))
+    rooms = (outputs, h_n, None if c0 is None else c_n, saved if train else None)
+    problem.forward(*map(array, rooms))
     return outputs, h_n, c_n, saved
 
 
@@ -154,9 +160,9 @@ def recurrence_backward(
     """The gradient of each of ``x`` to ``shift_c`` that is ``needed``; empty for the others."""
     given = (x, h0, c0, w_ih, w_hh, b_ih, b_hh, gain_ih, gain_hh, gain_c, shift_c)
     problem = as_problem(cell, reverse, tokens, lengths, mask, given)
-    made = gradients_like(given, needed)
-    room = [grad if need else None for grad, need in zip(made, needed, strict=True)]
-    problem.backward(*map(array, (outputs, saved, d_outputs, d_h_n, d_c_n, *room)))
+    made = gradients_like(given, needed, room)
+    rooms = [grad if need else None for grad, need in zip(made, needed, strict=True)]
+    problem.backward(*map(array, (outputs, saved, d_outputs, d_h_n, d_c_n, *rooms)))
     return made
 
 
@@ -180,29 +186,47 @@ def array(tensor: Tensor | None) -> Any:
     return dlpack.to_dlpack(tensor.contiguous())  # pyright: ignore[reportPrivateImportUsage]
 
 
+Empty = Callable[[Tensor, tuple[int, ...]], Tensor]
+
+
+def torchs(like: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """A new tensor as torch makes it, of any numbers; for tensors without data, too."""
+    return like.new_empty(shape)
+
+
+def room(like: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """A new tensor of any numbers; a large one in memory of the core, which keeps what is freed."""
+    if math.prod(shape) < LARGE:
+        return like.new_empty(shape)
+    capsule = _core.room(shape)  # type: ignore[union-attr]
+    return dlpack.from_dlpack(capsule)  # pyright: ignore[reportPrivateImportUsage]
+
+
 def results_like(
-    x: Tensor, tokens: Tensor | None, h0: Tensor, c0: Tensor | None
+    x: Tensor, tokens: Tensor | None, h0: Tensor, c0: Tensor | None, empty: Empty
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Room for the outputs and the final state."""
     steps, batch = (x if tokens is None else tokens).shape[:2]
     hidden = h0.shape[1]
     c_n = x.new_empty((0,) if c0 is None else (batch, hidden))
-    return x.new_empty((steps, batch, hidden)), x.new_empty((batch, hidden)), c_n
+    return empty(x, (steps, batch, hidden)), x.new_empty((batch, hidden)), c_n
 
 
-def gradients_like(given: tuple[Tensor | None, ...], needed: list[bool]) -> list[Tensor]:
+def gradients_like(
+    given: tuple[Tensor | None, ...], needed: list[bool], empty: Empty
+) -> list[Tensor]:
     """Room for the gradients."""
     some = given[0]
     assert some is not None
     return [
-        some.new_empty(part.shape if need and part is not None else (0,))
+        empty(some, part.shape if need and part is not None else (0,))
         for part, need in zip(given, needed, strict=True)
     ]
 
 
 @torch.library.register_fake("lamina::recurrence", lib=library)
 def _(cell, reverse, train, tokens, lengths, mask, x, h0, c0, w_ih, w_hh, *rest):  # type: ignore[no-untyped-def]
-    outputs, h_n, c_n = results_like(x, tokens, h0, c0)
+    outputs, h_n, c_n = results_like(x, tokens, h0, c0, torchs)
     if not train:
         return outputs, h_n, c_n, x.new_empty(0)
     steps, batch, hidden = map(int, outputs.shape)
@@ -220,7 +244,7 @@ def _(cell, reverse, train, tokens, lengths, mask, x, h0, c0, w_ih, w_hh, *rest)
 
 @torch.library.register_fake("lamina::recurrence_backward", lib=library)
 def _(cell, reverse, needed, tokens, lengths, mask, *tensors):  # type: ignore[no-untyped-def]
-    return gradients_like(tensors[:11], needed)
+    return gradients_like(tensors[:11], needed, torchs)
 
 
 class _Recurrence(torch.autograd.Function):
