@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -53,6 +53,7 @@ class Batch:
     targets: what the task wants to see: ``(B,)`` labels, ``(T, B)`` tokens, ...
     fresh:   the sequences start here. ``False`` in a stream: the state of the batch before goes on.
     index:   ``(B,)`` int64, the position of each member in its part of the data, or ``None``.
+    more:    other tensors that a task needs, by name: characters of words, lengths of targets, ...
     """
 
     inputs: Tensor
@@ -60,6 +61,7 @@ class Batch:
     lengths: Tensor | None = None
     fresh: bool = True
     index: Tensor | None = None
+    more: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
     def steps(self) -> int:
@@ -69,11 +71,16 @@ class Batch:
         return int(self.lengths.sum())
 
     def to(self, device: torch.device | str) -> Batch:
-        """The batch with inputs and targets on ``device``; lengths stay on the CPU."""
+        """The batch with its tensors on ``device``; lengths stay on the CPU, those in ``more``
+        (``"..._lengths"``) too."""
         return replace(
             self,
             inputs=self.inputs.to(device, non_blocking=True),
             targets=self.targets.to(device, non_blocking=True),
+            more={
+                name: part if name.endswith("lengths") else part.to(device, non_blocking=True)
+                for name, part in self.more.items()
+            },
         )
 
 
