@@ -108,29 +108,32 @@ def test_differentiating_twice_is_refused_in_a_sentence() -> None:
         grad.sum().backward()
 
 
-@pytest.mark.parametrize("cell", CELLS)
-def test_operators_pass_torchs_own_check(cell: CellKind) -> None:
-    """Schema, fake kernels, and the registration of autograd."""
-    given = request(Case(cell), dtype=torch.float32)
+CHECKS = ("test_schema", "test_autograd_registration", "test_faketensor")
+TRACED = ("test_aot_dispatch_static", "test_aot_dispatch_dynamic")
+
+
+FULL = {"lengths": (5, 1, 3), "layer_norm": True, "tokens": True}
+
+
+@pytest.mark.parametrize("case", [Case("gru"), *(Case(cell, **FULL) for cell in CELLS)], ids=str)
+def test_operators_pass_torchs_own_check(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Schema, fake kernels, the registration of autograd, and traces for one size and for all."""
+    # What was saved is compared too, and between its parts and behind them stands anything.
+    monkeypatch.setattr(native, "room", lambda like, shape: like.new_zeros(shape))
+    given = request(case, dtype=torch.float32)
     h0, c0 = (*given.state, None)[:2]
-    arguments = (
-        "rnn_tanh" if cell == "rnn" else cell,
-        False,
-        True,
-        None,
-        None,
-        None,
-        given.x,
-        h0,
-        c0,
-        *given.weights[:4],
-        None,
-        None,
-        None,
-        None,
-    )
-    tests = ("test_schema", "test_autograd_registration", "test_faketensor")
-    torch.library.opcheck(native.recurrence, arguments, test_utils=tests)
+    kind = "rnn_tanh" if case.cell == "rnn" else case.cell
+    data = (given.tokens, given.lengths, given.mask)
+    leaves = (given.x, h0, c0, *given.weights[:4], *(given.weights.norm or (None,) * 4))
+    forward = (kind, False, True, *data, *leaves)
+    torch.library.opcheck(native.recurrence, forward, test_utils=CHECKS + TRACED)
+
+    outputs, h_n, c_n, saved = (part.detach() for part in native.recurrence(*forward))
+    grads = (outputs, h_n, None if c0 is None else c_n)  # any numbers of these shapes
+    plain = [None if leaf is None else leaf.detach() for leaf in leaves]
+    needed = [leaf is not None for leaf in leaves]
+    backward = (kind, False, needed, *data, *plain, outputs, saved, *grads)
+    torch.library.opcheck(native.recurrence_backward, backward, test_utils=CHECKS + TRACED)
 
 
 def test_export_traces_through() -> None:

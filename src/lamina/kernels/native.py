@@ -229,13 +229,16 @@ def _(cell, reverse, train, tokens, lengths, mask, x, h0, c0, w_ih, w_hh, *rest)
     outputs, h_n, c_n = results_like(x, tokens, h0, c0, torchs)
     if not train:
         return outputs, h_n, c_n, x.new_empty(0)
-    steps, batch, hidden = map(int, outputs.shape)
+    if not all(type(n) is int for n in (*outputs.shape, x.shape[0])):
+        # Sizes that stand for all sizes: the core's answer for one would make a graph for that one.
+        return outputs, h_n, c_n, x.new_empty(torch.library.get_ctx().new_dynamic_size())
+    steps, batch, hidden = outputs.shape
     size = _core.saved_size(  # type: ignore[union-attr]
         cell,
         steps,
         batch,
         hidden,
-        None if tokens is None else int(x.shape[0]),
+        None if tokens is None else x.shape[0],
         rest[2] is not None,
         rest[4] is not None,
     )
@@ -255,10 +258,11 @@ class _Recurrence(torch.autograd.Function):
         cell, reverse, _, *tensors = inputs
         with _below_autograd():
             results = recurrence(*inputs)
-        outputs, _, _, saved = results
+        outputs, _, c_n, saved = results
         ctx.cell, ctx.reverse = cell, reverse
         ctx.save_for_backward(*tensors, outputs, saved)
-        ctx.mark_non_differentiable(saved)
+        c0 = tensors[5]
+        ctx.mark_non_differentiable(saved, *(() if c0 is not None else (c_n,)))
         ctx.set_materialize_grads(False)
         return results
 

@@ -150,8 +150,13 @@ def check_rows(tokens: Tensor, rows: int, lengths: Tensor | None) -> None:
     """
     if tokens.device.type != "cpu":
         return
-    if lengths is not None:
-        tokens = tokens[valid_steps(lengths, tokens.shape[0], tokens.device)]
+    valid = None if lengths is None else valid_steps(lengths, tokens.shape[0], tokens.device)
+    if torch.compiler.is_compiling():  # a graph has no values yet: it gets a check of its own
+        outside = (tokens < 0) | (tokens >= rows)
+        _require(~(outside if valid is None else outside & valid), "a token is no row of the table")
+        return
+    if valid is not None:
+        tokens = tokens[valid]
     if tokens.numel():
         low, high = map(int, tokens.aminmax())
         if low < 0 or high >= rows:
@@ -166,6 +171,14 @@ def check_lengths(lengths: Tensor, steps: int, batch: int) -> None:
     if lengths.shape != (batch,) or lengths.dtype != torch.int64 or lengths.device.type != "cpu":
         got = f"{tuple(lengths.shape)} {lengths.dtype} on {lengths.device.type}"
         raise LaminaError(f"lengths are {got}; need (B={batch},) int64 on the cpu")
+    if torch.compiler.is_compiling():
+        _require((lengths >= 1) & (lengths <= steps), "a length is not in 1..T")
+        return
     if batch and (int(lengths.min()) < 1 or int(lengths.max()) > steps):
         low, high = int(lengths.min()), int(lengths.max())
         raise LaminaError(f"lengths go from {low} to {high}; need each in 1..T={steps}")
+
+
+def _require(true: Tensor, message: str) -> None:
+    """A check that stays in the graph of ``torch.compile`` and raises ``RuntimeError`` there."""
+    torch._assert_async(true.all(), message)  # pyright: ignore[reportPrivateImportUsage]

@@ -60,7 +60,7 @@ class SequenceBatchNorm(nn.Module):
             if lengths is not None:
                 valid = valid_steps(lengths, wx.shape[0], wx.device)[:, :, None]  # (T, B, 1)
                 count = int(lengths.sum())
-            if count:
+            if wx.shape[0] * wx.shape[1]:  # not the sum: a traced graph knows sizes only
                 mean, var = self._observe(wx, valid, count)
         scale = torch.rsqrt(var + self.eps) * self.gain
         return scale, -mean * scale
