@@ -1,11 +1,14 @@
 #include "memory.h"
 
+#include <pthread.h>
 #include <unistd.h>
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
 
 #include <atomic>
+#include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <new>
 
@@ -28,11 +31,23 @@ size_t size_class(size_t bytes) {
   return rounded_up(bytes, step);
 }
 
+// The machine's, or less where the system lets this process have less, as in a container.
+size_t memory_bytes() {
+  const long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGE_SIZE);
+  size_t bytes = pages > 0 && size > 0 ? (size_t)pages * (size_t)size : huge_page * 512;
+  for (const char* path : {"/sys/fs/cgroup/memory.max",  // "max" where there is no limit
+                           "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+    std::FILE* file = std::fopen(path, "r");
+    if (!file) continue;
+    unsigned long long limit;
+    if (std::fscanf(file, "%llu", &limit) == 1 && limit < bytes) bytes = (size_t)limit;
+    std::fclose(file);
+  }
+  return bytes;
+}
+
 size_t most_idle() {
-  static const size_t bytes = [] {
-    const long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGE_SIZE);
-    return pages > 0 && size > 0 ? (size_t)pages / 16 * (size_t)size : huge_page * 32;
-  }();
+  static const size_t bytes = memory_bytes() / 16;
   return bytes;
 }
 
@@ -59,10 +74,28 @@ bool put_in(int slot, Header* block) noexcept {
   return false;
 }
 
+// In the child of a fork, where `held` may count what another thread had in its hands.
+void count_again() {
+  size_t bytes = 0;
+  for (const auto& slot : idle) {
+    if (const Header* block = slot.load()) bytes += block->bytes;
+  }
+  held.store(bytes);
+}
+
+const int at_fork = pthread_atfork(nullptr, nullptr, count_again);
+
 Header* fresh(size_t bytes) {
   const bool large = bytes >= 2 * huge_page;
+  const size_t align = large ? huge_page : alignof(Header);
   if (large) bytes = rounded_up(bytes, huge_page);
-  void* block = std::aligned_alloc(large ? huge_page : alignof(Header), bytes);
+  void* block = std::aligned_alloc(align, bytes);
+  if (!block) {  // what lies idle may be what is missing
+    for (int slot = 0; slot < slots; slot++) {
+      if (Header* other = take_out(slot)) drop(other);
+    }
+    block = std::aligned_alloc(align, bytes);
+  }
   if (!block) throw std::bad_alloc();
 #if defined(MADV_HUGEPAGE)
   if (large) madvise(block, bytes, MADV_HUGEPAGE);  // a wish
@@ -73,6 +106,7 @@ Header* fresh(size_t bytes) {
 }  // namespace
 
 void* take_block(size_t bytes) {
+  if (bytes > PTRDIFF_MAX / 2) throw std::bad_alloc();  // what follows rounds up
   const size_t need = size_class(bytes + sizeof(Header));
   for (int slot = 0; slot < slots; slot++) {
     Header* block = take_out(slot);

@@ -9,8 +9,8 @@ namespace lamina {
 // fork. Throws std::bad_alloc.
 void* take_block(size_t bytes);
 
-// Back, from any thread; null is nothing. Idle blocks together never hold more than a sixteenth of
-// the machine's memory.
+// Back, from any thread; null is nothing. Idle blocks together hold no more than a sixteenth of the
+// memory that the process may have, and go back to the system when it has no other.
 void give_block(void* block) noexcept;
 
 // Bytes that idle blocks hold now.

@@ -1,10 +1,13 @@
 // Blocks of memory: whole, aligned, nobody else's while they are held, and few while they are not.
 #include "memory.h"
 
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdint>
 #include <cstring>
+#include <new>
 #include <thread>
 #include <vector>
 
@@ -83,9 +86,58 @@ void threads_never_share_a_block() {
   for (std::thread& thread : threads) thread.join();
 }
 
+void too_much_is_refused() {
+  for (size_t bytes : {SIZE_MAX, SIZE_MAX - 100, SIZE_MAX / 2 + 2}) {
+    bool refused = false;
+    try {
+      give_block(take_block(bytes));
+    } catch (const std::bad_alloc&) {
+      refused = true;
+    }
+    CHECK(refused, "%zu bytes", bytes);
+  }
+}
+
+#if defined(__SANITIZE_THREAD__)  // it cannot follow a fork of a program that has threads
+constexpr bool can_fork = false;
+#else
+constexpr bool can_fork = true;
+#endif
+
+// A child that counted what its parent's threads had in their hands would never be rid of it.
+void a_child_counts_what_it_has() {
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> others;
+  for (int i = 0; i < 3; i++) {
+    others.emplace_back([&] {
+      while (!stop.load()) {
+        void* blocks[] = {take_block(100000), take_block(100000)};
+        for (void* block : blocks) give_block(block);
+      }
+    });
+  }
+  int wrong = 0;
+  for (int i = 0; i < 100; i++) {
+    const pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+      for (int k = 0; idle_bytes() != 0 && k < 1000; k++) take_block(100000);
+      std::_Exit(idle_bytes() != 0);
+    }
+    int status = 0;
+    CHECK(waitpid(child, &status, 0) == child);
+    wrong += status != 0;
+  }
+  stop.store(true);
+  for (std::thread& other : others) other.join();
+  CHECK(wrong == 0, "%d of 100 children", wrong);
+}
+
 }  // namespace
 
 int main() {
+  if (can_fork) a_child_counts_what_it_has();  // first: only its own blocks lie idle
+  too_much_is_refused();
   a_block_is_aligned_and_whole();
   an_idle_block_serves_again();
   a_small_need_takes_no_large_block();
