@@ -136,8 +136,10 @@ lamina::StepWeights read(Given& given, int64_t inputs, bool tokens) {
   w.gain_c = given.array("gain_c", {H});
   if (w.gain_c) w.shift_c = given.needed("shift_c", {H});
   w.residual = given.value<bool>("residual");
+  if (!w.residual) return w;
+  if (tokens) throw nb::value_error("a layer that reads tokens has no input to add");
   w.skip = given.array("skip", {H, inputs});
-  if (w.residual && !w.skip && inputs != H) throw nb::value_error("a residual needs a skip matrix");
+  if (!w.skip && inputs != H) throw nb::value_error("a residual needs a skip matrix");
   return w;
 }
 
@@ -154,7 +156,7 @@ class PyStepper {
     std::vector<lamina::StepWeights> weights;
     for (Given& one : given) {
       weights.push_back(read(one, inputs, weights.empty() && !table.is_none()));
-      if (weights[0].cell != weights.back().cell && lamina::gates(weights[0].cell) > 1)
+      if (lamina::gates(weights[0].cell) != lamina::gates(weights.back().cell))
         throw nb::value_error("all layers need the same cell");
       inputs = weights.back().hidden;
     }

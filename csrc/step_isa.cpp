@@ -303,8 +303,8 @@ void finish(const StepEngine& e, const StepLayer& l) {
     (l.cell == Cell::lstm ? lstm : l.cell == Cell::gru ? gru : rnn)(m);
     if (l.residual) {
       const float* skip = l.skip.panels ? l.out + at : l.x_in.values + b * l.x_in.stride;
-      for (int64_t u = 0; u < l.stride; u += lanes)
-        store(l.out + at + u, load(skip + u) + load(m.h + u));
+      for (int64_t u = 0; u < l.stride; u += lanes)  // the caller's x ends with its last number
+        store(l.out + at + u, load_part(skip + u, l.hidden - u) + load(m.h + u));
     }
   }
 }

@@ -68,11 +68,14 @@ vector<Layer> make(const Case& c) {
         l.shift_c = random(H, -1, 1);
       }
     }
-    if (c.residual && i && I != H) l.skip = random(H * I, -most, most);
+    if (c.residual && I != H) l.skip = random(H * I, -most, most);
     layers.push_back(l);
   }
   return layers;
 }
+
+// With a table, the first layer has no input that it could add.
+bool adds_input(const Case& c, size_t layer) { return c.residual && (layer || !c.tokens); }
 
 const float* given(const vector<float>& v) { return v.empty() ? nullptr : v.data(); }
 
@@ -82,7 +85,8 @@ lamina::Stepper stepper(const Case& c, const vector<Layer>& layers, int64_t batc
   for (const Layer& l : layers)
     w.push_back({c.cell, l.I, l.H, w.empty() && c.tokens ? nullptr : given(l.w_ih), given(l.w_hh),
                  given(l.b_ih), given(l.b_hh), given(l.gain_ih), given(l.gain_hh), given(l.gain_c),
-                 given(l.shift_c), c.residual && !w.empty(), given(l.skip)});
+                 given(l.shift_c), adds_input(c, w.size()),
+                 adds_input(c, w.size()) ? given(l.skip) : nullptr});
   return {w.data(),     static_cast<int64_t>(w.size()), batch, c.int8, given(table), c.tokens,
           c.threads};
 }
@@ -173,7 +177,7 @@ void run(const Case& c) {
         const float* row = c.tokens && !i ? table.data() + tokens[t][b] * rows : nullptr;
         step(c, layers[i], row ? Numbers(row, row + rows) : Numbers{}, below, h[i], memory[i]);
         Numbers output = h[i];
-        if (c.residual && i) {
+        if (adds_input(c, i)) {
           const auto& skip = layers[i].skip;
           const Numbers added = skip.empty() ? below : product(skip, below, layers[i].H);
           for (size_t u = 0; u < output.size(); u++) output[u] += added[u];

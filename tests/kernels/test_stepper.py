@@ -260,6 +260,9 @@ def test_weights_that_cannot_be_stepped() -> None:
         Stepper("lstm", [StepLayer(good._replace(w_ih=None))])
     with pytest.raises(LaminaError, match="skip"):
         Stepper("lstm", [StepLayer(good, residual=True)])
+    square = StepLayer(layer("lstm", 5, 5).weights, residual=True)
+    with pytest.raises(LaminaError, match="no input to add"):
+        Stepper("lstm", [square], table=torch.zeros(7, 20))
     spoilt = good._replace(w_hh=torch.full((20, 5), torch.inf))
     with pytest.raises(LaminaError, match="not finite"):
         Stepper("lstm", [StepLayer(spoilt)], weights="int8")
