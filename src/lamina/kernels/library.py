@@ -19,7 +19,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lamina.kernels.weights import Weights, look_up, valid_steps
+from lamina.kernels.weights import Weights, look_up, transform, valid_steps
 from lamina.spec import Activation, CellKind
 
 #: Far enough for the logistic function to be exactly 0 or 1 in every dtype, near enough for
@@ -33,6 +33,8 @@ def refuses(weights: Weights, recurrent_mask: Tensor | None) -> str | None:
         return "torch has no layer-normalised recurrence"
     if recurrent_mask is not None:
         return "torch has no dropout inside the recurrence"
+    if name := transform():  # some cells know some of them
+        return f"does not know {name}"
     return None
 
 

@@ -13,10 +13,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 from torch.utils import dlpack
 
 from lamina.kernels import threads
-from lamina.kernels.weights import LayerNormGains, Weights, look_up
+from lamina.kernels.weights import LayerNormGains, Weights, look_up, transform
 from lamina.spec import Activation, CellKind, LaminaError
 
 try:
@@ -47,6 +48,8 @@ def refuses(weights: Weights, recurrent_mask: Tensor | None) -> str | None:
         return "has no projection of the output"
     if recurrent_mask is not None and recurrent_mask.requires_grad:
         return "makes no gradient of the recurrent mask"
+    if name := transform():
+        return f"does not know {name}"
     return None
 
 
@@ -293,11 +296,16 @@ class _RecurrenceBackward(torch.autograd.Function):
 
 
 def differentiable(operation: Any, function: type[torch.autograd.Function]) -> Any:
-    """What autograd makes of an operator: ``function`` where a gradient may be asked for."""
+    """What autograd makes of an operator: ``function`` where a gradient may be asked for.
+
+    Or a tangent, forwards: ``function`` refuses that. Below autograd it would be lost in silence.
+    """
 
     def run(*inputs: Any) -> Any:
-        if torch.is_grad_enabled() and any(
-            isinstance(part, Tensor) and part.requires_grad for part in inputs
+        forwards = forward_ad._current_level >= 0
+        if forwards or (
+            torch.is_grad_enabled()
+            and any(isinstance(part, Tensor) and part.requires_grad for part in inputs)
         ):
             return function.apply(*inputs)
         with _below_autograd():

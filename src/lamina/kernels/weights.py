@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 from torch.nn.functional import embedding
 
 from lamina.spec import GATES, Activation, CellKind, LaminaError
@@ -77,6 +78,15 @@ def look_up(table: Tensor, tokens: Tensor, lengths: Tensor | None = None) -> Ten
     if lengths is not None:
         tokens = tokens.masked_fill(~valid_steps(lengths, tokens.shape[0], tokens.device), 0)
     return embedding(tokens, table)
+
+
+def transform() -> str | None:
+    """What torch is doing to this code, beyond running it, that only plain operators can follow."""
+    if forward_ad._current_level >= 0:
+        return "forward-mode differentiation"
+    if torch._C._are_functorch_transforms_active():  # pyright: ignore[reportAttributeAccessIssue]
+        return "the transforms of torch.func"
+    return None
 
 
 def check(
