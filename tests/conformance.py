@@ -189,3 +189,17 @@ def values(case: Case, asked: Request, backend: str) -> list[Tensor]:
     grads = torch.autograd.grad(loss, asked.leaves(), allow_unused=True)
     given = zip(grads, asked.leaves(), strict=True)
     return [*made, *(torch.zeros_like(leaf) if grad is None else grad for grad, leaf in given)]
+
+
+def allowed(right: Tensor, plain: Tensor) -> float:
+    """How much a backend may err where ``plain`` are the plain formulas in its dtype."""
+    floor = 16 * torch.finfo(plain.dtype).eps * max(1.0, right.abs().max().item())
+    return 2 * (plain.double() - right).abs().max().item() + floor
+
+
+def assert_near(right: Tensor, plain: Tensor, got: Tensor) -> None:
+    """``got`` errs no more than is allowed."""
+    assert got.shape == right.shape
+    assert got.isfinite().all()
+    if right.numel():
+        assert (got.double() - right).abs().max().item() <= allowed(right, plain)

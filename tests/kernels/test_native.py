@@ -9,7 +9,7 @@ import sys
 import pytest
 import torch
 
-from conformance import Case, request, run, values
+from conformance import Case, assert_near, request, run, values
 from lamina.kernels import native, scan
 from lamina.kernels.weights import Weights
 from lamina.spec import CellKind, LaminaError
@@ -29,9 +29,7 @@ def assert_close(case: Case) -> None:
     plain = values(case, exact.to(torch.float32), "reference")
     ours = values(case, exact.to(torch.float32), "native")
     for right, simple, got in zip(truth, plain, ours, strict=True):
-        floor = 16 * torch.finfo(torch.float32).eps * max(1.0, right.abs().max().item())
-        allowed = 2 * (simple.double() - right).abs().max().item() + floor
-        assert (got.double() - right).abs().max().item() <= allowed
+        assert_near(right, simple, got)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])

@@ -16,6 +16,8 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pack_sequen
 from torch.testing._internal.common_modules import ModuleErrorEnum, module_db
 
 import lamina.nn
+from conformance import assert_near
+from lamina.kernels import native
 
 NAMES = ("RNN", "GRU", "LSTM")
 INFOS = {
@@ -70,10 +72,8 @@ def assert_alike(theirs: torch.nn.Module, ours: torch.nn.Module, args: tuple) ->
     for right, plain, got in zip(
         exact, rounded, everything(ours, args, torch.float32), strict=True
     ):
-        floor = 16 * torch.finfo(torch.float32).eps * max(1.0, right.abs().max().item())
-        allowed = 2 * (plain.double() - right).abs().max().item() + floor
         assert got.dtype == torch.float32
-        assert (got.double() - right).abs().max().item() <= allowed
+        assert_near(right, plain, got)
 
 
 def shipped(name: str) -> list[Any]:
@@ -87,13 +87,25 @@ def shipped(name: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_equals_torch_on_the_inputs_torch_ships(name: str) -> None:
+def test_equals_torch_on_the_inputs_torch_ships(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In both dtypes; and the core runs all in float32 that it can run."""
+    ran = []
+
+    def scan(cell: str, x: Tensor, *args: Any, **options: Any) -> Any:
+        ran.append(x.dtype)
+        return core(cell, x, *args, **options)
+
+    core = native.scan
+    monkeypatch.setattr(native, "scan", scan)
     samples = shipped(name)
     assert len(samples) >= 32
     for sample in samples:
         made = sample.constructor_input
         theirs, ours = pair(name, *made.args, **made.kwargs)
+        ran.clear()
         assert_alike(theirs, ours, sample.forward_input.args)
+        if native._core is not None and not ours.proj_size:
+            assert ran == [torch.float32] * (ours.num_layers * (1 + ours.bidirectional))
 
 
 @pytest.mark.parametrize("name", NAMES)

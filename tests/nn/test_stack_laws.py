@@ -6,90 +6,103 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from lamina.nn import POOLS, StackOptions, pool
-from lamina.spec import LaminaError
-from laws import EXACT, options, stack
+from lamina.spec import LaminaError, State
+from laws import EXACT, TwoWays, assert_law, each_dtype, options, smooth_options, stack
 
 lengths_of = st.lists(st.integers(1, 7), min_size=1, max_size=4)
 
 
-@given(options(), lengths_of)
-def test_padded_equals_alone(chosen: StackOptions, lengths: list[int]) -> None:
-    net = stack(chosen)
+def steps_of(lengths: list[int], dtype: torch.dtype) -> Tensor:
+    """The same numbers in each dtype, and no number in the padding."""
     torch.manual_seed(1)
-    x = torch.randn(max(lengths), len(lengths), 3, dtype=torch.float64)
+    x = torch.randn(max(lengths), len(lengths), 3).to(dtype)
     for member, length in enumerate(lengths):
         x[length:, member] = float("nan")
-    outputs, state = net(x, lengths=torch.tensor(lengths))
-    assert not outputs.isnan().any()
-    for member, length in enumerate(lengths):
-        alone, own = net(x[:length, member : member + 1])
-        torch.testing.assert_close(outputs[:length, member], alone[:, 0], **EXACT)
-        assert (outputs[length:, member] == 0).all()
-        for layer, own_layer in zip(state, own, strict=True):
-            for part, own_part in zip(layer, own_layer, strict=True):
-                torch.testing.assert_close(part[:, member], own_part[:, 0], **EXACT)
+    return x.requires_grad_()
 
 
-@given(options(), lengths_of)
-def test_gradients_of_a_padded_batch_are_the_sum_of_its_members(
-    chosen: StackOptions, lengths: list[int]
+def flat(outputs: Tensor, state: State) -> list[Tensor]:
+    """Outputs ``(T, B, D*H)`` and the parts ``(D, B, H)`` of every layer's state."""
+    return [outputs, *(part for layer in state for part in layer)]
+
+
+@each_dtype
+@given(smooth_options(), lengths_of, st.booleans())
+def test_padded_equals_alone(
+    dtype: torch.dtype, chosen: StackOptions, lengths: list[int], dense: bool
 ) -> None:
-    net = stack(chosen)
-    torch.manual_seed(1)
-    x = torch.randn(max(lengths), len(lengths), 3, dtype=torch.float64)
-    for member, length in enumerate(lengths):
-        x[length:, member] = float("nan")
-    weight = torch.randn(net.outputs, dtype=torch.float64)
+    """And a batch without padding, its members; gradients of weights are the sum of theirs."""
+    lengths = [lengths[0]] * len(lengths) if dense else lengths
 
-    (net(x, lengths=torch.tensor(lengths))[0] @ weight).sum().backward()
-    together = [p.grad.clone() for p in net.parameters() if p.grad is not None]
-    net.zero_grad()
-    for member, length in enumerate(lengths):
-        (net(x[:length, member : member + 1])[0] @ weight).sum().backward()
-    apart = [p.grad for p in net.parameters() if p.grad is not None]
-    assert together
-    for a, b in zip(together, apart, strict=True):
-        torch.testing.assert_close(a, b, atol=1e-9, rtol=1e-9)
+    def law(dtype: torch.dtype, backend: str) -> TwoWays:
+        net, x = stack(chosen, dtype=dtype), steps_of(lengths, dtype)
+        given_lengths = None if dense else torch.tensor(lengths)
+        together = flat(*net(x, lengths=given_lengths, backend=backend))
+        members = [
+            flat(*net(x[:length, member : member + 1], backend=backend))
+            for member, length in enumerate(lengths)
+        ]
+        alone = [torch.cat(parts, dim=1) for parts in list(zip(*members, strict=True))[1:]]
+        outputs = pad_sequence([outputs[:, 0] for outputs, *_ in members])  # zero where padded
+        return together, [outputs, *alone], [x, *net.parameters()]
+
+    assert_law(law, dtype)
 
 
-@given(options(causal=True), st.integers(1, 8), st.data())
-def test_chunked_equals_whole(chosen: StackOptions, steps: int, data: st.DataObject) -> None:
-    net = stack(chosen)
+@each_dtype
+@given(smooth_options(causal=True), st.integers(1, 8), st.integers(1, 3), st.data())
+def test_chunked_equals_whole(
+    dtype: torch.dtype, chosen: StackOptions, steps: int, batch: int, data: st.DataObject
+) -> None:
     cut = data.draw(st.integers(0, steps))
-    torch.manual_seed(1)
-    x = torch.randn(steps, 2, 3, dtype=torch.float64)
-    whole, final = net(x)
-    first, state = net(x[:cut])
-    second, state = net(x[cut:], state)
-    torch.testing.assert_close(torch.cat((first, second)), whole, **EXACT)
-    torch.testing.assert_close(state, final, **EXACT)
+
+    def law(dtype: torch.dtype, backend: str) -> TwoWays:
+        net, x = stack(chosen, dtype=dtype), steps_of([steps] * batch, dtype)
+        first, state = net(x[:cut], backend=backend)
+        second, state = net(x[cut:], state, backend=backend)
+        chunked = flat(torch.cat((first, second)), state)
+        return flat(*net(x, backend=backend)), chunked, [x, *net.parameters()]
+
+    assert_law(law, dtype)
 
 
-@given(options(causal=True), st.integers(1, 5))
-def test_step_by_step_equals_scan(chosen: StackOptions, steps: int) -> None:
-    net = stack(chosen)
-    torch.manual_seed(1)
-    x = torch.randn(steps, 2, 3, dtype=torch.float64)
-    whole, final = net(x)
-    state = net.zero_state(2)
-    for t in range(steps):
-        out, state = net(x[t : t + 1], state)
-        torch.testing.assert_close(out[0], whole[t], **EXACT)
-    torch.testing.assert_close(state, final, **EXACT)
+@each_dtype
+@given(smooth_options(causal=True), st.integers(1, 5), st.integers(1, 3))
+def test_step_by_step_equals_scan(
+    dtype: torch.dtype, chosen: StackOptions, steps: int, batch: int
+) -> None:
+    def law(dtype: torch.dtype, backend: str) -> TwoWays:
+        net, x = stack(chosen, dtype=dtype), steps_of([steps] * batch, dtype)
+        state, outputs = net.zero_state(batch), []
+        for step in x.split(1):
+            out, state = net(step, state, backend=backend)
+            outputs.append(out)
+        stepped = flat(torch.cat(outputs), state)
+        return flat(*net(x, backend=backend)), stepped, [x, *net.parameters()]
+
+    assert_law(law, dtype)
 
 
-@given(options(), lengths_of, st.randoms(use_true_random=False))
-def test_order_in_the_batch_does_not_matter(chosen: StackOptions, lengths: list[int], rng) -> None:
-    net = stack(chosen)
+@each_dtype
+@given(smooth_options(), lengths_of, st.randoms(use_true_random=False))
+def test_order_in_the_batch_does_not_matter(
+    dtype: torch.dtype, chosen: StackOptions, lengths: list[int], rng
+) -> None:
     order = list(range(len(lengths)))
     rng.shuffle(order)
-    torch.manual_seed(1)
-    x = torch.randn(max(lengths), len(lengths), 3, dtype=torch.float64)
-    a, _ = net(x, lengths=torch.tensor(lengths))
-    b, _ = net(x[:, order], lengths=torch.tensor(lengths)[order])
-    torch.testing.assert_close(a[:, order], b, **EXACT)
+
+    def law(dtype: torch.dtype, backend: str) -> TwoWays:
+        net, x = stack(chosen, dtype=dtype), steps_of(lengths, dtype)
+        given_lengths = torch.tensor(lengths)
+        straight = flat(*net(x, lengths=given_lengths, backend=backend))
+        shuffled = flat(*net(x[:, order], lengths=given_lengths[order], backend=backend))
+        return [part[:, order] for part in straight], shuffled, [x, *net.parameters()]
+
+    assert_law(law, dtype)
 
 
 @given(options(), lengths_of)
