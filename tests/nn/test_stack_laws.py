@@ -105,6 +105,27 @@ def test_order_in_the_batch_does_not_matter(
     assert_law(law, dtype)
 
 
+@each_dtype
+@pytest.mark.parametrize("onehot", [False, True])
+@given(smooth_options(), lengths_of)
+def test_tokens_equal_rows_and_one_hots(
+    onehot: bool, dtype: torch.dtype, chosen: StackOptions, lengths: list[int]
+) -> None:
+    """In evaluation; :mod:`test_stack_tokens` has training."""
+    torch.manual_seed(1)
+    tokens = torch.randint(3, (max(lengths), len(lengths)))
+    given_lengths = torch.tensor(lengths)
+
+    def law(dtype: torch.dtype, backend: str) -> TwoWays:
+        net = stack(chosen, dtype=dtype)
+        table = torch.eye(3, dtype=dtype) if onehot else steps_of([3], dtype)[:, 0]
+        read = {"lengths": given_lengths, "backend": backend}
+        short = flat(*net(None if onehot else table, tokens=tokens, **read))
+        return short, flat(*net(table[tokens], **read)), list(net.parameters())
+
+    assert_law(law, dtype)
+
+
 @given(options(), lengths_of)
 def test_fused_and_reference_agree_in_training_with_the_same_masks(
     chosen: StackOptions, lengths: list[int]
