@@ -187,6 +187,11 @@ class Model(torch.nn.Module):
         """The same with what is known about each answer (a probability); JSON values."""
         raise NotImplementedError
 
+    def label(self, example: Any) -> dict[str, str]:
+        """What tells an example from the others where answers are printed: ``id`` (a file's path),
+        or nothing."""
+        return {}
+
 
 @runtime_checkable
 class Task(Protocol):
