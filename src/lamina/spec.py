@@ -166,6 +166,8 @@ class Model(torch.nn.Module):
 
     #: The task's name, e.g. ``"classify"``; set by each model class.
     task: str
+    #: How an example is typed on a command line (``"FILE.wav"``); ``None``: as its inputs say.
+    typed: str | None = None
 
     def config(self) -> dict[str, Any]:
         """JSON values from which the same network can be built."""

@@ -81,6 +81,7 @@ class Transcriber(Model):
     """
 
     task = NAME
+    typed = "FILE.wav"
 
     def __init__(
         self,

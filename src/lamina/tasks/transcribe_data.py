@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -21,6 +22,8 @@ from lamina.data.standardize import Standardizer
 from lamina.data.vocabulary import Level, Normalize
 from lamina.spec import Batch, LaminaError
 from lamina.tasks.ctc import frames_needed
+
+T = TypeVar("T")
 
 #: The most often that a network may halve the frames; batches keep enough of them for that.
 MOST_HALVINGS = 3
@@ -130,17 +133,15 @@ class Recordings:
 
     def __init__(self, manifest: Manifest, inputs: SpeechInputs):
         self.manifest = manifest
-        self.digests = [_at(place, fingerprint, path) for path, place in self._files()]
-        key = [msgspec.to_builtins(inputs.features), inputs.resample, self.digests]
-        files = list(self._files())
+        files = list(zip(manifest.places, manifest.audio, strict=True))
+        self.digests = [_at(place, fingerprint, path) for place, path in files]
 
         def compute(i: int) -> np.ndarray:
-            return inputs.features(_at(files[i][1], inputs.samples, files[i][0]))
+            place, path = files[i]
+            return inputs.features(_at(place, inputs.samples, path))
 
+        key = [msgspec.to_builtins(inputs.features), inputs.resample, self.digests]
         self.frames = FeatureStore(key, inputs.features.bins).get(len(files), compute)
-
-    def _files(self) -> list[tuple[Path, str]]:
-        return list(zip(self.manifest.audio, self.manifest.places, strict=True))
 
     def __len__(self) -> int:
         return len(self.manifest.audio)
@@ -151,7 +152,7 @@ class Recordings:
         return self.manifest.texts or []
 
 
-def _at(place: str, do, path: Path):
+def _at(place: str, do: Callable[[Path], T], path: Path) -> T:
     """``do(path)``; an error names the manifest's line too."""
     try:
         return do(path)
@@ -180,16 +181,10 @@ def read(data: TranscribeData) -> tuple[SpeechInputs, dict[str, Manifest], dict[
         if not split["train"]:
             raise LaminaError(f"column {data.split!r} has no row 'train'", place=data.source)
     else:
-        shares = as_shares(
-            [
-                0.0 if part in parts else share
-                for part, share in zip(PARTS, data.fractions, strict=True)
-            ]
-            if not parts
-            else _without(data.fractions, parts)
-        )
+        left = [0.0 if p in parts else x for p, x in zip(PARTS, data.fractions, strict=True)]
+        shares = tuple(share / sum(left) for share in left)
         keys = whole.speakers or [str(path) for path in whole.audio]
-        found = split_rows(keys, None, fractions=tuple(shares), seed=data.split_seed)
+        found = split_rows(keys, None, fractions=shares, seed=data.split_seed)
         split = {part: getattr(found, part).tolist() for part in PARTS}
     manifests = {part: parts.get(part) or whole.take(split[part]) for part in PARTS}
     rate = data.rate or _at(whole.places[0], sampling_rate, whole.audio[0])
@@ -200,12 +195,6 @@ def read(data: TranscribeData) -> tuple[SpeechInputs, dict[str, Manifest], dict[
         manifests,
         fingerprints,
     )
-
-
-def _without(fractions: Sequence[float], parts: dict[str, Manifest]) -> list[float]:
-    """The shares with those of ``parts`` left out."""
-    left = [0.0 if p in parts else share for p, share in zip(PARTS, fractions, strict=True)]
-    return [share / sum(left) for share in left]
 
 
 class SpeechBatches(Batches):
