@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
-from command_line import Outcome, lamina
+from command_line import Outcome, interrupt_at_a_step, lamina, weights
 from speech_maker import write_strings
 
 TINY = ("--split", "part", "--width", "4", "--bins", "12", "--epochs", "1", "--batch-size", "8")
@@ -61,6 +62,16 @@ def test_depths_are_compared() -> None:
     assert "4 of them done" in done(lamina("depth", "transcribe", "tones.csv", *TINY, *search)).err
 
 
+def test_an_interrupted_training_ends_as_one_that_was_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = ("train", "transcribe", "tones.csv", *TINY, "--epochs", 3, "--dropout", 0.2)
+    done(lamina(*options, "--out", "whole"))
+    with monkeypatch.context() as patch:
+        interrupt_at_a_step(patch, lambda meter: len(meter.step_ms) >= 3)
+        assert lamina(*options, "--out", "cut").status == 130
+    done(lamina("train", "--resume", "cut"))
+    assert weights("cut") == weights("whole")
+
+
 def test_bad_recordings_cost_one_line() -> None:
     Path("wav/tones7.wav").write_bytes(b"RIFF")
     line = refused("train", "transcribe", "tones.csv", *TINY)
@@ -73,3 +84,17 @@ def test_bad_recordings_cost_one_line() -> None:
         "train", "transcribe", "tones.csv", *TINY, "--text", "sentence"
     )
     assert not Path("runs").exists()
+
+
+def test_a_search_takes_halvings_that_every_depth_has() -> None:
+    search = ("depth", "transcribe", "none.csv", "--halvings", 3, "--depths")
+    assert "none.csv: no such file" in refused(*search, "3,4")
+    assert "halvings is 3; need 0 to 3, at most one a layer (depth is 1)" in refused(*search, "1,4")
+
+
+@pytest.mark.parametrize("package", ["soundfile", "kaldi_native_fbank", "rapidfuzz.distance"])
+def test_without_the_extra(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    line = refused("train", "transcribe", "tones.csv", *TINY)
+    assert f"{package.partition('.')[0].replace('_', '-')}, which is not installed" in line
+    assert "pip install 'lamina[speech]'" in line

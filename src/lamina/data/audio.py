@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.signal import resample_poly
 
 from lamina.data.files import unreadable
 from lamina.spec import LaminaError
@@ -68,6 +67,8 @@ def read_audio(path: str | Path, rate: int, *, resample: bool = False) -> np.nda
     if len(bad := np.flatnonzero(~np.isfinite(samples))):
         raise LaminaError(f"sample {bad[0] + 1} is no finite number", place=place)
     if found != rate:
+        from scipy.signal import resample_poly  # takes as long to load as torch does
+
         common = math.gcd(found, rate)
         samples = resample_poly(samples, rate // common, found // common)
     return samples.astype(np.float32, copy=False)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
+from lamina.data.audio import RATES
 from lamina.spec import LaminaError
 
 #: Kaldi's scale of samples: 16-bit whole numbers. It matters for the floor of the logarithm only.
@@ -30,6 +31,17 @@ class LogMel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     bins: int = 40
     window_ms: float = 25.0
     step_ms: float = 10.0
+
+    def __post_init__(self) -> None:
+        for name, least, most in (
+            ("rate", *RATES),
+            ("bins", 3, 1000),
+            ("window_ms", 1, 1000),
+            ("step_ms", 1, 1000),
+        ):
+            value = getattr(self, name)
+            if not least <= value <= most:
+                raise LaminaError(f"{name} is {value:g}; need {least:,} to {most:,}")
 
     def __call__(self, samples: np.ndarray) -> np.ndarray:
         """Samples ``(N,)`` in -1..1 -> frames ``(T, I)`` float32; ``T`` is 0 for a recording that

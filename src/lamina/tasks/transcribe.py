@@ -298,6 +298,7 @@ class Transcribe:
         return task
 
     def _encode(self, manifests: Mapping[str, Manifest]) -> None:
+        error_counts([], [])  # a package that is missing is told before the work, not after
         self.parts = {part: Recordings(m, self.inputs) for part, m in manifests.items()}
         self.tokens: dict[str, list[np.ndarray]] = {}
         for part, recordings in self.parts.items():

@@ -74,9 +74,9 @@ class TranscribeData(SpeechAugmentation, frozen=True, kw_only=True, forbid_unkno
         as_shares(self.fractions)
         if self.batch_size < 1:
             raise LaminaError(f"batch_size is {self.batch_size}; need at least 1")
-        if self.split is not None and (self.validation or self.test):
+        if self.split is not None and (self.validation or self.test or self.speaker):
             raise LaminaError(
-                "got split= and a file for validation or test; need one of the two ways"
+                "split= names the part of every row; need it without speaker=, validation=, test="
             )
 
     @property
@@ -187,7 +187,9 @@ def read(data: TranscribeData) -> tuple[SpeechInputs, dict[str, Manifest], dict[
         found = split_rows(keys, None, fractions=shares, seed=data.split_seed)
         split = {part: getattr(found, part).tolist() for part in PARTS}
     manifests = {part: parts.get(part) or whole.take(split[part]) for part in PARTS}
-    rate = data.rate or _at(whole.places[0], sampling_rate, whole.audio[0])
+    rate = (
+        data.rate if data.rate is not None else _at(whole.places[0], sampling_rate, whole.audio[0])
+    )
     features = LogMel(rate=rate, bins=data.bins, window_ms=data.window_ms, step_ms=data.step_ms)
     features.stream()  # values that give no features are refused here
     return (
