@@ -5,11 +5,18 @@ from __future__ import annotations
 import contextlib
 import io
 import random
+import signal
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from lamina.cli.main import main
+from lamina.train import loop
+from lamina.train.meter import Meter
 
 #: Options of a training that takes no time.
 TINY = ("--width", "4", "--embedding", "4", "--epochs", "1")
@@ -38,6 +45,24 @@ def lamina(*words: object, stdin: bytes = b"") -> Outcome:
         sys.stdin = before
     assert isinstance(status, int)
     return Outcome(status, out.getvalue(), err.getvalue())
+
+
+def weights(run: str) -> bytes:
+    """The bytes of the tensors; safetensors orders the metadata before them as it likes."""
+    content = Path(run, "weights.safetensors").read_bytes()
+    return content[8 + int.from_bytes(content[:8], "little") :]
+
+
+def interrupt_at_a_step(patch: pytest.MonkeyPatch, when: Callable[[Meter], bool]) -> None:
+    """Press Ctrl-C at the end of the first training step where ``when`` holds."""
+
+    class Impatient(Meter):
+        def add(self, *arguments: Any) -> None:
+            super().add(*arguments)
+            if when(self):
+                signal.raise_signal(signal.SIGINT)
+
+    patch.setattr(loop, "Meter", Impatient)
 
 
 def tree(folder: Path) -> dict[str, bytes | None]:

@@ -166,6 +166,8 @@ class Model(torch.nn.Module):
 
     #: The task's name, e.g. ``"classify"``; set by each model class.
     task: str
+    #: How an example is typed on a command line (``"FILE.wav"``); ``None``: as its inputs say.
+    typed: str | None = None
 
     def config(self) -> dict[str, Any]:
         """JSON values from which the same network can be built."""
@@ -186,6 +188,11 @@ class Model(torch.nn.Module):
     def answers(self, examples: Sequence[Any]) -> list[dict[str, Any]]:
         """The same with what is known about each answer (a probability); JSON values."""
         raise NotImplementedError
+
+    def label(self, example: Any) -> dict[str, str]:
+        """What tells an example from the others where answers are printed: ``id`` (a file's path),
+        or nothing."""
+        return {}
 
 
 @runtime_checkable

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +14,12 @@ import pytest
 from safetensors.numpy import load_file
 
 import lamina as library
-from command_line import TINY, Outcome, lamina, write_data
+from command_line import TINY, Outcome, interrupt_at_a_step, lamina, weights, write_data
 from lamina.cli.fields import flag
 from lamina.cli.help import EXAMPLE
 from lamina.store import RunFolder
 from lamina.tasks import TASKS
-from lamina.train import Settings, loop
-from lamina.train.meter import Meter
+from lamina.train import Settings
 
 
 @pytest.fixture(autouse=True)
@@ -31,12 +28,6 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_data(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def weights(run: str) -> bytes:
-    """The bytes of the tensors; safetensors orders the metadata before them as it likes."""
-    content = Path(run, "weights.safetensors").read_bytes()
-    return content[8 + int.from_bytes(content[:8], "little") :]
 
 
 def done(outcome: Outcome) -> Outcome:
@@ -172,18 +163,6 @@ def test_a_configuration_trains_what_the_options_would() -> None:
     done(lamina("train", *REVIEWS, *TINY, "--out", "a"))
     done(lamina("train", "--config", "a/config.json", "--out", "b"))
     assert weights("a") == weights("b")
-
-
-def interrupt_at_a_step(patch: pytest.MonkeyPatch, when: Callable[[Meter], bool]) -> None:
-    """Press Ctrl-C at the end of the first training step where ``when`` holds."""
-
-    class Impatient(Meter):
-        def add(self, *arguments: Any) -> None:
-            super().add(*arguments)
-            if when(self):
-                signal.raise_signal(signal.SIGINT)
-
-    patch.setattr(loop, "Meter", Impatient)
 
 
 def test_an_interrupted_training_ends_as_one_that_was_not(monkeypatch: pytest.MonkeyPatch) -> None:

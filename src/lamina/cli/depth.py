@@ -71,7 +71,8 @@ def _command(name: str) -> Any:
         width = shape.pop("width", None)
         settings = struct_from(Settings, picked(given, Settings.__struct_fields__), what="setting")
         settings.choose_device()
-        struct_from(kind.Options, shape, what="model option")  # refused before the data is read
+        # Refused before the data is read: what no depth, or not the smallest, can have.
+        struct_from(kind.Options, {**shape, "depth": min(asked)}, what="model option")
         check_columns(kind.Data, given)
         task = kind(**picked(given, kind.Data.__struct_fields__))
         run(

@@ -34,6 +34,8 @@ def next_command(model: Model, out: Path) -> str:
     """What can be done with a model that was trained."""
     if hasattr(model, "generate"):
         return shell("generate", out) + ' --prompt "..."'
+    if model.typed is not None:
+        return shell("predict", out, model.typed)
     if reads_text(model):
         return shell("predict", out) + ' "..."'
     return shell("predict", out) + " --file FILE"

@@ -67,7 +67,7 @@ def predict(
         )
     else:
         examples = inputs or _lines_of_stdin()
-        names = [{}] * len(examples)
+        names = [model.label(example) for example in examples]
     for name, answer in zip(names, model.answers(examples), strict=True):
         if json_lines:
             print(json.dumps({**name, **answer}, ensure_ascii=False))
@@ -89,7 +89,7 @@ def _read(model: Model, file: Path) -> tuple[Sequence[Any], list[dict[str, str]]
         rows = inputs.read(file, labelled=False)
         return rows.values, [{"place": place} for place in rows.places]
     examples = model.read(file)
-    return examples, [{}] * len(examples)
+    return examples, [model.label(example) for example in examples]
 
 
 def _lines_of_stdin() -> list[str]:

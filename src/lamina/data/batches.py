@@ -14,7 +14,7 @@ from torch import Tensor
 from lamina.spec import Batch, LaminaError
 
 
-class _Batches(Sequence[Batch]):
+class Batches(Sequence[Batch]):
     """A sequence whose members are made on access, in any order."""
 
     @abstractmethod
@@ -34,7 +34,7 @@ class _Batches(Sequence[Batch]):
         return self._batch(i)
 
 
-class BucketedBatches(_Batches):
+class BucketedBatches(Batches):
     """Sequences of like length together, so that little is padded.
 
     Shuffled by ``(seed, epoch)``: the order is drawn anew, cut into pools of ``pool`` batches,
@@ -72,27 +72,17 @@ class BucketedBatches(_Batches):
                 f"sequence {empty[0]} is empty ({len(empty)} of {len(sequences)} are); need at "
                 "least one step each. Leave them out."
             )
-        n = len(sequences)
-        if shuffle:
-            rng = np.random.default_rng([seed, epoch])
-            drawn = rng.permutation(n)
-            # Sorted by pool, then by length; lexsort's last key counts first.
-            pools = np.arange(n) // (pool * batch_size)
-            order = drawn[np.lexsort((self._lengths[drawn], pools))]
-        else:
-            rng = None
-            order = np.argsort(self._lengths, kind="stable")
-        starts = np.arange(0, n, batch_size)
-        self._members = np.split(order, starts[1:]) if n else []
-        self._order = np.arange(len(starts)) if rng is None else rng.permutation(len(starts))
+        self._members = buckets(
+            self._lengths, batch_size=batch_size, shuffle=shuffle, seed=seed, epoch=epoch, pool=pool
+        )
 
     def __len__(self) -> int:
         return len(self._members)
 
     def _batch(self, k: int) -> Batch:
-        members = self._members[self._order[k]]
+        members = self._members[k]
         lengths = self._lengths[members]
-        inputs = _padded([self._sequences[i] for i in members], lengths)
+        inputs = padded([self._sequences[i] for i in members], lengths)
         index = torch.from_numpy(members)
         return Batch(
             inputs=inputs,
@@ -102,7 +92,33 @@ class BucketedBatches(_Batches):
         )
 
 
-def _padded(sequences: list[np.ndarray], lengths: np.ndarray) -> Tensor:
+def buckets(
+    lengths: np.ndarray,
+    *,
+    batch_size: int,
+    shuffle: bool,
+    seed: int = 0,
+    epoch: int = 0,
+    pool: int = 50,
+) -> list[np.ndarray]:
+    """The members of each batch of sequences of ``lengths`` ``(N,)``; see
+    :class:`BucketedBatches`."""
+    n = len(lengths)
+    if shuffle:
+        rng = np.random.default_rng([seed, epoch])
+        drawn = rng.permutation(n)
+        # Sorted by pool, then by length; lexsort's last key counts first.
+        pools = np.arange(n) // (pool * batch_size)
+        order = drawn[np.lexsort((lengths[drawn], pools))]
+    else:
+        rng = None
+        order = np.argsort(lengths, kind="stable")
+    starts = np.arange(0, n, batch_size)
+    members = np.split(order, starts[1:]) if n else []
+    return members if rng is None else [members[k] for k in rng.permutation(len(starts))]
+
+
+def padded(sequences: list[np.ndarray], lengths: np.ndarray) -> Tensor:
     """``(T, B)`` int64 or ``(T, B, I)`` float32, zeros behind the end of each sequence."""
     flat = np.concatenate(sequences)
     dtype = np.float32 if flat.dtype.kind == "f" else np.int64
@@ -113,7 +129,7 @@ def _padded(sequences: list[np.ndarray], lengths: np.ndarray) -> Tensor:
     return torch.from_numpy(out)
 
 
-class StreamBatches(_Batches):
+class StreamBatches(Batches):
     """One long text as ``batch_size`` contiguous columns, read ``steps`` at a time.
 
     Column ``b`` is the ``b``-th piece of the text; batch ``k`` holds steps ``k * steps`` to

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from lamina.data.files import fingerprint, read_utf8
-from lamina.data.rows import Rows, listed, read_rows, shown
+from lamina.data.rows import Rows, filled, listed, read_rows, shown
 from lamina.spec import LaminaError
 
 __all__ = [
@@ -91,22 +91,13 @@ def read_text_table(path: str | Path, *, text: str, label: str | None) -> TextTa
     labels: list[str] = []
     lines: list[int] = []
     for line, fields in rows.rows:
-        texts.append(_filled(rows, line, text, fields[text_at]))
+        texts.append(filled(rows, line, text, fields[text_at]))
         if label is not None and label_at is not None:
-            labels.append(_filled(rows, line, label, fields[label_at]).strip())
+            labels.append(filled(rows, line, label, fields[label_at]).strip())
         lines.append(line)
     if not texts:
         raise LaminaError("got a header and no rows; need at least one row.", place=str(path))
     return TextTable(texts, None if label is None else labels, str(path), lines)
-
-
-def _filled(rows: Rows, line: int, column: str, value: str | None) -> str:
-    if value is None or not value or value.isspace():
-        raise LaminaError(
-            f"column {shown(column)} is empty here. Fill it or take the row out.",
-            place=f"{rows.path}:{line}",
-        )
-    return value
 
 
 def read_sequence_table(
@@ -139,12 +130,12 @@ def read_sequence_table(
             features = _numeric_columns(rows, chunk, skip=set(named))
         blocks.append(_numbers(rows, chunk, features))
         for line, fields in chunk:
-            key = _filled(rows, line, id, fields[id_at]).strip()
+            key = filled(rows, line, id, fields[id_at]).strip()
             code = members.setdefault(key, len(members))
             codes.append(code)
             if label is None or label_at is None:
                 continue
-            value = _filled(rows, line, label, fields[label_at]).strip()
+            value = filled(rows, line, label, fields[label_at]).strip()
             if code == len(labels):
                 labels.append(value)
             elif labels[code] != value:

@@ -22,7 +22,8 @@ from lamina.data.files import read_utf8
 from lamina.spec import LaminaError
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
-_SUFFIXES = (*_DELIMITERS, ".jsonl", ".ndjson")
+#: Of files that are tables, each also with ``.gz``.
+SUFFIXES = (*_DELIMITERS, ".jsonl", ".ndjson")
 _FIELD_LIMIT_LOCK = threading.Lock()
 #: Rows parsed before they are handed on.
 _BLOCK = 4096
@@ -76,6 +77,16 @@ def listed(names: Sequence[str], most: int = 20) -> str:
     return text + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
+def filled(rows: Rows, line: int, column: str, value: str | None) -> str:
+    """``value`` of a column that must not be empty. Raises LaminaError where it is."""
+    if value is None or not value or value.isspace():
+        raise LaminaError(
+            f"column {shown(column)} is empty here. Fill it or take the row out.",
+            place=f"{rows.path}:{line}",
+        )
+    return value
+
+
 def shown(value: str) -> str:
     """``value`` in quotes on one line, cut where it is long: for messages."""
     return repr(value if len(value) <= 40 else value[:39] + "…")
@@ -92,9 +103,9 @@ def read_rows(path: str | Path) -> Rows:
     """
     name = str(path).lower()
     suffix = Path(name[: -len(".gz")] if name.endswith(".gz") else name).suffix
-    if suffix not in _SUFFIXES:
+    if suffix not in SUFFIXES:
         raise LaminaError(
-            f"got suffix {suffix!r}; need one of {' '.join(_SUFFIXES)} (or these with .gz). "
+            f"got suffix {suffix!r}; need one of {' '.join(SUFFIXES)} (or these with .gz). "
             "Rename or convert the file.",
             place=str(path),
         )

@@ -21,9 +21,12 @@ class Standardizer:
     @classmethod
     def fit(cls, sequences: Sequence[np.ndarray]) -> Standardizer:
         """Mean and standard deviation over all steps of sequences ``(T, I)``."""
-        steps = np.concatenate(sequences).astype(np.float64)
-        scale = steps.std(axis=0)
-        return cls(steps.mean(axis=0), np.where(scale > 0, scale, 1.0))
+        # One sequence at a time: all of them together may not fit in memory.
+        count = sum(map(len, sequences))
+        mean = sum(s.sum(axis=0, dtype=np.float64) for s in sequences) / count
+        squares = sum(np.square(s - mean).sum(axis=0) for s in sequences)
+        scale = np.sqrt(squares / count)
+        return cls(np.asarray(mean), np.where(scale > 0, scale, 1.0))
 
     def __call__(self, sequence: np.ndarray) -> np.ndarray:
         """``(T, I)`` float32."""

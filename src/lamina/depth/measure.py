@@ -56,6 +56,9 @@ def validation(task: Task) -> Checked:
             "the data has no validation part, so depths cannot be compared; give it a share."
         )
     every = [batches[k] for k in range(len(batches))]
+    if every[0].index is not None and every[0].targets.dim() == 1:
+        count = sum(len(batch.index) for batch in every if batch.index is not None)
+        return Checked(count, "validation examples")
     if every[0].targets.dim() == 1:
         return Checked(sum(len(batch.targets) for batch in every), "validation examples")
     return Checked(sum(batch.steps for batch in every), "validation tokens")

@@ -6,6 +6,7 @@ from lamina.nn.init import INITS
 from lamina.nn.norm import SequenceBatchNorm
 from lamina.nn.options import StackOptions
 from lamina.nn.pooling import POOLS, pool
+from lamina.nn.pyramid import Pyramid, PyramidState
 from lamina.nn.stack import Stack
 
 __all__ = [
@@ -14,6 +15,8 @@ __all__ = [
     "LSTM",
     "POOLS",
     "RNN",
+    "Pyramid",
+    "PyramidState",
     "SequenceBatchNorm",
     "Stack",
     "StackOptions",

@@ -155,9 +155,13 @@ def fitted_to_json(fitted: Fitted) -> str:
     """The text of the asset that :func:`fitted_from_json` reads."""
     if isinstance(fitted, Vocabulary):
         return fitted.to_json()
-    return msgspec.json.encode(
-        {"mean": fitted.mean.tolist(), "scale": fitted.scale.tolist()}
-    ).decode()
+    return scale_to_json(fitted)
+
+
+def scale_to_json(scale: Standardizer) -> str:
+    """The text of ``scale.json``."""
+    values = {"mean": scale.mean.tolist(), "scale": scale.scale.tolist()}
+    return msgspec.json.encode(values).decode()
 
 
 class _Scale(msgspec.Struct, forbid_unknown_fields=True):
@@ -173,14 +177,23 @@ def fitted_from_json(inputs: Inputs, text: str, place: str) -> Fitted:
     """
     if isinstance(inputs, TextInputs):
         return Vocabulary.from_json(text, place)
+    return scale_from_json(text, len(inputs.features), place)
+
+
+def scale_from_json(text: str, features: int, place: str) -> Standardizer:
+    """The inverse of :func:`scale_to_json`, for so many features.
+
+    Raises:
+        LaminaError: malformed, or for another number.
+    """
     try:
         read = msgspec.json.decode(text, type=_Scale)
     except msgspec.MsgspecError as error:
         raise LaminaError(f"is no scale: {error}", place=place) from None
     mean, scale = np.array(read.mean), np.array(read.scale)
-    if not (len(mean) == len(scale) == len(inputs.features) and (scale > 0).all()):
+    if not (len(mean) == len(scale) == features and (scale > 0).all()):
         raise LaminaError(
-            f"has {len(mean)} means and {len(scale)} scales for {len(inputs.features)} features; "
+            f"has {len(mean)} means and {len(scale)} scales for {features} features; "
             "need one of each, scales above 0",
             place=place,
         )
