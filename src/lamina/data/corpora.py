@@ -13,6 +13,7 @@ from pathlib import Path
 
 from lamina.data.download import download
 from lamina.spec import LaminaError
+from lamina.store.cache import cache_folder
 
 
 @dataclass(frozen=True)
@@ -193,7 +194,7 @@ def _find(name: str, corpus: Corpus, file: CorpusFile, cache: Path | None, url: 
                 place=str(path),
             )
         return path
-    folder = (cache or _cache()) / "corpora" / corpus.folder
+    folder = (cache or cache_folder()) / "corpora" / corpus.folder
     if (path := _stored(folder, file)) and _matches(path, file):
         return path
     address = f"{url.rstrip('/')}/{file.name}" if url else file.url
@@ -206,12 +207,6 @@ def _find(name: str, corpus: Corpus, file: CorpusFile, cache: Path | None, url: 
     target = folder / file.name
     download(address, target, size_bytes=file.size_bytes, sha256=file.sha256)
     return target
-
-
-def _cache() -> Path:
-    if own := os.environ.get("LAMINA_CACHE"):
-        return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "lamina")
 
 
 def _stored(folder: Path, file: CorpusFile) -> Path | None:

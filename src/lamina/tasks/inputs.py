@@ -38,6 +38,13 @@ def as_source(source: object) -> str:
     return str(source)
 
 
+def as_sources(sources: object) -> str | tuple[str, ...]:
+    """As :func:`as_source`, of one or of several."""
+    if isinstance(sources, list | tuple):
+        return as_source(sources[0]) if len(sources) == 1 else tuple(map(as_source, sources))
+    return as_source(sources)
+
+
 @dataclass(frozen=True)
 class Rows:
     """Examples as a file holds them: ``places[i]`` says where example ``i`` stands."""
