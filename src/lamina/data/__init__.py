@@ -6,6 +6,7 @@ split says which rows train, and batches are what a model sees.
 
 from lamina.data.batches import BucketedBatches, ChainedBatches, StreamBatches
 from lamina.data.corpora import CORPORA, Corpus, CorpusFile, find
+from lamina.data.kept_sequences import kept_sequence_table
 from lamina.data.mixture import Mixture, Renumbered, Tokens
 from lamina.data.named import corpus_table
 from lamina.data.packaged import digits
@@ -41,6 +42,7 @@ __all__ = [
     "digits",
     "find",
     "fingerprint",
+    "kept_sequence_table",
     "read_sequence_table",
     "read_text",
     "read_text_table",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lamina.spec import LaminaError
 
-#: Bytes that are read at a time.
+#: Bytes that are read at a time; a byte order mark must fit in.
 CHUNK = 1 << 20
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 

@@ -7,12 +7,8 @@ one, need no new reading.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shutil
-import tempfile
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,18 +18,14 @@ import numpy as np
 from lamina.data.arrays import ArrayFile, CountFile, Form, open_array
 from lamina.data.cut import cut_points, windows
 from lamina.data.encoder import Characters, Encoder, Words, by_position
-from lamina.data.files import fingerprint
+from lamina.data.kept import Told, kept
 from lamina.data.normalize import Level, Normalize, Normalizer
-from lamina.data.progress import reading, waiting_for
 from lamina.data.readers import text_chunks
 from lamina.data.split import PARTS
-from lamina.spec import LaminaError
-from lamina.store.cache import built_once, cache_folder
+from lamina.spec import LaminaError, Part
 
 #: The version of the files below; those of another one are made anew.
 FORMAT = 1
-#: Files of so many bytes are kept; smaller ones are read again as fast as they are found.
-KEEP_FROM, KEEP_FROM_GZ = 4 << 20, 256 << 10
 
 _ABOUT, _TOKENS = "about.json", "tokens.json"
 
@@ -66,7 +58,7 @@ def tokenise(
     level: Level,
     normalize: Normalize,
     fractions: tuple[float, float, float] = (1.0, 0.0, 0.0),
-) -> tuple[dict[str, TokenisedText], str]:
+) -> tuple[dict[Part, TokenisedText], str]:
     """The parts of a text file (also ``.gz``) by name, and the file's fingerprint.
 
     The file is cut by position as :func:`lamina.data.cut.cut_points` says, then each part is
@@ -77,40 +69,20 @@ def tokenise(
     Raises:
         LaminaError: the file cannot be read, with the line; or the cache cannot be written.
     """
-    content = fingerprint(path)
-    if not _large(Path(path)):
-        with tempfile.TemporaryDirectory(prefix="lamina-") as folder:
-            _build(path, Path(folder), level, normalize, fractions, lambda doing, done: None)
-            return _open(Path(folder), in_memory=True), content
     depends = {
         "format": FORMAT,
-        "content": content,
-        "gz": str(path).endswith(".gz"),
         "level": level,
         "normalize": normalize,
         "fractions": fractions,
         "unicode": unicodedata.unidata_version,
     }
-    key = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:32]
-    kept = cache_folder() / "texts" / key
-
-    def build(folder: Path) -> None:
-        with reading(path, kept) as told:
-            _build(path, folder, level, normalize, fractions, told)
-
-    for last in (False, True):
-        built_once(kept, build, waiting=waiting_for(path))
-        try:
-            return _open(kept, in_memory=False), content
-        except LaminaError:
-            if last:
-                raise
-            shutil.rmtree(kept, ignore_errors=True)  # damaged: it is made again
-    raise AssertionError
-
-
-def _large(path: Path) -> bool:
-    return path.stat().st_size >= (KEEP_FROM_GZ if path.name.endswith(".gz") else KEEP_FROM)
+    return kept(
+        path,
+        "texts",
+        depends,
+        lambda folder, told: _build(path, folder, level, normalize, fractions, told),
+        _open,
+    )
 
 
 def _build(
@@ -119,7 +91,7 @@ def _build(
     level: Level,
     normalize: Normalize,
     fractions: tuple[float, float, float],
-    told: Callable[[str, int], None],
+    told: Told,
 ) -> None:
     """Fill ``folder`` with what :func:`_open` reads."""
 
@@ -146,7 +118,7 @@ def _build(
     (folder / _ABOUT).write_bytes(msgspec.json.encode(_About(FORMAT, str(path), arrays)))
 
 
-def _open(folder: Path, *, in_memory: bool) -> dict[str, TokenisedText]:
+def _open(folder: Path, stays: bool) -> dict[Part, TokenisedText]:
     """The parts as :func:`_build` left them.
 
     Raises:
@@ -156,15 +128,13 @@ def _open(folder: Path, *, in_memory: bool) -> dict[str, TokenisedText]:
         about = msgspec.json.decode((folder / _ABOUT).read_bytes(), type=_About)
         tokens = msgspec.json.decode((folder / _TOKENS).read_bytes(), type=list[str])
         found = {name: open_array(folder / name, form) for name, form in about.arrays.items()}
-        parts = {
+        parts: dict[Part, TokenisedText] = {
             part: TokenisedText(tokens, found[f"{part}.bin"], found[f"{part}-counts.bin"], True)
             for part in PARTS
         }
     except (OSError, msgspec.MsgspecError, KeyError, TypeError) as error:
         raise LaminaError(f"is damaged ({error}); delete it", place=str(folder)) from None
-    if in_memory:
-        return {part: _loaded(text) for part, text in parts.items()}
-    return parts
+    return parts if stays else {part: _loaded(text) for part, text in parts.items()}
 
 
 def _loaded(text: TokenisedText) -> TokenisedText:

@@ -16,7 +16,7 @@ from lamina.data import (
     SequenceTable,
     TextTable,
     Vocabulary,
-    read_sequence_table,
+    kept_sequence_table,
     read_text_table,
 )
 from lamina.data.standardize import Standardizer
@@ -128,7 +128,7 @@ class SequenceInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         """The file as a table; with no features named, every other column of numbers."""
         label = self.label if labelled else None
         features = list(self.features) or None
-        return read_sequence_table(path, id=self.id, label=label, features=features)
+        return kept_sequence_table(path, id=self.id, label=label, features=features)
 
     def rows(self, table: SequenceTable) -> Rows:
         """The sequences of a table that was read already."""

@@ -134,7 +134,7 @@ def _read(data: LanguageModelData, source: str, name: str) -> Source:
         if role == "source":
             parts = {**cut, **parts}
         else:
-            parts[role] = cut["train"]
+            parts["validation" if role == "validation" else "test"] = cut["train"]
     return Source(name, parts, fingerprints)
 
 
@@ -157,8 +157,8 @@ def vocabulary(data: LanguageModelData, sources: list[Source]) -> Vocabulary:
     counts: Counter[str] = Counter()
     for source in sources:
         part = source.parts["train"]
-        seen = np.flatnonzero(part.counts)
-        counts.update({part.tokens[i]: int(part.counts[i]) for i in seen})
+        found = zip(part.tokens, part.counts.tolist(), strict=True)
+        counts.update({token: n for token, n in found if n})
     return Vocabulary.from_counts(
         counts,
         level=data.level,

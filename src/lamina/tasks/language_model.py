@@ -59,7 +59,7 @@ class LanguageModelOptions(StackOptions, frozen=True, kw_only=True, forbid_unkno
     embedding: int | Literal["onehot"] = 128
     tied: bool = False
     softmax: Literal["full", "adaptive"] = "full"
-    cutoffs: tuple[int, ...] = (1000, 5000, 15000)
+    cutoffs: tuple[int, ...] = (2000, 10_000)
     embedding_dropout: float = 0.0
 
     def __post_init__(self) -> None:
@@ -346,6 +346,7 @@ class LanguageModel:
     def step(self, model: Model, batch: Batch, state: State | None) -> Step:
         """Mean cross-entropy of a batch's tokens; where they are of one source among several, also
         what to add up for that source."""
+        assert isinstance(model, LanguageNetwork)
         loss, final = model.loss(batch.inputs, batch.targets, state)
         count = batch.targets.numel()
         total = loss.detach() * count
@@ -360,13 +361,17 @@ class LanguageModel:
     def baseline(self) -> float:
         """Perplexity on the validation part of the training part's token frequencies, with one
         added to each count (Laplace), whatever came before."""
-        size = len(self.vocabulary)
-        train, validation = (
-            sum(count(text, size) for k, text in enumerate(self.texts[part]) if self.data.trains(k))
-            for part in ("train", "validation")
-        )
+        train, validation = (self._counts(part) for part in ("train", "validation"))
         nats = -np.log((train + 1.0) / (train + 1.0).sum())
         return float(np.exp(validation @ nats / validation.sum()))
+
+    def _counts(self, part: Part) -> np.ndarray:
+        """How often each token stands in a part of the sources that train."""
+        counts = np.zeros(len(self.vocabulary), np.int64)
+        for number, text in enumerate(self.texts[part]):
+            if self.data.trains(number):
+                counts += count(text, len(counts))
+        return counts
 
     def summary(self, sums: Mapping[str, float], count: int) -> dict[str, float]:
         """``loss`` in nats a token and ``perplexity``, its exponential, of the sources that train;
