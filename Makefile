@@ -53,9 +53,10 @@ sanitize: $(READY)  ## the tests of csrc/ under the sanitizers for addresses, un
 		$(BIN)/ctest --test-dir build/$$kind --output-on-failure || exit; \
 	done
 
-bench: $(PEERS)  ## side-by-side measurements; prints their tables (about two minutes)
+bench: $(PEERS)  ## side-by-side measurements; prints their tables (about ten minutes)
 	$(BIN)/python bench/decision.py
 	$(BIN)/python bench/kernels.py
+	$(BIN)/python bench/data.py
 
 # What others offer for the same work; nothing but a measurement needs them.
 $(PEERS): $(READY)
@@ -65,6 +66,7 @@ $(PEERS): $(READY)
 studies: $(READY)  ## the figures of docs/results.md that are studies (about an hour)
 	$(BIN)/python studies/time_machine_depth.py
 	$(BIN)/python studies/gru_against_lstm.py
+	$(BIN)/python studies/mixed_authors.py
 
 lint: $(READY)  ## style, formatting, and which room imports which
 	$(BIN)/ruff check

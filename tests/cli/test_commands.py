@@ -210,7 +210,7 @@ def test_every_field_is_an_option_with_help(command: str, task: str) -> None:
                 continue
             option = flag(field.name, field.type, field.default)
             assert re.search(rf" {option} (?:\S+ )?[\w]", told), option
-    assert f"Usage: lamina {command} {task} [OPTIONS] SOURCE\n" in page
+    assert re.search(rf"Usage: lamina {command} {task} \[OPTIONS\] SOURCE(\.\.\.)?\n", page)
     for markup in ("`", ":data:", "20)", "None"):
         assert markup not in page
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+#: What a study needs beside ``--source``.
+MORE = {"mixed_authors.py": ["--other", "plays.txt"]}
 TEXT = "the time traveller for so it will be convenient to speak of him was expounding\n" * 80
 
 
@@ -16,13 +18,15 @@ TEXT = "the time traveller for so it will be convenient to speak of him was expo
 def test_study(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     book = tmp_path / "book.txt"
     book.write_text(TEXT)
+    plays = tmp_path / "plays.txt"
+    plays.write_text("KING: what ho! who goes there?\n" * 120)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", [name, "--quick", "--source", str(book)])
+    monkeypatch.setattr(sys, "argv", [name, "--quick", "--source", str(book), *MORE.get(name, [])])
     runpy.run_path(str(ROOT / "studies" / name), run_name="__main__")
     table = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
     assert len(table) == 4  # head, rule, two rows
     assert {line.count("|") for line in table} == {table[0].count("|")}
-    assert list(tmp_path.iterdir()) == [book]
+    assert sorted(tmp_path.iterdir()) == [book, plays]
 
 
 @pytest.mark.parametrize("name", sorted(p.name for p in (ROOT / "bench").glob("*.py")))

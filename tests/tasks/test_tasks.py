@@ -12,10 +12,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lamina.data.cut import cut_points
 from lamina.spec import LaminaError
 from lamina.store import RunFolder
 from lamina.tasks import Classify, LanguageModel, load, reopen
-from lamina.tasks.language_model import cut
 from lamina.train import Silent, evaluate, fit
 from laws import EXACT
 
@@ -183,8 +183,13 @@ def test_tied_output_has_no_weight_of_its_own(book: Path) -> None:
 
 @given(st.text(alphabet="ab \n中文", min_size=20, max_size=300))
 def test_cutting_a_text_loses_nothing(text: str) -> None:
-    parts = cut(text, (0.6, 0.2, 0.2))
-    assert "".join(parts) == text
+    first, second = cut_points(
+        len(text), (0.6, 0.2, 0.2), lambda spans: [text[slice(*span)] for span in spans]
+    )
+    assert 0 < first <= second <= len(text)
+    for end in (first, second):  # where there is a space near by, no word is cut
+        near = text[max(end - len(text) // 20, 0) : end + len(text) // 20 - 1]
+        assert text[end - 1] in "\n " or not set(near) & set("\n ")
 
 
 def test_chinese_at_both_levels(tmp_path: Path) -> None:

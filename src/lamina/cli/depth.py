@@ -13,7 +13,7 @@ from rich.console import Console
 from lamina.cli.columns import check_columns
 from lamina.cli.fields import add_fields
 from lamina.cli.help import EXAMPLE, Command, Group
-from lamina.cli.show import next_command, note, picked
+from lamina.cli.show import next_command, note, picked, run_name
 from lamina.depth import Verdict, parse_count, parse_depths, search
 from lamina.depth.report import write_report
 from lamina.depth.table import show
@@ -77,7 +77,7 @@ def _command(name: str) -> Any:
         task = kind(**picked(given, kind.Data.__struct_fields__))
         run(
             task,
-            out or Path("runs", Path(task.data.source).name.split(".")[0] + "-depth"),
+            out or Path("runs", run_name(task.data.source) + "-depth"),
             depths=asked,
             seeds=seeds,
             width=width,

@@ -11,6 +11,7 @@ import typer
 from lamina import __version__
 from lamina.nn import Stack
 from lamina.spec import GATES
+from lamina.store.cache import VARIABLE, cache_folder
 
 
 def core() -> str:
@@ -33,6 +34,7 @@ def doctor() -> None:
         ("cpu", f"{platform.machine()}, {torch.get_num_threads()} threads"),
         ("core", core()),
         ("cuda", torch.cuda.get_device_name() if torch.cuda.is_available() else "none"),
+        ("cache", f"{cache_folder()} ({VARIABLE} moves it)"),
     ]
     for name, value in rows:
         typer.echo(f"{name:<8} {value}")

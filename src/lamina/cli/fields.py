@@ -33,7 +33,8 @@ def add_fields(
 
     ``command`` takes its own parameters and ``**given``; in ``given`` it finds the options that
     were given, as values of the fields' types. A field that is on or off becomes a flag that
-    changes its default; a field without a default, an argument.
+    changes its default; a field without a default, an argument, of one word or more where the
+    field takes a tuple.
     """
     own = list(inspect.signature(command, eval_str=True).parameters.values())
     own = [p for p in own if p.kind is not inspect.Parameter.VAR_KEYWORD]
@@ -53,7 +54,9 @@ def add_fields(
         given = {}
         for name, text in arguments.items():
             hint, default = fields[name]
-            if text is not None and text is not False:
+            if isinstance(text, list):  # words of an argument that takes several
+                given[name] = text[0] if len(text) == 1 else tuple(text)
+            elif text is not None and text is not False:
                 given[name] = (not default) if hint is bool else parse(name, text, hint)
         return command(**mine, **given)
 
@@ -75,10 +78,10 @@ def _parameter(
     field: msgspec.structs.FieldInfo, hint: Any, help: str, panel: str
 ) -> inspect.Parameter:
     if field.default is msgspec.NODEFAULT:
+        several = any(get_origin(kind) is tuple for kind in _flat(hint))
         argument = typer.Argument(metavar=field.name.upper(), help=help, show_default=False)
-        return inspect.Parameter(
-            field.name, inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[str, argument]
-        )
+        annotation = Annotated[list[str] if several else str, argument]
+        return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation)
     on_or_off = hint is bool
     if on_or_off and field.default:
         help = f"Turns this off: {help[:1].lower()}{help[1:]}"

@@ -23,6 +23,15 @@ def show_test(metric: Metric, scores: Mapping[str, float], count: int) -> None:
         f"test {metric.name} {metric.show(scores[metric.name])}, loss {scores['loss']:.4f} nats, "
         f"over {count:,} predictions"
     )
+    for name, score in scores.items():  # of a part of the data: perplexity[wells]
+        if name.startswith(f"{metric.name}["):
+            print(f"  {name.removeprefix(metric.name)[1:-1]} {metric.show(score)}")
+
+
+def run_name(source: str | tuple[str, ...]) -> str:
+    """What the folder of a run on that data is called: the files' names without suffixes."""
+    sources = (source,) if isinstance(source, str) else source
+    return "-".join(Path(each).name.split(".")[0] for each in sources)
 
 
 def predictions(task: Any) -> int:

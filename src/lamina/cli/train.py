@@ -13,7 +13,7 @@ import typer
 from lamina.cli.columns import check_columns
 from lamina.cli.fields import add_fields
 from lamina.cli.help import Command, Group
-from lamina.cli.show import next_command, note, picked, predictions, shell, show_test
+from lamina.cli.show import next_command, note, picked, predictions, run_name, shell, show_test
 from lamina.spec import LaminaError
 from lamina.store import RunFolder
 from lamina.store.atomic import write_json
@@ -138,7 +138,7 @@ def _command(name: str) -> Any:
             "model": {"options": picked(given, kind.Options.__struct_fields__)},
             "training": picked(given, Settings.__struct_fields__),
         }
-        run(config, out or Path("runs", Path(given["source"]).name.split(".")[0]))
+        run(config, out or Path("runs", run_name(given["source"])))
 
     command.__doc__ = f"Train a {name} network on SOURCE."
     structs = {"Data": kind.Data, "Network": kind.Options, "Training": Settings}

@@ -4,8 +4,10 @@ The path of the data: a reader gives texts or sequences, a vocabulary turns text
 split says which rows train, and batches are what a model sees.
 """
 
-from lamina.data.batches import BucketedBatches, StreamBatches
+from lamina.data.batches import BucketedBatches, ChainedBatches, StreamBatches
 from lamina.data.corpora import CORPORA, Corpus, CorpusFile, find
+from lamina.data.kept_sequences import kept_sequence_table
+from lamina.data.mixture import Mixture, Renumbered, Tokens
 from lamina.data.named import corpus_table
 from lamina.data.packaged import digits
 from lamina.data.readers import (
@@ -17,26 +19,34 @@ from lamina.data.readers import (
     read_text_table,
 )
 from lamina.data.split import Split, as_shares, split_rows, split_stream
+from lamina.data.tokenised import TokenisedText, tokenise
 from lamina.data.vocabulary import Vocabulary
 
 __all__ = [
     "CORPORA",
     "BucketedBatches",
+    "ChainedBatches",
     "Corpus",
     "CorpusFile",
+    "Mixture",
+    "Renumbered",
     "SequenceTable",
     "Split",
     "StreamBatches",
     "TextTable",
+    "TokenisedText",
+    "Tokens",
     "Vocabulary",
     "as_shares",
     "corpus_table",
     "digits",
     "find",
     "fingerprint",
+    "kept_sequence_table",
     "read_sequence_table",
     "read_text",
     "read_text_table",
     "split_rows",
     "split_stream",
+    "tokenise",
 ]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import operator
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import overload
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from lamina.data.mixture import Tokens
 from lamina.spec import Batch, LaminaError
 
 
@@ -137,11 +139,12 @@ class StreamBatches(Batches):
     start of the next (truncated back-propagation through time). Targets are the next tokens,
     ``(T, B)``. The last batch may be shorter; ``fresh`` only in the first.
 
+    tokens: an array ``(N,)``, or what gives the tokens at an array of positions.
     offset: how many tokens to pass over at the start; drawing it anew for each epoch moves the
             cuts. At most ``batch_size`` tokens at the end are not read.
     """
 
-    def __init__(self, tokens: np.ndarray, *, batch_size: int, steps: int, offset: int = 0):
+    def __init__(self, tokens: Tokens, *, batch_size: int, steps: int, offset: int = 0):
         _need_positive(batch_size=batch_size, steps=steps)
         if offset < 0:
             raise LaminaError(f"got offset {offset}; need 0 or more.")
@@ -153,25 +156,37 @@ class StreamBatches(Batches):
                 f"batches of {batch_size} columns. Lower batch_size"
                 + (" or offset." if offset else ", or bring a longer text.")
             )
-        end = offset + column * batch_size
-        self._inputs = tokens[offset:end].reshape(batch_size, column)
-        self._targets = tokens[offset + 1 : end + 1].reshape(batch_size, column)
-        self._steps = steps
+        self._tokens, self._steps, self._column = tokens, steps, column
+        self._starts = offset + column * np.arange(batch_size)
 
     def __len__(self) -> int:
-        return -(-self._inputs.shape[1] // self._steps)
+        return -(-self._column // self._steps)
 
     def _batch(self, k: int) -> Batch:
-        steps = slice(k * self._steps, (k + 1) * self._steps)
-        return Batch(
-            inputs=_time_major(self._inputs[:, steps]),
-            targets=_time_major(self._targets[:, steps]),
-            fresh=k == 0,
-        )
+        steps = np.arange(k * self._steps, min((k + 1) * self._steps, self._column) + 1)
+        block = self._tokens[steps[:, None] + self._starts]  # (T + 1, B)
+        read = torch.from_numpy(np.ascontiguousarray(block, dtype=np.int64))
+        return Batch(inputs=read[:-1], targets=read[1:], fresh=k == 0)
 
 
-def _time_major(block: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.array(block.T, dtype=np.int64, order="C"))
+class ChainedBatches(Batches):
+    """The batches of several sources, one source after the other.
+
+    Each batch has ``more["source"]``, a 0-dim int64: the number of its source.
+    """
+
+    def __init__(self, sources: Sequence[Sequence[Batch]]):
+        self._sources = sources
+        self._ends = np.cumsum([len(batches) for batches in sources])
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def _batch(self, k: int) -> Batch:
+        number = int(np.searchsorted(self._ends, k, side="right"))
+        batches = self._sources[number]
+        batch = batches[k - int(self._ends[number]) + len(batches)]
+        return replace(batch, more={**batch.more, "source": torch.tensor(number)})
 
 
 def _need_positive(**sizes: int) -> None:

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lamina.data.cache import cache_folder
 from lamina.data.download import download
 from lamina.spec import LaminaError
+from lamina.store.cache import cache_folder
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from lamina.data.cache import cache_folder
 from lamina.spec import LaminaError
+from lamina.store.cache import cache_folder
 
 #: Raised where the same sources would give other numbers.
 FORMAT = 1

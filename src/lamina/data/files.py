@@ -7,10 +7,13 @@ import gzip
 import hashlib
 import shlex
 import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from lamina.spec import LaminaError
 
+#: Bytes that are read at a time; a byte order mark must fit in.
+CHUNK = 1 << 20
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -29,13 +32,17 @@ def fingerprint(path: str | Path) -> str:
     return digest.hexdigest()
 
 
-def read_bytes(path: str | Path) -> bytes:
-    """The whole content; a name that ends in ``.gz`` is unpacked."""
+def byte_chunks(path: str | Path, told: Callable[[int], None] | None = None) -> Iterator[bytes]:
+    """The content in chunks of at most :data:`CHUNK` bytes; a name that ends in ``.gz`` is
+    unpacked. ``told`` hears after each chunk how many bytes of the file were read."""
     try:
-        if str(path).endswith(".gz"):
-            with gzip.open(path, "rb") as file:
-                return file.read()
-        return Path(path).read_bytes()
+        with open(path, "rb") as file:
+            packed = str(path).endswith(".gz")
+            content = gzip.GzipFile(fileobj=file) if packed else file
+            while chunk := content.read(CHUNK):
+                yield chunk
+                if told is not None:
+                    told(file.tell())
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise LaminaError(
             f"got a damaged gzip file ({error}); need a whole one. Copy or download it again.",
@@ -43,6 +50,11 @@ def read_bytes(path: str | Path) -> bytes:
         ) from None
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from None
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """The whole content; a name that ends in ``.gz`` is unpacked."""
+    return b"".join(byte_chunks(path))
 
 
 def unreadable(path: str | Path, error: Exception) -> LaminaError:
@@ -65,31 +77,59 @@ def _is_folder(path: str | Path) -> bool:
         return False
 
 
-def read_utf8(path: str | Path) -> str:
-    """The content as text: UTF-8, a byte order mark removed, line ends as they are.
+def utf8_chunks(path: str | Path, told: Callable[[int], None] | None = None) -> Iterator[str]:
+    """The content as text, in chunks: UTF-8, a byte order mark removed, line ends as they are.
 
-    Raises LaminaError for a file that is missing, empty, not UTF-8 or holds a zero byte.
+    ``told`` is as in :func:`byte_chunks`. Raises LaminaError, when it comes to it, for a file that
+    is missing, empty, not UTF-8 or holds a zero byte.
     """
-    content = read_bytes(path)
-    if not content:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    line, first = 1, True
+    for content in byte_chunks(path, told):
+        if first and content.startswith(_UTF16):
+            raise LaminaError(
+                f"got UTF-16; need UTF-8. {_convert(path, 'UTF-16')}", place=f"{path}:1"
+            )
+        if first:
+            content = content.removeprefix(codecs.BOM_UTF8)
+        first = False
+        yield _decoded(decoder, content, path, line)
+        line += content.count(b"\n")
+    if first:
         raise LaminaError("the file is empty.", place=str(path))
-    if content.startswith(_UTF16):
-        raise LaminaError(f"got UTF-16; need UTF-8. {_convert(path, 'UTF-16')}", place=f"{path}:1")
+    _decoded(decoder, b"", path, line, final=True)  # half a character at the end?
+
+
+def _decoded(
+    decoder: codecs.IncrementalDecoder,
+    content: bytes,
+    path: str | Path,
+    line: int,
+    *,
+    final: bool = False,
+) -> str:
+    """The text of bytes that begin in line ``line`` of the file."""
     try:
-        text = content.decode("utf-8-sig")
+        text = decoder.decode(content, final)
     except UnicodeDecodeError as error:
-        # The codec counts from behind a byte order mark.
-        start = error.start + (len(codecs.BOM_UTF8) if content.startswith(codecs.BOM_UTF8) else 0)
+        at = line + error.object.count(b"\n", 0, error.start)
         raise LaminaError(
-            f"byte 0x{content[start]:02x} is not UTF-8. {_convert(path, 'WINDOWS-1252')}",
-            place=f"{path}:{_line(content, start)}",
+            f"byte 0x{error.object[error.start]:02x} is not UTF-8. "
+            f"{_convert(path, 'WINDOWS-1252')}",
+            place=f"{path}:{at}",
         ) from None
     if (zero := content.find(0)) >= 0:
+        at = line + content.count(b"\n", 0, zero)
         raise LaminaError(
             "got a zero byte; need text. Is this a binary file, or UTF-16?",
-            place=f"{path}:{_line(content, zero)}",
+            place=f"{path}:{at}",
         )
     return text
+
+
+def read_utf8(path: str | Path) -> str:
+    """The whole of :func:`utf8_chunks`."""
+    return "".join(utf8_chunks(path))
 
 
 def _convert(path: str | Path, encoding: str) -> str:
@@ -100,7 +140,3 @@ def _convert(path: str | Path, encoding: str) -> str:
     new = old.with_name(f"{old.stem}-utf8{old.suffix}")
     command = f"iconv -f {encoding} -t UTF-8 {shlex.quote(str(old))} > {shlex.quote(str(new))}"
     return f"Convert the file, for instance: {command}"
-
-
-def _line(content: bytes, position: int) -> int:
-    return content.count(b"\n", 0, position) + 1

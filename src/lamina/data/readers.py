@@ -6,6 +6,9 @@ or leaves out a row.
 
 from __future__ import annotations
 
+import io
+import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from lamina.data.files import fingerprint, read_utf8
+from lamina.data.files import fingerprint, utf8_chunks
 from lamina.data.rows import Rows, filled, listed, read_rows, shown
 from lamina.spec import LaminaError
 
@@ -24,6 +27,7 @@ __all__ = [
     "read_sequence_table",
     "read_text",
     "read_text_table",
+    "text_chunks",
 ]
 
 #: Rows of a sequence table that are turned into numbers at a time.
@@ -64,16 +68,28 @@ class SequenceTable:
     path: str
 
 
-def read_text(path: str | Path) -> str:
-    r"""A whole UTF-8 text; every line end (``\r\n``, ``\r``) becomes ``\n``.
+def text_chunks(path: str | Path, told: Callable[[int], None] | None = None) -> Iterator[str]:
+    r"""A UTF-8 text in chunks; every line end (``\r\n``, ``\r``) becomes ``\n``.
 
-    A byte order mark is removed and a name that ends in ``.gz`` is unpacked. Raises LaminaError
-    for a file that is missing, a folder, empty, blank, binary or not UTF-8.
+    A byte order mark is removed and a name that ends in ``.gz`` is unpacked. ``told`` hears how
+    many bytes of the file were read. Raises LaminaError, when it comes to it, for a file that is
+    missing, a folder, empty, blank, binary or not UTF-8.
     """
-    text = read_utf8(path).replace("\r\n", "\n").replace("\r", "\n")
-    if not text or text.isspace():
+    newlines = io.IncrementalNewlineDecoder(None, translate=True)
+    blank = True
+    for chunk in itertools.chain(utf8_chunks(path, told), [None]):
+        # A carriage return at the end of a chunk waits for what follows.
+        text = newlines.decode(chunk or "", final=chunk is None)
+        blank = blank and (not text or text.isspace())
+        if text:
+            yield text
+    if blank:
         raise LaminaError("got white space only; need text.", place=str(path))
-    return text
+
+
+def read_text(path: str | Path) -> str:
+    """The whole of :func:`text_chunks`."""
+    return "".join(text_chunks(path))
 
 
 def read_text_table(path: str | Path, *, text: str, label: str | None) -> TextTable:

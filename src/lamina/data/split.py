@@ -9,9 +9,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from lamina.spec import LaminaError
+from lamina.spec import LaminaError, Part
 
-PARTS = ("train", "validation", "test")
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from typing import Literal, TypeAlias, get_args
+from typing import get_args
 
 import msgspec
 import numpy as np
 
-from lamina.data.words import join_words, split_words
+from lamina.data.normalize import Level, Normalize, Normalizer
+from lamina.data.words import join_spaced, join_words, split_spaced, split_words
 from lamina.spec import LaminaError
-
-Level: TypeAlias = Literal["char", "word"]
-Normalize: TypeAlias = Literal["none", "lower", "letters"]
 
 UNKNOWN = "<unk>"
 #: Characters that are looked up at a time: bounds the memory beside the answer.
 _CHUNK = 1 << 22
 _CODE_POINTS = 0x110000
-_NOT_LETTERS = re.compile("[^A-Za-z]+")
+#: How a normalised text becomes words, and back.
+SPLITTERS = {"word": split_words, "space": split_spaced}
+_JOINERS = {"char": "".join, "word": join_words, "space": join_spaced}
 
 
 @dataclass(frozen=True)
@@ -31,9 +30,8 @@ class Vocabulary:
     """Tokens and their numbers: ``<unk>`` is 0, then ``specials``, then what was counted.
 
     level:     ``"char"``: a token is a code point. ``"word"``: see :mod:`lamina.data.words`.
-    normalize: what is done to a text first. ``"none"``; ``"lower"``: lower case; ``"letters"``:
-               a-z and single spaces only, lines stripped and put end to end (at word level with
-               a space between).
+               ``"space"``: tokens stand between white space, and ``<eos>`` for each line end.
+    normalize: what is done to a text first: see :class:`lamina.data.normalize.Normalizer`.
     specials:  tokens that stand for no text of their own, such as ``<eos>``.
     counted:   tokens from a text, the most frequent first.
 
@@ -76,14 +74,38 @@ class Vocabulary:
         Raises LaminaError if no token is left.
         """
         _check_names(level, normalize)
+        normalized = (_normalized(text, normalize, level) for text in texts)
+        if level == "char":
+            counts: Mapping[str, int] = _char_counts(normalized)
+        else:
+            counts = Counter(chain.from_iterable(map(SPLITTERS[level], normalized)))
+        return cls.from_counts(
+            counts,
+            level=level,
+            max_size=max_size,
+            min_count=min_count,
+            normalize=normalize,
+            specials=specials,
+        )
+
+    @classmethod
+    def from_counts(
+        cls,
+        counts: Mapping[str, int],
+        *,
+        level: Level,
+        max_size: int | None = None,
+        min_count: int = 1,
+        normalize: Normalize = "none",
+        specials: Sequence[str] = (),
+    ) -> Vocabulary:
+        """As :meth:`build`, of tokens that were counted already."""
         reserved = {UNKNOWN, *specials}
         if max_size is not None and max_size <= len(reserved):
             raise LaminaError(
                 f"got max_size {max_size}; need more than the {len(reserved)} of <unk> and the "
                 "special tokens."
             )
-        normalized = (_normalized(text, normalize, level) for text in texts)
-        counts = _char_counts(normalized) if level == "char" else _word_counts(normalized)
         kept = [token for token, n in counts.items() if n >= min_count and token not in reserved]
         kept.sort(key=lambda token: (-counts[token], token))
         if max_size is not None:
@@ -118,11 +140,12 @@ class Vocabulary:
         if self.level == "char":
             return self._encode_chars(text)
         get, unknown = self._ids.get, self.unknown
-        return np.array([get(word, unknown) for word in split_words(text)], dtype=np.int64)
+        words = SPLITTERS[self.level](text)
+        return np.array([get(word, unknown) for word in words], dtype=np.int64)
 
     def encode_many(self, texts: Sequence[str]) -> list[np.ndarray]:
         """:meth:`encode` of each text."""
-        if self.level == "word":
+        if self.level != "char":
             return [self.encode(text) for text in texts]
         # One look-up for all: a call a text costs more than a short text does.
         normalized = [_normalized(text, self.normalize, self.level) for text in texts]
@@ -142,8 +165,7 @@ class Vocabulary:
         for number in numbers:
             if not 0 <= number < len(tokens):
                 raise LaminaError(f"got token number {number}; need 0 to {len(tokens) - 1}.")
-        words = [tokens[number] for number in numbers]
-        return "".join(words) if self.level == "char" else join_words(words)
+        return _JOINERS[self.level]([tokens[number] for number in numbers])
 
     def to_json(self) -> str:
         """A text from which :meth:`from_json` makes an equal vocabulary."""
@@ -183,7 +205,7 @@ class Vocabulary:
         out = np.empty(len(text), dtype=np.int64)
         last = len(self._table) - 1
         for start in range(0, len(text), _CHUNK):
-            points = _code_points(text[start : start + _CHUNK])
+            points = code_points(text[start : start + _CHUNK])
             np.take(self._table, np.minimum(points, last), out=out[start : start + _CHUNK])
         return out
 
@@ -211,16 +233,11 @@ def _is_unicode(token: str) -> bool:
 
 
 def _normalized(text: str, normalize: Normalize, level: Level) -> str:
-    if normalize == "none":
-        return text
-    if normalize == "lower":
-        return text.lower()
-    lines = (_NOT_LETTERS.sub(" ", line).strip().lower() for line in text.split("\n"))
-    # At char level as the book Dive into Deep Learning (section 9.2) prepares The Time Machine.
-    return ("" if level == "char" else " ").join(lines)
+    return text if normalize == "none" else Normalizer(normalize, level)(text)
 
 
-def _code_points(text: str) -> np.ndarray:
+def code_points(text: str) -> np.ndarray:
+    """``(T,)`` uint32, one a character."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
 
 
@@ -228,9 +245,7 @@ def _char_counts(texts: Iterable[str]) -> dict[str, int]:
     counts = np.zeros(_CODE_POINTS, dtype=np.int64)
     for text in _gathered(texts):
         for start in range(0, len(text), _CHUNK):
-            counts += np.bincount(
-                _code_points(text[start : start + _CHUNK]), minlength=_CODE_POINTS
-            )
+            counts += np.bincount(code_points(text[start : start + _CHUNK]), minlength=_CODE_POINTS)
     counts[0xD800:0xE000] = 0  # halves of surrogate pairs, which no file can hold
     return {chr(point): int(counts[point]) for point in np.flatnonzero(counts)}
 
@@ -246,7 +261,3 @@ def _gathered(texts: Iterable[str]) -> Iterator[str]:
             yield "".join(held)
             held, size = [], 0
     yield "".join(held)
-
-
-def _word_counts(texts: Iterable[str]) -> dict[str, int]:
-    return Counter(chain.from_iterable(map(split_words, texts)))

@@ -28,6 +28,9 @@ _WORD = (
 # What _WORD is for ASCII, where it is several times faster.
 _ASCII_WORD = re.compile(r"[A-Za-z0-9_]+(?:'[A-Za-z]+)*|[^ \t-\rA-Za-z0-9_]")
 
+#: The token of a line end in :func:`split_spaced`.
+LINE_END = "<eos>"
+
 # First and last code point of the blocks whose words stand without spaces, and of their
 # punctuation.
 _SPACELESS_BLOCKS = (
@@ -59,6 +62,23 @@ def split_words(text: str) -> list[str]:
         return [word for word, _ in _splitter().pre_tokenize_str(text)]
     except (UnicodeError, TypeError):  # half of a surrogate pair, which UTF-8 cannot write
         return split_words(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+
+
+def split_spaced(text: str) -> list[str]:
+    """What stands between white space, as it stands; each line end is a word of its own,
+    :data:`LINE_END`: the form of the Penn Treebank (Mikolov et al. 2010) and of WikiText."""
+    return text.replace("\n", f" {LINE_END} ").split()
+
+
+def join_spaced(words: Iterable[str]) -> str:
+    """The inverse of :func:`split_spaced`, but for the kind and number of spaces."""
+    lines: list[list[str]] = [[]]
+    for word in words:
+        if word == LINE_END:
+            lines.append([])
+        else:
+            lines[-1].append(word)
+    return "\n".join(map(" ".join, lines))
 
 
 def join_words(words: Iterable[str]) -> str:

@@ -84,7 +84,9 @@ def _specs(verdict: Verdict) -> dict[str, charts.Spec]:
 def _about(verdict: Verdict) -> str:
     task = verdict.search.get("task", {})
     data = task.get("data", {})
-    parts = [str(task.get("name", "")).replace("_", " "), str(data.get("source", ""))]
+    source = data.get("source", "")
+    sources = source if isinstance(source, list) else [source]
+    parts = [str(task.get("name", "")).replace("_", " "), *map(str, sources)]
     return ", ".join(part for part in parts if part)
 
 

@@ -35,13 +35,19 @@ def drop(x: Tensor, p: float, kind: str, *, training: bool) -> Tensor:
 
 
 def drop_rows(
-    table: Tensor, tokens: Tensor, p: float, kind: str, *, training: bool
+    table: Tensor, tokens: Tensor, p: float, kind: str, *, training: bool, p_rows: float = 0.0
 ) -> tuple[Tensor, Tensor | None]:
     """``x`` and ``tokens`` for a stack that reads rows of ``table`` ``(V, I)`` under dropout.
 
     A row that is dropped is another one at each place where its token ``(T, B)`` stands, so rows
     are looked up first in training; else the kernel does it, once for each token.
+
+    p:      of each number of ``x``, in the way of ``kind``.
+    p_rows: of a token: its row is zero wherever it stands (Merity et al. 2018, section 4.3).
     """
-    if training and p:
-        return KINDS[kind](embedding(tokens, table), p), None
-    return table, tokens
+    if not training or not (p or p_rows):
+        return table, tokens
+    x = embedding(tokens, table)
+    if p_rows:
+        x = x * mask((len(table), 1), p_rows, x, None)[tokens]
+    return drop(x, p, kind, training=training), None

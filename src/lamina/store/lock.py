@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from lamina.spec import LaminaError
@@ -13,6 +13,10 @@ try:
     import fcntl
 except ImportError:  # Windows has no lock on a folder that the end of a process always undoes
     fcntl = None
+
+
+#: Whether this system has such locks.
+LOCKS = fcntl is not None
 
 
 @contextlib.contextmanager
@@ -36,5 +40,27 @@ def hold(folder: str | Path) -> Iterator[None]:
                 place=str(folder),
             ) from None
         yield
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def wait_for(file: str | Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """Wait until no other process is in here with the same ``file``, and keep others waiting
+    meanwhile. ``waiting`` is called once where it takes a wait. The file is deleted at the end.
+    """
+    if fcntl is None:
+        yield
+        return
+    handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+        # Who still waits for the deleted file, or makes a new one, finds the work done.
+        Path(file).unlink(missing_ok=True)
     finally:
         os.close(handle)

@@ -16,7 +16,7 @@ from lamina.data import (
     SequenceTable,
     TextTable,
     Vocabulary,
-    read_sequence_table,
+    kept_sequence_table,
     read_text_table,
 )
 from lamina.data.standardize import Standardizer
@@ -36,6 +36,13 @@ def as_source(source: object) -> str:
             "corpus. Write data in memory to a CSV, TSV or JSONL file first."
         )
     return str(source)
+
+
+def as_sources(sources: object) -> str | tuple[str, ...]:
+    """As :func:`as_source`, of one or of several."""
+    if isinstance(sources, list | tuple):
+        return as_source(sources[0]) if len(sources) == 1 else tuple(map(as_source, sources))
+    return as_source(sources)
 
 
 @dataclass(frozen=True)
@@ -121,7 +128,7 @@ class SequenceInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         """The file as a table; with no features named, every other column of numbers."""
         label = self.label if labelled else None
         features = list(self.features) or None
-        return read_sequence_table(path, id=self.id, label=label, features=features)
+        return kept_sequence_table(path, id=self.id, label=label, features=features)
 
     def rows(self, table: SequenceTable) -> Rows:
         """The sequences of a table that was read already."""

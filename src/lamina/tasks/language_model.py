@@ -14,65 +14,29 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, linear
 
 from lamina.data import (
+    ChainedBatches,
+    Mixture,
     StreamBatches,
+    Tokens,
     Vocabulary,
-    as_shares,
-    find,
-    fingerprint,
     read_text,
-    split_stream,
+    tokenise,
 )
-from lamina.data.corpora import CORPORA
-from lamina.data.vocabulary import Level, Normalize
+from lamina.data.split import PARTS
 from lamina.nn import Stack, StackOptions
 from lamina.nn.dropout import drop, drop_rows
 from lamina.nn.options import check_embedding
+from lamina.nn.softmax import AdaptiveSoftmax
 from lamina.spec import PERPLEXITY, Batch, LaminaError, Model, Part, State, Step, detach
 from lamina.store.structs import changed, struct_from
-from lamina.tasks.inputs import as_source
+from lamina.tasks.inputs import as_sources
+from lamina.tasks.language_data import LanguageModelData, count, read, renumbered, vocabulary
 
 NAME = "language-model"
 ASSET = "vocabulary.json"
-
-
-class LanguageModelData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the text is and how it is read, split and batched.
-
-    source:         a UTF-8 text file, or the name of a corpus (``timemachine``, ``wikitext2``).
-    validation:     a file with the validation part; ``None``: cut from ``source``.
-    test:           a file with the test part; ``None``: cut from ``source``.
-    fractions:      shares of train, validation and test, by position: the start of the text
-                    trains, its end tests. A part with a file of its own takes none.
-    level:          tokens are characters or words.
-    normalize:      of the text, before it is cut into tokens.
-    max_vocabulary: the most frequent tokens of the training part are kept.
-    min_count:      tokens seen less often in the training part are unknown.
-    max_tokens:     only so many tokens of the training part are used; ``None``: all.
-    batch_size:     columns that are read side by side.
-    steps:          tokens between two truncations of back-propagation through time.
-    random_offset:  pass over up to ``steps`` tokens at the start, drawn anew each epoch, so that
-                    the truncations fall elsewhere.
-    """
-
-    source: str
-    validation: str | None = None
-    test: str | None = None
-    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
-    level: Level = "char"
-    normalize: Normalize = "none"
-    max_vocabulary: int = 50_000
-    min_count: int = 1
-    max_tokens: int | None = None
-    batch_size: int = 32
-    steps: int = 35
-    random_offset: bool = True
-
-    def __post_init__(self) -> None:
-        as_shares(self.fractions)
-        for name in ("max_vocabulary", "min_count", "max_tokens", "batch_size", "steps"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise LaminaError(f"{name} is {value}; need at least 1")
+#: Tokens in a row from one source of a mixture, in multiples of ``steps``: a piece begins behind
+#: another author's words, and few do.
+PIECE_STEPS = 20
 
 
 class LanguageModelOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -81,6 +45,12 @@ class LanguageModelOptions(StackOptions, frozen=True, kw_only=True, forbid_unkno
     embedding: size of a token's vector, or ``"onehot"``: the token itself is the input.
     tied:      the embedding is the output map too (Press and Wolf 2017); where the sizes differ, a
                linear map without bias stands between.
+    softmax:   ``"full"``, or ``"adaptive"`` (Grave et al. 2017): rare tokens are scored through
+               smaller maps, and only where they are needed; several times as fast for words.
+    cutoffs:   of the adaptive softmax: the numbers of tokens, the most frequent first, at which
+               a smaller map begins.
+    embedding_dropout: share of the tokens whose embedding is set to zero wherever they stand in a
+               batch (Merity et al. 2018, section 4.3).
 
     ``dropout`` also falls on the embedding and on what the top layer gives, so that a stack of
     one layer has it too.
@@ -88,6 +58,9 @@ class LanguageModelOptions(StackOptions, frozen=True, kw_only=True, forbid_unkno
 
     embedding: int | Literal["onehot"] = 128
     tied: bool = False
+    softmax: Literal["full", "adaptive"] = "full"
+    cutoffs: tuple[int, ...] = (2000, 10_000)
+    embedding_dropout: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -96,6 +69,16 @@ class LanguageModelOptions(StackOptions, frozen=True, kw_only=True, forbid_unkno
             raise LaminaError("bidirectional=True would let a language model read its own answer")
         if self.tied and self.embedding == "onehot":
             raise LaminaError("tied=True needs an embedding; got embedding='onehot'")
+        if self.tied and self.softmax == "adaptive":
+            raise LaminaError("tied=True needs softmax='full'; an adaptive one has maps of its own")
+        if not self.cutoffs or list(self.cutoffs) != sorted({*self.cutoffs}) or self.cutoffs[0] < 1:
+            raise LaminaError(f"cutoffs are {self.cutoffs}; need rising numbers above 0")
+        if not 0 <= self.embedding_dropout < 1:
+            raise LaminaError(
+                f"embedding_dropout is {self.embedding_dropout}; need 0 <= embedding_dropout < 1"
+            )
+        if self.embedding_dropout and self.embedding == "onehot":
+            raise LaminaError("embedding_dropout needs an embedding; got embedding='onehot'")
 
 
 class LanguageNetwork(Model):
@@ -124,24 +107,51 @@ class LanguageNetwork(Model):
         if options.tied and self.stack.outputs != options.embedding:
             self.bridge = nn.Linear(self.stack.outputs, self.stack.inputs, bias=False)
         # A tied output map has no weight of its own.
-        self.head = nn.Linear(self.stack.outputs, size) if not options.tied else None
+        self.head: nn.Module | None = None
+        if options.softmax == "adaptive":
+            self.head = AdaptiveSoftmax(self.stack.outputs, size, options.cutoffs)
+        elif not options.tied:
+            self.head = nn.Linear(self.stack.outputs, size)
         self.head_bias = nn.Parameter(torch.zeros(size)) if options.tied else None
 
     def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Tokens ``(T, B)`` -> scores of the token after each, ``(T, B, V)``, and the state."""
+        outputs, final = self._read(tokens, state)
+        return self._scores(outputs), final
+
+    def loss(
+        self, tokens: Tensor, targets: Tensor, state: State | None = None
+    ) -> tuple[Tensor, State]:
+        """The mean cross-entropy of ``targets`` ``(T, B)`` in nats, and the state."""
+        outputs, final = self._read(tokens, state)
+        if isinstance(self.head, AdaptiveSoftmax):
+            return self.head.loss(outputs, targets), final
+        return cross_entropy(self._scores(outputs).flatten(0, 1), targets.flatten()), final
+
+    def _read(self, tokens: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """Tokens ``(T, B)`` -> what the output map is given, ``(T, B, H)``, and the state."""
         p, kind = self.options.dropout, self.options.dropout_kind
         if self.embedding is None:
             outputs, final = self.stack(None, state, tokens=tokens)
         else:
-            x, rows = drop_rows(self.embedding.weight, tokens, p, kind, training=self.training)
+            x, rows = drop_rows(
+                self.embedding.weight,
+                tokens,
+                p,
+                kind,
+                training=self.training,
+                p_rows=self.options.embedding_dropout,
+            )
             outputs, final = self.stack(x, state, tokens=rows)
-        outputs = drop(outputs, p, kind, training=self.training)
+        return drop(outputs, p, kind, training=self.training), final
+
+    def _scores(self, outputs: Tensor) -> Tensor:
         if self.head is not None:
-            return self.head(outputs), final
+            return self.head(outputs)
         assert self.embedding is not None
         if self.bridge is not None:
             outputs = self.bridge(outputs)
-        return linear(outputs, self.embedding.weight, self.head_bias), final
+        return linear(outputs, self.embedding.weight, self.head_bias)
 
     def config(self) -> dict[str, Any]:
         """See :class:`lamina.spec.Model`."""
@@ -240,8 +250,8 @@ class LanguageModel:
     >>> model = task.model(cell="lstm", depth=2, width=256)           # doctest: +SKIP
 
     Args:
-        source: a file or the name of a corpus; with ``changes``, the fields of
-            :class:`LanguageModelData`.
+        source: a file or the name of a corpus, or several of them; with ``changes``, the fields
+            of :class:`LanguageModelData`.
 
     Raises:
         LaminaError: a text that cannot be read or is too short.
@@ -253,35 +263,49 @@ class LanguageModel:
     Options = LanguageModelOptions
     Network = LanguageNetwork
 
-    def __init__(self, source: str | Path, **changes: Any):
+    def __init__(self, source: str | Path | Sequence[str | Path], **changes: Any):
         self.data = data = struct_from(
-            LanguageModelData, {"source": as_source(source), **changes}, what="field"
+            LanguageModelData, {"source": as_sources(source), **changes}, what="field"
         )
-        texts, self.fingerprints = _read(data)
-        self.vocabulary = Vocabulary.build(
-            [texts["train"]],
-            level=data.level,
-            max_size=data.max_vocabulary,
-            min_count=data.min_count,
-            normalize=data.normalize,
-        )
-        self.tokens = {part: self.vocabulary.encode(text) for part, text in texts.items()}
-        self.tokens["train"] = self.tokens["train"][: data.max_tokens]
+        sources = read(data)
+        self.names = [source.name for source in sources]
+        self.fingerprints = {p: sha for source in sources for p, sha in source.fingerprints.items()}
+        self.vocabulary = vocabulary(data, sources)
+        #: Of each part, the tokens of each source.
+        self.texts: dict[Part, list[Tokens]] = {
+            part: [
+                renumbered(
+                    source.parts[part],
+                    self.vocabulary,
+                    data.max_tokens if part == "train" else None,
+                )
+                for source in sources
+            ]
+            for part in PARTS
+        }
         self.batches("train")  # too short a text is refused here, not in the first epoch
 
     @classmethod
     def for_model(cls, model: LanguageNetwork, path: str | Path, **changes: Any) -> LanguageModel:
         """A task whose test part is the file at ``path``, read as ``model`` reads."""
         task = cls.__new__(cls)
-        task.data = struct_from(LanguageModelData, {"source": str(path), **changes}, what="field")
-        task.vocabulary = model.vocabulary
-        nothing = np.zeros(0, np.int64)
-        test = task.vocabulary.encode(read_text(path))
+        known = task.vocabulary = model.vocabulary
+        as_model = {"level": known.level, "normalize": known.normalize}
+        fields = {"source": str(path), **as_model, **changes}
+        task.data = struct_from(LanguageModelData, fields, what="field")
+        whole, sha = tokenise(path, level=known.level, normalize=known.normalize)
+        test = renumbered(whole["train"], known)
         if len(test) < 2:
             raise LaminaError(f"got {len(test)} tokens; need at least 2", place=str(path))
-        task.tokens = {"train": nothing, "validation": nothing, "test": test}
-        task.fingerprints = {str(path): fingerprint(path)}
+        nothing = np.zeros(0, np.int64)
+        task.texts = {"train": [nothing], "validation": [nothing], "test": [test]}
+        task.names, task.fingerprints = [str(path)], {str(path): sha}
         return task
+
+    @property
+    def tokens(self) -> dict[Part, Tokens]:
+        """Of each part, the tokens of the first source."""
+        return {part: texts[0] for part, texts in self.texts.items()}
 
     def model(
         self, options: LanguageModelOptions | None = None, /, **changes: Any
@@ -291,39 +315,83 @@ class LanguageModel:
         return LanguageNetwork(chosen, self.vocabulary)
 
     def batches(self, part: Part, *, epoch: int = 0, seed: int = 0) -> Sequence[Batch]:
-        """A contiguous stream; each batch goes on where the one before ended."""
-        tokens, data = self.tokens[part], self.data
+        """A contiguous stream; each batch goes on where the one before ended.
+
+        Several sources are mixed to one stream in training; to be scored, each is a stream of
+        its own, one after the other.
+        """
+        data, texts = self.data, self.texts[part]
         if part != "train":
-            if len(tokens) < 2:
-                return []
-            # Every column starts without a past, so a short part is read in few columns.
-            columns = min(data.batch_size, max(1, len(tokens) // (20 * data.steps)))
-            return StreamBatches(tokens, batch_size=columns, steps=data.steps)
+            streams = [self._stream(text) for text in texts]
+            return ChainedBatches(streams) if len(texts) > 1 else streams[0]
+        rng = np.random.default_rng([seed, epoch])
+        tokens = texts[0]
+        if len(texts) > 1:
+            piece = PIECE_STEPS * data.steps
+            tokens = Mixture(texts, data.weights or None, piece_tokens=piece, rng=rng)
         offset = 0
         if data.random_offset:
             spare = max(len(tokens) - 1 - data.batch_size, 0)
-            rng = np.random.default_rng([seed, epoch])
             offset = int(rng.integers(0, min(data.steps, spare) + 1))
         return StreamBatches(tokens, batch_size=data.batch_size, steps=data.steps, offset=offset)
 
+    def _stream(self, tokens: Tokens) -> Sequence[Batch]:
+        """All of a text, to be scored."""
+        if len(tokens) < 2:
+            return []
+        # Every column starts without a past, so a short part is read in few columns.
+        columns = min(self.data.batch_size, max(1, len(tokens) // (20 * self.data.steps)))
+        return StreamBatches(tokens, batch_size=columns, steps=self.data.steps)
+
     def step(self, model: Model, batch: Batch, state: State | None) -> Step:
-        """Mean cross-entropy of a batch's tokens."""
-        scores, final = model(batch.inputs, state)
-        loss = cross_entropy(scores.flatten(0, 1), batch.targets.flatten())
+        """Mean cross-entropy of a batch's tokens; where they are of one source among several, also
+        what to add up for that source."""
+        assert isinstance(model, LanguageNetwork)
+        loss, final = model.loss(batch.inputs, batch.targets, state)
         count = batch.targets.numel()
-        return Step(loss, {"loss": loss.detach() * count}, count, detach(final))
+        total = loss.detach() * count
+        sums = {"loss": total}
+        if (source := batch.more.get("source")) is not None:
+            for number, name in enumerate(self.names):
+                here = source == number
+                sums[f"loss[{name}]"] = total * here
+                sums[f"count[{name}]"] = count * here
+        return Step(loss, sums, count, detach(final))
 
     def baseline(self) -> float:
         """Perplexity on the validation part of the training part's token frequencies, with one
         added to each count (Laplace), whatever came before."""
-        size = len(self.vocabulary)
-        counts = np.bincount(self.tokens["train"], minlength=size) + 1.0
-        return float(np.exp(-np.log(counts / counts.sum())[self.tokens["validation"]].mean()))
+        train, validation = (self._counts(part) for part in ("train", "validation"))
+        nats = -np.log((train + 1.0) / (train + 1.0).sum())
+        return float(np.exp(validation @ nats / validation.sum()))
+
+    def _counts(self, part: Part) -> np.ndarray:
+        """How often each token stands in a part of the sources that train."""
+        counts = np.zeros(len(self.vocabulary), np.int64)
+        for number, text in enumerate(self.texts[part]):
+            if self.data.trains(number):
+                counts += count(text, len(counts))
+        return counts
 
     def summary(self, sums: Mapping[str, float], count: int) -> dict[str, float]:
-        """``loss`` in nats a token and ``perplexity``, its exponential."""
-        loss = sums["loss"] / count
-        return {"loss": loss, "perplexity": math.exp(loss) if loss < 700 else math.inf}
+        """``loss`` in nats a token and ``perplexity``, its exponential, of the sources that train;
+        and, where several were scored, of each by its name: ``perplexity[wells]``."""
+        each = {
+            name: (sums[f"loss[{name}]"], sums[f"count[{name}]"])
+            for name in self.names
+            if sums.get(f"count[{name}]")
+        }
+        counted = [
+            each[name] for k, name in enumerate(self.names) if name in each and self.data.trains(k)
+        ]
+        if counted:
+            loss = sum(loss for loss, _ in counted) / sum(n for _, n in counted)
+        else:
+            loss = sums["loss"] / count
+        found = {"loss": loss, "perplexity": _perplexity(loss)}
+        for name, (total, n) in each.items():
+            found[f"perplexity[{name}]"] = _perplexity(total / n)
+        return found
 
     def config(self) -> dict[str, Any]:
         """See :class:`lamina.spec.Task`."""
@@ -331,46 +399,9 @@ class LanguageModel:
             "name": NAME,
             "data": msgspec.to_builtins(self.data),
             "fingerprints": self.fingerprints,
-            "sizes": {part: len(tokens) for part, tokens in self.tokens.items()},
+            "sizes": {part: sum(map(len, texts)) for part, texts in self.texts.items()},
         }
 
 
-def _read(data: LanguageModelData) -> tuple[dict[str, str], dict[str, str]]:
-    """The text of each part, and the fingerprints of the files."""
-    source = Path(data.source)
-    paths: dict[str, Path] = {"source": source}
-    if not source.exists() and data.source in CORPORA:
-        found = find(data.source)
-        paths = {("source" if role in ("text", "train") else role): p for role, p in found.items()}
-    for part in ("validation", "test"):
-        if own := getattr(data, part):
-            paths[part] = Path(own)
-    texts = {part: read_text(path) for part, path in paths.items()}
-    train, validation, test = data.fractions
-    validation = 0.0 if "validation" in texts else validation
-    test = 0.0 if "test" in texts else test
-    whole = train + validation + test
-    pieces = cut(texts.pop("source"), (train / whole, validation / whole, test / whole))
-    parts = dict(zip(("train", "validation", "test"), pieces, strict=True)) | texts
-    return parts, {str(path): fingerprint(path) for path in paths.values()}
-
-
-def cut(text: str, fractions: tuple[float, float, float]) -> tuple[str, str, str]:
-    """Three parts by position. Each cut is moved to an end of a line (or word) close by, so that
-    none is split; a text without any is cut where the share ends."""
-    train, validation, _ = split_stream(len(text), fractions)
-    smallest = min(share for share in fractions if share) * len(text)
-    reach = min(2000, int(smallest / 4))  # no cut comes near the next one
-    ends = []
-    for end in (train.stop, validation.stop):
-        if 0 < end < len(text):
-            end = next((at for mark in "\n " if (at := _after(text, mark, end, reach))), end)
-        ends.append(end)
-    return text[: ends[0]], text[ends[0] : ends[1]], text[ends[1] :]
-
-
-def _after(text: str, mark: str, end: int, reach: int) -> int | None:
-    """The position after the next ``mark``, or after the last one before ``end``; at most
-    ``reach`` away."""
-    after = text.find(mark, end - 1, end + reach) + 1
-    return after or text.rfind(mark, end - reach, end) + 1 or None
+def _perplexity(loss: float) -> float:
+    return math.exp(loss) if loss < 700 else math.inf

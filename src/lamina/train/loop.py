@@ -58,7 +58,7 @@ class Loop:
             self.model.train()
             meter.start()
             while journal.batch < len(batches):
-                batch = batches[journal.batch].to(self.training.device)
+                batch = meter.batch(batches, journal.batch).to(self.training.device)
                 share = journal.batch / len(batches)
                 journal.lr = journal.schedule.rate(settings, journal.step, journal.epoch, share)
                 for group in self.optimizer.param_groups:
@@ -144,6 +144,7 @@ class Loop:
             "lr": journal.lr,
             "gradient_norm": totals.norms / totals.steps,
             "tokens_per_second": totals.tokens_per_second,
+            "data_share": totals.data_share,
             "seconds": self.seconds(),
         }
         journal.history.append(line)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from torch import Tensor
@@ -19,7 +19,8 @@ class Totals(msgspec.Struct):
     sums:    what the task adds up, by name.
     count:   how many predictions ``sums`` are over.
     norms:   the sum of the gradient's norm over ``steps``.
-    tokens:  valid steps of the sequences (padding not counted) over ``seconds`` of training.
+    tokens:  valid steps of the sequences (padding not counted) over ``seconds`` of training, of
+             which ``data_seconds`` went into making the batches.
     """
 
     sums: dict[str, float] = {}
@@ -28,6 +29,7 @@ class Totals(msgspec.Struct):
     steps: int = 0
     tokens: int = 0
     seconds: float = 0.0
+    data_seconds: float = 0.0
 
     @property
     def finite(self) -> bool:
@@ -43,6 +45,11 @@ class Totals(msgspec.Struct):
     def tokens_per_second(self) -> float:
         """The speed of training, evaluations not counted."""
         return self.tokens / self.seconds if self.seconds else 0.0
+
+    @property
+    def data_share(self) -> float:
+        """The share of the time of training that batches were waited for."""
+        return self.data_seconds / self.seconds if self.seconds else 0.0
 
 
 class Meter:
@@ -63,6 +70,14 @@ class Meter:
         self._sums: dict[str, Tensor] = {}
         self._norms: Tensor | None = None
         self._count = self._steps = self._tokens = 0
+        self._data_seconds = 0.0
+
+    def batch(self, batches: Sequence[Batch], k: int) -> Batch:
+        """Batch ``k``; the time that it takes to make it is noted."""
+        began = time.perf_counter()
+        batch = batches[k]
+        self._data_seconds += time.perf_counter() - began
+        return batch
 
     def add(self, step: Step, batch: Batch, norm: Tensor) -> None:
         """Count one training step; the totals know of it after :meth:`fetch`."""
@@ -84,6 +99,7 @@ class Meter:
             totals.tokens += self._tokens
             seconds = time.perf_counter() - self._began
             totals.seconds += seconds
+            totals.data_seconds += self._data_seconds
             self.step_ms.append(1e3 * seconds / self._steps)
         self.start()
         return totals

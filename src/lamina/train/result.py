@@ -11,7 +11,7 @@ from lamina.spec import LaminaError
 Stopped = Literal["epochs", "patience", "interrupted", "diverged"]
 
 #: Fields of results and history lines that two equal trainings do not share.
-TIME_FIELDS = frozenset({"seconds", "tokens_per_second", "step_ms"})
+TIME_FIELDS = frozenset({"seconds", "tokens_per_second", "step_ms", "data_share"})
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
