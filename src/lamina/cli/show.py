@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from lamina.spec import Metric, Model
+from lamina.spec import Model, Reports, Task
 from lamina.tasks.inputs import TextInputs
 
 
@@ -17,17 +17,21 @@ def note(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def show_test(metric: Metric, scores: Mapping[str, float], count: int) -> None:
-    """The score on data that nothing was chosen by."""
-    print(
-        f"test {metric.name} {metric.show(scores[metric.name])}, loss {scores['loss']:.4f} nats, "
-        f"over {count:,} predictions"
-    )
+def show_test(task: Task, scores: Mapping[str, float]) -> None:
+    """The score on data that nothing was chosen by, with what the task has to say about it."""
+    metric, loss = task.metric, f"loss {scores['loss']:.4f}"
+    told = f"test {metric.name} {metric.show(scores[metric.name])}"
+    if isinstance(task, Reports):
+        print(f"{told}, {loss}, over {predictions(task):,} predictions")
+        print("\n".join(task.report("test", scores)))
+    else:
+        print(f"{told}, {loss} nats, over {predictions(task):,} predictions")
 
 
 def predictions(task: Any) -> int:
     """How many predictions the test part asks for: a label, or a token, each."""
-    return sum(batch.targets.numel() for batch in task.batches("test"))
+    batches = task.batches("test")
+    return sum(batches[k].targets.numel() for k in range(len(batches)))
 
 
 def next_command(model: Model, out: Path) -> str:

@@ -55,9 +55,12 @@ def validation(task: Task) -> Checked:
         raise LaminaError(
             "the data has no validation part, so depths cannot be compared; give it a share."
         )
-    every = [batches[k] for k in range(len(batches))]
-    if every[0].targets.dim() == 1:
+    targets = batches[0].targets
+    every = (batches[k] for k in range(len(batches)))  # not all of them in memory at once
+    if targets.dim() == 1:
         return Checked(sum(len(batch.targets) for batch in every), "validation examples")
+    if targets.is_floating_point():
+        return Checked(sum(batch.targets.shape[1] for batch in every), "validation windows")
     return Checked(sum(batch.steps for batch in every), "validation tokens")
 
 

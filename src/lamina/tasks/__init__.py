@@ -16,12 +16,15 @@ import torch
 from lamina.spec import LaminaError, Model
 from lamina.store import RunFolder
 from lamina.tasks.classify import Classifier, Classify
+from lamina.tasks.forecast import Forecast, Forecaster
 from lamina.tasks.language_model import LanguageModel, LanguageNetwork
 
 __all__ = [
     "TASKS",
     "Classifier",
     "Classify",
+    "Forecast",
+    "Forecaster",
     "LanguageModel",
     "LanguageNetwork",
     "load",
@@ -29,7 +32,7 @@ __all__ = [
     "task_class",
 ]
 
-TASKS: dict[str, Any] = {kind.name: kind for kind in (LanguageModel, Classify)}
+TASKS: dict[str, Any] = {kind.name: kind for kind in (LanguageModel, Classify, Forecast)}
 
 
 def task_class(name: object, place: str | None = None) -> Any:
