@@ -405,9 +405,9 @@ class Forecast:
         heads |= {"mae_original": "mae, original", "smape": "smape, %", "mase": "mase"}
         heads = {key: head for key, head in heads.items() if key in scores}
         width = max(map(len, named))
-        lines = ["".join([" " * width, *(f"{head:>15}" for head in heads.values())])]
+        lines = ["".join([" " * width, *(f"{head:>14}" for head in heads.values())])]
         for name, values in named.items():
-            lines.append("".join([f"{name:<{width}}", *(f"{values[key]:>15.4f}" for key in heads)]))
+            lines.append("".join([f"{name:<{width}}", *(f"{values[key]:>14.4f}" for key in heads)]))
         for q in self.inputs.quantiles:
             lines.append(f"up to quantile {q:g}: {100 * scores[f'below_{q:g}']:.1f}% of values")
         if "coverage" in scores:
