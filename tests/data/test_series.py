@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -102,6 +105,14 @@ def test_refusals(tmp_path: Path, text: str, options: dict, place: str, message:
         assert error.value.place == f"{file}{place}"
 
 
+def attempt(file: Path, **options: Any) -> tuple[Any, Any]:
+    """What is read, or the refusal."""
+    try:
+        return read_series(file, time="date", **options), None
+    except LaminaError as error:
+        return None, error
+
+
 CELLS = st.sampled_from(["", "1", "-2.5", "x", "nan", "inf", "1e400", "2024-01-02", "٣", '"', "\n"])
 STAMPS = st.sampled_from(
     ["2024-01-01", "2024-01-02", "2024-01-04", "1", "2", "99999999999999999", "", "x", "\x00"]
@@ -115,17 +126,13 @@ STAMPS = st.sampled_from(
 )
 @example([("-9007199254740992", "1", "1"), ("9007199254740992", "1", "1")], "forward", None)
 def test_any_table_is_read_or_refused(rows: list, missing: str, id: str | None) -> None:
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         text = "\n".join(["date,a,id", *(",".join(row) for row in rows)])
         file = write(Path(folder, "a.csv"), text)
-        try:
-            table = read_series(file, time="date", id=id, missing=missing)  # type: ignore[arg-type]
-        except LaminaError as error:
-            assert error.place is not None
+        table, error = attempt(file, id=id, missing=missing)
+        if table is None:
             assert error.place.startswith(str(file))
-            assert "\n" not in str(error).strip()
+            assert len(str(error).splitlines()) == 1
             return
         for series in table.series:
             assert np.isfinite(series.values).all()
@@ -134,9 +141,6 @@ def test_any_table_is_read_or_refused(rows: list, missing: str, id: str | None) 
 
 @given(st.binary(max_size=200), st.integers(0, 400), st.integers(0, 255))
 def test_a_broken_parquet_file_is_refused(tail: bytes, at: int, byte: int) -> None:
-    import io
-    import tempfile
-
     whole = io.BytesIO()
     pl.DataFrame({"date": HOURS, "load": range(6)}).write_parquet(whole)
     content = bytearray(whole.getvalue())
@@ -145,10 +149,8 @@ def test_a_broken_parquet_file_is_refused(tail: bytes, at: int, byte: int) -> No
         for broken in (bytes(content), bytes(content[: at % len(content)]), b"PAR1" + tail):
             file = Path(folder, "a.parquet")
             file.write_bytes(broken)
-            try:
-                read_series(file, time="date")
-            except LaminaError as error:
-                assert str(file) in str(error)
+            table, error = attempt(file)
+            assert table is not None or str(file) in str(error)
 
 
 @pytest.mark.parametrize(

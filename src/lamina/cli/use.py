@@ -62,7 +62,8 @@ def predict(
         if inputs:
             raise LaminaError(f"got texts and --file {file}; need one of the two")
         if isinstance(model, Tabular):
-            return _print_table(model.table(file), json_lines)
+            _print_table(model.table(file), json_lines)
+            return
         examples, names = _read(model, file)
     elif not reads_text(model):
         raise LaminaError(

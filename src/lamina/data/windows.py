@@ -23,8 +23,8 @@ class WindowBatches(_Batches):
     rng:      draws the order; ``None``: as they come.
 
     A batch has ``inputs`` ``(look_back, B, I)``, ``targets`` ``(horizon, B, C)``, ``index`` (the
-    windows' positions in ``starts``), and in ``more`` ``future`` ``(horizon, B, I - C)``, ``series``
-    ``(B,)`` and, where there is any to tell, ``observed`` ``(horizon, B, C)``.
+    windows' positions in ``starts``), and in ``more`` ``future`` ``(horizon, B, I - C)``,
+    ``series`` ``(B,)`` and, where there is any to tell, ``observed`` ``(horizon, B, C)``.
     """
 
     def __init__(

@@ -277,7 +277,7 @@ class Forecast:
         return task
 
     def _place(self, table: SeriesTable, bounds: Sequence[tuple[int, int, int, int]]) -> None:
-        """Lay the series end to end, and note where windows stand. ``bounds``: of a series' parts."""
+        """Lay the series end to end, and note where the windows of their parts (``bounds``) are."""
         inputs = self.inputs
         if inputs.quantiles:
             self.metric = PINBALL
