@@ -123,6 +123,7 @@ def test_parts_by_time(wide: Path, split: dict[str, Any], sizes: list[int]) -> N
         ({"dates": ("2024-01-06", "2024-01-05")}, "validation to begin before test"),
         ({"loss": "quantile", "quantiles": (0.1, 0.9)}, "0.5 among them"),
         ({"quantiles": (0.5, 0.1)}, "ascending"),
+        ({"quantiles": (0.2, 0.5)}, "need loss='quantile'"),
         ({"horizon": 0}, "horizon is 0"),
         ({"fractions": (0.5, 0.5, 0.5)}, "together 1"),
     ],
@@ -322,7 +323,6 @@ def test_baselines_by_hand(wide: Path) -> None:
     found = task.baselines("test")
     assert found["last value"]["mse"] == pytest.approx(np.mean(last), rel=1e-5)
     assert found["season before (24)"]["mse"] == pytest.approx(np.mean(season), rel=1e-5)
-    naive = np.abs(np.diff(rows(200)[:100, 0], 0))
     naive = np.abs(rows(200)[24:100, 0] - rows(200)[:76, 0]).mean()
     assert task.scale.naive[0, 0] == pytest.approx(naive, rel=1e-5)
     short = Forecast(wide, rows=(100, 50, 50), season=4, **SMALL)
@@ -378,6 +378,15 @@ def test_what_follows_a_file(wide: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(got, want, rtol=1e-5)
     with pytest.raises(LaminaError, match="has 0 rows with covariates behind the last value"):
         list(model.table(wide))
+
+
+def test_a_time_of_whole_numbers_has_no_calendar(wide: Path) -> None:
+    text = wide.read_text().splitlines()[1:]
+    numbered = [",".join([str(i), *line.split(",")[1:]]) for i, line in enumerate(text)]
+    wide.write_text("\n".join(["date,sales,heat,promotion", *numbered]))
+    assert list(Forecast(wide, **SMALL).model(**NET).table(wide))[-1]["date"] == "205"
+    with pytest.raises(LaminaError, match="need dates for calendar features"):
+        Forecast(wide, calendar=("hour",), **SMALL)
 
 
 def test_every_id_has_a_scale_of_its_own(long: Path) -> None:

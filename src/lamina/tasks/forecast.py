@@ -259,7 +259,8 @@ class Forecast:
             name: getattr(inputs, name)
             for name in set(ForecastData.__struct_fields__) & set(ForecastInputs.__struct_fields__)
         }
-        fields["quantiles"] = inputs.quantiles or (0.5,)
+        if not inputs.quantiles:
+            del fields["quantiles"]
         task.data = struct_from(
             ForecastData, {"source": str(path), **fields, **changes}, what="field"
         )

@@ -76,6 +76,8 @@ class ForecastData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         if self.rows is not None and (self.rows[0] < 1 or min(self.rows) < 0):
             raise LaminaError(f"rows is {self.rows}; need numbers of rows, of train at least 1")
         check_quantiles(self.quantiles)
+        if self.loss != "quantile" and self.quantiles != (0.1, 0.5, 0.9):
+            raise LaminaError(f"got quantiles with loss={self.loss!r}; need loss='quantile'")
 
     @property
     def named(self) -> bool:
