@@ -62,6 +62,24 @@ def test_parquet(tmp_path: Path, typed: bool) -> None:
         read_series(tmp_path / "b.parquet", time="date")
 
 
+@pytest.mark.parametrize(
+    ("times", "message"),
+    [
+        ([[1], [2]], "'date' is of type List"),
+        ([b"1", b"2"], "'date' is of type Binary"),
+        ([1.5, 2.5], "row 1: time '1.5' is of no form"),
+        ([True, False], "row 1: time 'true' is of no form"),
+        ([None, 2], "row 1: time 'missing' is not of the form index"),
+        ([datetime(2024, 1, 1), None], "row 2: time 'missing' is not of the form"),
+        (pl.Series([0, 2**62]).cast(pl.Datetime("us")), "row 2: time is not in the years"),
+    ],
+)
+def test_parquet_times_that_are_none(tmp_path: Path, times: Any, message: str) -> None:
+    pl.DataFrame({"date": times, "load": [1, 2]}).write_parquet(tmp_path / "a.parquet")
+    with pytest.raises(LaminaError, match=message):
+        read_series(tmp_path / "a.parquet", time="date")
+
+
 def test_what_is_missing_takes_what_came_before(tmp_path: Path) -> None:
     rows = ["day,a,b,sun", "2024-01-01,1,4,7", "2024-01-02,,5,8", "2024-01-04,3,,9"]
     file = write(tmp_path / "a.csv", "\n".join([*rows, "2024-01-05,,,6"]))

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import difflib
 import io
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -18,7 +21,7 @@ import polars as pl
 
 from lamina.data.files import unreadable
 from lamina.data.rows import listed, read_rows, shown
-from lamina.data.timestamps import TimeStep, find_step, read_times
+from lamina.data.timestamps import TimeStep, find_step, read_times, shown_time
 from lamina.spec import LaminaError
 
 Missing: TypeAlias = Literal["refuse", "forward"]
@@ -270,7 +273,13 @@ class _Table:
                 f"no column {shown(name)}; the columns are {listed(self.frame.columns)}.{hint}",
                 place=self.path,
             )
-        return self.frame[name]
+        column = self.frame[name]
+        if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
+            raise LaminaError(
+                f"column {shown(name)} is of type {column.dtype}; need times, texts or numbers",
+                place=self.path,
+            )
+        return column
 
     def place(self, row: int) -> str:
         """Where a row stands, for messages."""
@@ -280,7 +289,7 @@ class _Table:
 
     def text(self, row: int) -> str:
         """The time of a row, for messages."""
-        return shown(str(self.column(self.time)[row]))
+        return shown_time(self.column(self.time), row)
 
     def numeric(self, skip: Sequence[str]) -> list[str]:
         """The columns of which at least half of the rows are numbers."""
@@ -337,6 +346,22 @@ def _numbers(column: pl.Series) -> pl.Series:
     return column.cast(pl.Float64, strict=False)
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Nothing on stderr meanwhile: over a broken Parquet file threads of polars write pages there,
+    past Python, before the exception comes that says all."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
 def _parquet(path: str | Path) -> pl.DataFrame:
     try:
         with open(path, "rb") as file:
@@ -344,7 +369,8 @@ def _parquet(path: str | Path) -> pl.DataFrame:
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from None
     try:
-        return pl.read_parquet(io.BytesIO(content))
+        with _quiet():
+            return pl.read_parquet(io.BytesIO(content))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         what = " ".join(str(error).split())[:100]
         raise LaminaError(f"is no Parquet file that can be read: {what}", place=str(path)) from None

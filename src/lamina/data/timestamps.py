@@ -40,6 +40,8 @@ FORMATS = (
 INDEX = "index"
 #: Whole numbers beyond this are no index; sums of times below it do not overflow.
 _LARGEST = 2**53
+#: Microseconds at the first and behind the last moment that a calendar of four digits can write.
+_YEARS = -62_135_596_800_000_000, 253_402_300_800_000_000
 
 _SECOND = 1_000_000
 _DAY = 86_400 * _SECOND
@@ -125,17 +127,24 @@ def read_times(
         text = column.cast(pl.String).str.strip_chars()
         form = time_format or _form(text[0], place(0))
         found = _parse(text, form)
+    low, high = (-_LARGEST, _LARGEST) if form == INDEX else _YEARS
     numbers = found.cast(pl.Int64)
-    if form == INDEX:
-        numbers = numbers.set(numbers.abs() > _LARGEST, None)
+    numbers = numbers.set((numbers < low) | (numbers >= high), None)
     if numbers.null_count():
         row = int(numbers.is_null().arg_true()[0])
+        if column.dtype.is_temporal() and column[row : row + 1].null_count() == 0:
+            raise LaminaError("time is not in the years 1 to 9999. Mend it.", place=place(row))
         raise LaminaError(
-            f"time {shown(str(column[row]) if column[row] is not None else 'missing')} is not of "
-            f"the form {form}. Mend it, or give the column's form with time_format.",
+            f"time {shown_time(column, row)} is not of the form {form}. Mend it, or give the "
+            "column's form with time_format.",
             place=place(row),
         )
     return numbers.to_numpy().astype(np.int64), form
+
+
+def shown_time(column: pl.Series, row: int) -> str:
+    """A time as the column has it, for messages."""
+    return shown(column[row : row + 1].cast(pl.String)[0] or "missing")
 
 
 def read_time(text: str, form: str, what: str) -> int:

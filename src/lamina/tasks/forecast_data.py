@@ -31,7 +31,7 @@ class ForecastData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     id:          the column that says to which series a row belongs; ``None``: a wide table.
     series:      the columns to forecast; empty: every other column of numbers.
     covariates:  columns of numbers that are known in advance.
-    calendar:    features made from the time: ``hour`` of the day, ``weekday``, ...
+    calendar:    features made from the time, each as the sine and cosine of its cycle.
     time_format: as strftime writes it (``%d.%m.%Y``); ``None``: found by the first row.
     missing:     empty values and left out time stamps are refused, or filled with what came
                  before (``forward``) and then not scored.
