@@ -54,6 +54,8 @@ class Batch:
     fresh:   the sequences start here. ``False`` in a stream: the state of the batch before goes on.
     index:   ``(B,)`` int64, the position of each member in its part of the data, or ``None``.
     more:    other tensors that a task needs, by name: characters of words, lengths of targets, ...
+    asked:   how many predictions ``targets`` ask for, where they hold places that do not count;
+             ``None``: one for each of their elements.
     """
 
     inputs: Tensor
@@ -62,6 +64,7 @@ class Batch:
     fresh: bool = True
     index: Tensor | None = None
     more: Mapping[str, Tensor] = field(default_factory=dict)
+    asked: int | None = None
 
     @property
     def steps(self) -> int:
@@ -69,6 +72,11 @@ class Batch:
         if self.lengths is None:
             return self.inputs.shape[0] * self.inputs.shape[1]
         return int(self.lengths.sum())
+
+    @property
+    def predictions(self) -> int:
+        """How many predictions the batch asks for."""
+        return self.targets.numel() if self.asked is None else self.asked
 
     def to(self, device: torch.device | str) -> Batch:
         """The batch with its tensors on ``device``; lengths stay on the CPU, those in ``more``
@@ -92,11 +100,14 @@ class Metric:
     it is the difference in percentage points. For ``relative`` (perplexity) it is the change
     in percent. :meth:`utility` maps a value to a scale on which gains are differences and
     more is better, so that statistics can be done on it.
+
+    ``blind`` says what a task's ``baseline`` is, in words.
     """
 
     name: str
     higher_is_better: bool
     gain: Literal["points", "relative"]
+    blind: str = ""
 
     def utility(self, value: float) -> float:
         """``value`` on the scale of gains: 100 * value, or 100 * ln(value), signed so that
@@ -133,8 +144,15 @@ class Metric:
         return "points" if self.gain == "points" else "%"
 
 
-ACCURACY = Metric("accuracy", higher_is_better=True, gain="points")
-PERPLEXITY = Metric("perplexity", higher_is_better=False, gain="relative")
+ACCURACY = Metric(
+    "accuracy", higher_is_better=True, gain="points", blind="always the most frequent class"
+)
+PERPLEXITY = Metric(
+    "perplexity",
+    higher_is_better=False,
+    gain="relative",
+    blind="how frequent each token is, whatever came before",
+)
 
 
 @dataclass(frozen=True)
@@ -219,15 +237,33 @@ class Task(Protocol):
         ...
 
     def summary(self, sums: Mapping[str, float], count: int) -> dict[str, float]:
-        """Metrics from the sums of many steps: always ``"loss"`` (nats) and ``metric.name``."""
+        """Metrics from the sums of many steps: always ``"loss"`` and ``metric.name``."""
         ...
 
     def baseline(self) -> float:
-        """``metric`` on the validation part of the best answer that reads no input."""
+        """``metric`` on the validation part of the best answer that needs no network."""
         ...
 
     def config(self) -> dict[str, Any]:
         """JSON values: what the data is (files, fingerprint, split) and how batches are made."""
+        ...
+
+
+@runtime_checkable
+class Reports(Protocol):
+    """A task with more to say about a score than its metric and loss."""
+
+    def report(self, part: Part, scores: Mapping[str, float]) -> list[str]:
+        """Lines for people: what the scores of a model on ``part`` mean, beside baselines."""
+        ...
+
+
+@runtime_checkable
+class Tabular(Protocol):
+    """A model whose answer to a file is a table, not one answer to each of its examples."""
+
+    def table(self, path: str | Path) -> Iterator[dict[str, Any]]:
+        """Rows with the same keys, JSON values."""
         ...
 
 

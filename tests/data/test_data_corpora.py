@@ -210,7 +210,15 @@ def test_an_unknown_name():
 
 
 def test_what_is_known_is_complete():
-    assert list(CORPORA) == ["timemachine", "tinyshakespeare", "wikitext2", "imdb", "trec", "names"]
+    assert list(CORPORA) == [
+        "timemachine",
+        "tinyshakespeare",
+        "wikitext2",
+        "imdb",
+        "trec",
+        "names",
+        "etth1",
+    ]
     for corpus in CORPORA.values():
         assert corpus.about
         assert corpus.licence

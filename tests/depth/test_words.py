@@ -120,7 +120,7 @@ def test_a_bound_just_below_the_threshold_does_not_look_equal_to_it():
     assert "at most 0.97 points, less than the 1 point" in verdict.reasons[0]
 
 
-NOTHING = "No depth is clearly better than an answer that reads nothing"
+NOTHING = "No depth is clearly better than an answer without a network"
 
 
 @pytest.mark.parametrize(

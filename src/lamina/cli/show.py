@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from lamina.spec import Metric, Model
+from lamina.spec import Model, Reports
 from lamina.tasks.inputs import TextInputs
 
 
@@ -17,15 +17,20 @@ def note(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def show_test(metric: Metric, scores: Mapping[str, float], count: int) -> None:
-    """The score on data that nothing was chosen by."""
-    print(
-        f"test {metric.name} {metric.show(scores[metric.name])}, loss {scores['loss']:.4f} nats, "
-        f"over {count:,} predictions"
-    )
-    for name, score in scores.items():  # of a part of the data: perplexity[wells]
-        if name.startswith(f"{metric.name}["):
+def show_test(task: Any, scores: Mapping[str, float]) -> None:
+    """The score on data that nothing was chosen by, with what the task has to say about it."""
+    metric = task.metric
+    told = f"test {metric.name} {metric.show(scores[metric.name])}, loss {scores['loss']:.4f}"
+    if isinstance(task, Reports):
+        print(f"{told}, over {predictions(task):,} predictions")
+        print("\n".join(task.report("test", scores)))
+        return
+    print(f"{told} nats, over {predictions(task):,} predictions")
+    for name, score in scores.items():
+        if name.startswith(f"{metric.name}["):  # of a part of the data: perplexity[wells]
             print(f"  {name.removeprefix(metric.name)[1:-1]} {metric.show(score)}")
+        elif name not in ("loss", metric.name):
+            print(f"  {name} {score:.4f}")
 
 
 def run_name(source: str | tuple[str, ...]) -> str:
@@ -36,7 +41,8 @@ def run_name(source: str | tuple[str, ...]) -> str:
 
 def predictions(task: Any) -> int:
     """How many predictions the test part asks for: a label, or a token, each."""
-    return sum(batch.targets.numel() for batch in task.batches("test"))
+    batches = task.batches("test")
+    return sum(batches[k].predictions for k in range(len(batches)))
 
 
 def next_command(model: Model, out: Path) -> str:

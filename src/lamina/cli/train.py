@@ -13,7 +13,7 @@ import typer
 from lamina.cli.columns import check_columns
 from lamina.cli.fields import add_fields
 from lamina.cli.help import Command, Group
-from lamina.cli.show import next_command, note, picked, predictions, run_name, shell, show_test
+from lamina.cli.show import next_command, note, picked, run_name, shell, show_test
 from lamina.spec import LaminaError
 from lamina.store import RunFolder
 from lamina.store.atomic import write_json
@@ -121,7 +121,7 @@ def run(
         scores = evaluate(model, task, "test")
         finite = {name: value if math.isfinite(value) else None for name, value in scores.items()}
         write_json(out / "test.json", finite)
-        show_test(task.metric, scores, predictions(task))
+        show_test(task, scores)
     note(f"{result.parameters:,} parameters, {result.tokens_per_second:,.0f} tokens/s in training")
     note(f"run   {out}\nnext  {next_command(model, out)}")
     return result

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from lamina.cli.show import note, predictions, reads_text, shell, show_test
-from lamina.spec import LaminaError, Model
+from lamina.cli.show import note, reads_text, shell, show_test
+from lamina.spec import LaminaError, Model, Tabular
 from lamina.tasks import LanguageNetwork, load, task_class
 from lamina.tasks.inputs import SequenceInputs, TextInputs
 from lamina.train import evaluate as score
@@ -34,7 +35,7 @@ def evaluate(
     model = load(run)
     columns = {} if label is None else {"label": label}
     task = task_class(model.task).for_model(model, data, **columns)
-    show_test(task.metric, score(model, task, "test"), predictions(task))
+    show_test(task, score(model, task, "test"))
 
 
 def predict(
@@ -53,12 +54,16 @@ def predict(
 ) -> None:
     """The model's answer to each text, or to each example of a file.
 
-    With --file, an answer says whose it is: the line of a text, the id of a sequence.
+    With --file, an answer says whose it is: the line of a text, the id of a sequence. Forecasts
+    are printed as the rows that follow the file's end.
     """
     model = load(run)
     if file is not None:
         if inputs:
             raise LaminaError(f"got texts and --file {file}; need one of the two")
+        if isinstance(model, Tabular):
+            _print_table(model.table(file), json_lines)
+            return
         examples, names = _read(model, file)
     elif not reads_text(model):
         raise LaminaError(
@@ -76,6 +81,18 @@ def predict(
             ids, places = ([name[key]] if key in name else [] for key in ("id", "place"))
             answered = [str(first), *(f"{value:.4f}" for value in rest)]
             print("\t".join([*ids, *answered, *places]))
+
+
+def _print_table(rows: Iterable[dict[str, Any]], json_lines: bool) -> None:
+    """CSV with a header, or one JSON object a line."""
+    table = csv.writer(sys.stdout, lineterminator="\n")
+    for number, row in enumerate(rows):
+        if json_lines:
+            print(json.dumps(row, ensure_ascii=False))
+            continue
+        if number == 0:
+            table.writerow(row)
+        table.writerow(f"{v:.6g}" if isinstance(v, float) else v for v in row.values())
 
 
 def _read(model: Model, file: Path) -> tuple[Sequence[Any], list[dict[str, str]]]:

@@ -159,6 +159,21 @@ CORPORA: Mapping[str, Corpus] = {
         source="https://github.com/spro/practical-pytorch (18 files; write them as one, each name "
         "behind its language and a tab)",
     ),
+    "etth1": Corpus(
+        about="ETTh1 (Zhou et al. 2021): oil temperature and six loads of a transformer, hourly "
+        "from July 2016 to June 2018",
+        licence="CC BY-ND 4.0",
+        folder="ett",
+        files={
+            "table": CorpusFile(
+                "ETTh1.csv",
+                2_589_657,
+                "f18de3ad269cef59bb07b5438d79bb3042d3be49bdeecf01c1cd6d29695ee066",
+                "https://raw.githubusercontent.com/zhouhaoyi/ETDataset/main/ETT-small/ETTh1.csv",
+            )
+        },
+        source="https://github.com/zhouhaoyi/ETDataset",
+    ),
 }
 
 

@@ -50,7 +50,7 @@ def _chance(decision: Decision, metric: Metric, baseline: float | None) -> list[
         if known is not None and known > edge:
             return []
     return [
-        f"No depth is clearly better than an answer that reads nothing ({metric.show(baseline)}):"
+        f"No depth is clearly better than an answer without a network ({metric.show(baseline)}):"
         " more epochs or more data come before more layers."
     ]
 

@@ -236,12 +236,8 @@ def about(decision: Decision, candidates: Sequence[Candidate], checked: Checked)
 
 def without_network(metric: Metric, baseline: float) -> str:
     """The score to be better than, in words."""
-    how = (
-        "always the most frequent class"
-        if metric.gain == "points"
-        else "how frequent each token is, whatever came before"
-    )
-    return f"without a network: {metric.name} {metric.show(baseline)} ({how})"
+    how = f" ({metric.blind})" if metric.blind else ""
+    return f"without a network: {metric.name} {metric.show(baseline)}{how}"
 
 
 def _round(sizes: Sequence[int]) -> int:

@@ -16,6 +16,7 @@ import torch
 from lamina.spec import LaminaError, Model
 from lamina.store import RunFolder
 from lamina.tasks.classify import Classifier, Classify
+from lamina.tasks.forecast import Forecast, Forecaster
 from lamina.tasks.language_model import LanguageModel, LanguageNetwork
 from lamina.tasks.transcribe import Transcribe, Transcriber
 
@@ -23,6 +24,8 @@ __all__ = [
     "TASKS",
     "Classifier",
     "Classify",
+    "Forecast",
+    "Forecaster",
     "LanguageModel",
     "LanguageNetwork",
     "Transcribe",
@@ -32,7 +35,9 @@ __all__ = [
     "task_class",
 ]
 
-TASKS: dict[str, Any] = {kind.name: kind for kind in (LanguageModel, Classify, Transcribe)}
+TASKS: dict[str, Any] = {
+    kind.name: kind for kind in (LanguageModel, Classify, Forecast, Transcribe)
+}
 
 
 def task_class(name: object, place: str | None = None) -> Any:

@@ -1,0 +1,343 @@
+"""Where time series come from, how they are read and split, and on what scale they are forecast."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+import numpy as np
+
+from lamina.data import as_shares, find, fingerprint
+from lamina.data.series import Missing, Series, SeriesTable, read_series
+from lamina.data.standardize import Standardizer
+from lamina.data.timestamps import Calendar, TimeStep, calendar_features, read_time
+from lamina.spec import LaminaError, Part
+
+Loss: TypeAlias = Literal["mse", "mae", "quantile"]
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
+
+#: Corpora of time series: the fields that their users leave to custom.
+NAMED: dict[str, dict[str, Any]] = {"etth1": {"time": "date", "rows": (8640, 2880, 2880)}}
+
+
+class ForecastData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the series are and how they are read, split, forecast and batched.
+
+    source:      a CSV, TSV, JSONL or Parquet file, or the name of a corpus (``etth1``).
+    time:        the column of the time: dates, date-times or whole numbers, one step apart.
+    id:          the column that says to which series a row belongs; ``None``: a wide table.
+    series:      the columns to forecast; empty: every other column of numbers.
+    covariates:  columns of numbers that are known in advance.
+    calendar:    features made from the time, each as the sine and cosine of its cycle.
+    time_format: as strftime writes it (``%d.%m.%Y``); ``None``: found by the first row.
+    missing:     empty values and left out time stamps are refused, or filled with what came
+                 before (``forward``) and then not scored.
+    look_back:   steps that a forecast reads.
+    horizon:     steps that it tells.
+    fractions:   shares of train, validation and test, in the order of time.
+    rows:        rows of train, validation and test instead; rows behind them are not used.
+    dates:       the first time of validation and of test instead.
+    loss:        of training: squared or absolute error, or the pinball loss of ``quantiles``.
+    quantiles:   what is told of each value with ``loss="quantile"``; the median among them.
+    season:      steps in a season, for the baseline that repeats the last one; ``None``: by the
+                 step between rows (24 for hours, 7 for days, 12 for months).
+    batch_size:  windows in a batch.
+    """
+
+    source: str
+    time: str = "date"
+    id: str | None = None
+    series: tuple[str, ...] = ()
+    covariates: tuple[str, ...] = ()
+    calendar: tuple[Calendar, ...] = ()
+    time_format: str | None = None
+    missing: Missing = "refuse"
+    look_back: int = 96
+    horizon: int = 24
+    fractions: tuple[float, float, float] = (0.7, 0.1, 0.2)
+    rows: tuple[int, int, int] | None = None
+    dates: tuple[str, str] | None = None
+    loss: Loss = "mae"
+    quantiles: tuple[float, ...] = (0.1, 0.5, 0.9)
+    season: int | None = None
+    batch_size: int = 64
+
+    def __post_init__(self) -> None:
+        as_shares(self.fractions)
+        for name in ("look_back", "horizon", "batch_size", "season"):
+            value = getattr(self, name)
+            if value is not None and not 1 <= value < 2**31:
+                raise LaminaError(f"{name} is {value}; need at least 1, below 2**31")
+        if self.rows is not None and self.dates is not None:
+            raise LaminaError("got rows and dates; need one of the two to split by")
+        if self.rows is not None and (self.rows[0] < 1 or min(self.rows) < 0):
+            raise LaminaError(f"rows is {self.rows}; need numbers of rows, of train at least 1")
+        check_quantiles(self.quantiles)
+        if self.loss != "quantile" and self.quantiles != (0.1, 0.5, 0.9):
+            raise LaminaError(f"got quantiles with loss={self.loss!r}; need loss='quantile'")
+
+    @property
+    def named(self) -> bool:
+        """Whether ``source`` is the name of a corpus; a file of that name goes before it."""
+        return self.source in NAMED and not Path(self.source).exists()
+
+    def resolved(self) -> ForecastData:
+        """With the customs of a named corpus in the fields that were left as they are."""
+        if not self.named:
+            return self
+        left = {f.name: f.default for f in msgspec.structs.fields(type(self))}
+        custom = {k: v for k, v in NAMED[self.source].items() if getattr(self, k) == left[k]}
+        if self.dates is not None or self.fractions != left["fractions"]:
+            custom.pop("rows", None)
+        return msgspec.structs.replace(self, **custom)
+
+
+def check_quantiles(quantiles: Sequence[float]) -> None:
+    """Refuse quantiles that are not ascending in 0..1, or without the median."""
+    ascending = list(quantiles) == sorted(set(quantiles))
+    if not ascending or 0.5 not in quantiles or not 0 < quantiles[0] <= quantiles[-1] < 1:
+        raise LaminaError(
+            f"quantiles are {tuple(quantiles)}; need ascending shares between 0 and 1 with 0.5 "
+            "among them, such as 0.1, 0.5, 0.9"
+        )
+
+
+class ForecastInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a forecaster reads and tells; kept with the model. Fields as in :class:`ForecastData`;
+    ``quantiles`` are empty for a single number, ``ids`` is ``("",)`` for a wide table."""
+
+    time: str
+    id: str | None
+    ids: tuple[str, ...]
+    series: tuple[str, ...]
+    covariates: tuple[str, ...]
+    calendar: tuple[Calendar, ...]
+    time_format: str | None
+    missing: Missing
+    look_back: int
+    horizon: int
+    loss: Loss
+    quantiles: tuple[float, ...]
+    season: int
+    step: TimeStep
+
+    def __post_init__(self) -> None:
+        for name in ("look_back", "horizon", "season"):
+            if not 1 <= getattr(self, name) < 2**31:
+                raise LaminaError(f"{name} is {getattr(self, name)}; need 1 or more, below 2**31")
+        if not self.series or not self.ids:
+            raise LaminaError("names no series")
+        if self.quantiles:
+            check_quantiles(self.quantiles)
+
+    @property
+    def known(self) -> int:
+        """``K``: numbers a step that are known in advance."""
+        return len(self.covariates) + 2 * len(self.calendar)
+
+    def read(self, path: str | Path) -> SeriesTable:
+        """A file of the kind that the model was trained on.
+
+        Raises:
+            LaminaError: one that cannot be read, with the line; an id that was not in training;
+                another step.
+        """
+        table = read_series(
+            path,
+            time=self.time,
+            id=self.id,
+            columns=self.series,
+            covariates=self.covariates,
+            time_format=self.time_format,
+            missing=self.missing,
+        )
+        if table.step != self.step:
+            raise LaminaError(
+                f"its rows are {table.step} apart; the model was trained on {self.step}",
+                place=str(path),
+            )
+        for series in table.series:
+            if series.id not in self.ids:
+                raise LaminaError(
+                    f"id {series.id!r} was not in training. Take its rows out, or train with it.",
+                    place=str(path),
+                )
+        return table
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How series are brought on one scale: one entry an id.
+
+    values:     of the ``C`` columns; fitted on the training part.
+    covariates: of the covariates' columns, likewise.
+    naive:      ``(ids, C)``: the mean absolute error, in the training part, of saying what was one
+                season before; the unit of MASE (Hyndman and Koehler 2006). 0 where there is none.
+    """
+
+    values: list[Standardizer]
+    covariates: list[Standardizer]
+    naive: np.ndarray
+
+    @classmethod
+    def fit(cls, parts: Sequence[Series], ends: Sequence[int], season: int) -> Scale:
+        """From the first ``ends[i]`` rows of each series."""
+        values, covariates, naive = [], [], []
+        for series, end in zip(parts, ends, strict=True):
+            values.append(Standardizer.fit([series.values[:end]]))
+            covariates.append(Standardizer.fit([series.covariates[:end]]))
+            both = series.observed[season:end] & series.observed[: max(end - season, 0)]
+            gaps = np.abs(series.values[season:end] - series.values[: max(end - season, 0)])
+            naive.append((gaps * both).sum(axis=0) / np.maximum(both.sum(axis=0), 1))
+        return cls(values, covariates, np.array(naive))
+
+    def rows(
+        self, group: int, series: Series, inputs: ForecastInputs, ahead: int = 0
+    ) -> np.ndarray:
+        """``(T + ahead, C + K)`` float32: values (0 behind the end), covariates, calendar."""
+        times = np.concatenate([series.times, inputs.step.after(int(series.times[-1]), ahead)])
+        rows = np.zeros((len(times), len(inputs.series) + inputs.known), np.float32)
+        values = self.values[group](series.values)
+        rows[: len(values), : values.shape[1]] = values
+        known = [calendar_features(times, inputs.calendar)]
+        if inputs.covariates:
+            known.insert(0, self.covariates[group](series.covariates[: len(times)]))
+        rows[:, values.shape[1] :] = np.concatenate(known, axis=1)
+        return rows
+
+    def to_json(self) -> str:
+        """The text that :meth:`from_json` reads."""
+        return msgspec.json.encode(
+            _Scale(
+                values=[_plain(s) for s in self.values],
+                covariates=[_plain(s) for s in self.covariates],
+                naive=self.naive.tolist(),
+            )
+        ).decode()
+
+    @classmethod
+    def from_json(cls, text: str, inputs: ForecastInputs, place: str) -> Scale:
+        """Read what :meth:`to_json` wrote for ``inputs``.
+
+        Raises:
+            LaminaError: malformed, or of another kind.
+        """
+        try:
+            read = msgspec.json.decode(text, type=_Scale)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise LaminaError(f"is no scale: {error}", place=place) from None
+        sizes = (len(inputs.series), len(inputs.covariates))
+        for each, size in ((read.values, sizes[0]), (read.covariates, sizes[1])):
+            good = len(each) == len(inputs.ids) and all(
+                len(s.mean) == len(s.scale) == size and all(x > 0 for x in s.scale) for s in each
+            )
+            if not good:
+                raise LaminaError(
+                    f"does not hold one mean and one scale above 0 for each of {size} columns of "
+                    f"{len(inputs.ids)} series",
+                    place=place,
+                )
+        if [len(row) for row in read.naive] != [sizes[0]] * len(inputs.ids):
+            raise LaminaError("does not hold one naive error a series", place=place)
+        made = [
+            [Standardizer(np.array(s.mean), np.array(s.scale)) for s in each]
+            for each in (read.values, read.covariates)
+        ]
+        return cls(made[0], made[1], np.array(read.naive))
+
+
+class _Standard(msgspec.Struct, forbid_unknown_fields=True):
+    mean: list[float]
+    scale: list[float]
+
+
+class _Scale(msgspec.Struct, forbid_unknown_fields=True):
+    values: list[_Standard]
+    covariates: list[_Standard]
+    naive: list[list[float]]
+
+
+def _plain(scale: Standardizer) -> _Standard:
+    return _Standard(mean=scale.mean.tolist(), scale=scale.scale.tolist())
+
+
+def read(data: ForecastData) -> tuple[SeriesTable, ForecastInputs, dict[str, str]]:
+    """The series, what a model of them reads, and the file's fingerprint.
+
+    Raises:
+        LaminaError: a file that cannot be read, with the line.
+    """
+    path = find(data.source)["table"] if data.named else Path(data.source)
+    table = read_series(
+        path,
+        time=data.time,
+        id=data.id,
+        columns=data.series,
+        covariates=data.covariates,
+        time_format=data.time_format,
+        missing=data.missing,
+    )
+    if data.calendar and table.step.unit == "index":
+        raise LaminaError(
+            f"column {data.time!r} holds whole numbers; need dates for calendar features",
+            place=table.path,
+        )
+    inputs = ForecastInputs(
+        time=data.time,
+        id=data.id,
+        ids=tuple(series.id for series in table.series),
+        series=tuple(table.columns),
+        covariates=data.covariates,
+        calendar=data.calendar,
+        time_format=data.time_format,
+        missing=data.missing,
+        look_back=data.look_back,
+        horizon=data.horizon,
+        loss=data.loss,
+        quantiles=data.quantiles if data.loss == "quantile" else (),
+        season=data.season or table.step.season,
+        step=table.step,
+    )
+    return table, inputs, {str(path): fingerprint(path)}
+
+
+def split(data: ForecastData, table: SeriesTable, series: Series) -> tuple[int, int, int]:
+    """Where train, validation and test end in a series: rows, by position in time.
+
+    Raises:
+        LaminaError: a part that has a share is too short for one window. Only look-backs of
+            validation and test may reach into the part before.
+    """
+    count = len(series.values)
+    if data.dates is not None:
+        first, second = (read_time(text, table.form, "dates") for text in data.dates)
+        if first > second:
+            raise LaminaError(f"dates are {data.dates}; need validation to begin before test")
+        ends = (*np.searchsorted(series.times, [first, second]).tolist(), count)
+    elif data.rows is not None:
+        ends = tuple(np.cumsum(data.rows).tolist())
+        if ends[2] > count:
+            raise LaminaError(
+                f"rows are {data.rows}, together {ends[2]:,}; there are {count:,}",
+                place=series.place,
+            )
+    else:
+        shares = as_shares(data.fractions)
+        ends = (*(round(count * share) for share in np.cumsum(shares)[:2]), count)
+    train, validation, test = ends
+    for name, begin, end, need in (
+        ("train", 0, train, data.look_back + data.horizon),
+        ("validation", train, validation, data.horizon),
+        ("test", validation, test, data.horizon),
+    ):
+        if (end > begin or name == "train") and end - begin < need:
+            raise LaminaError(
+                f"{name} has {end - begin:,} of {count:,} rows; one window needs {need:,} "
+                f"(look_back {data.look_back}, horizon {data.horizon}). Bring more rows, or lower "
+                "these.",
+                place=series.place,
+            )
+    return train, validation, test
