@@ -14,7 +14,7 @@ from torch import Tensor
 from lamina.spec import Batch, LaminaError
 
 
-class _Batches(Sequence[Batch]):
+class LazyBatches(Sequence[Batch]):
     """A sequence whose members are made on access, in any order."""
 
     @abstractmethod
@@ -34,7 +34,7 @@ class _Batches(Sequence[Batch]):
         return self._batch(i)
 
 
-class BucketedBatches(_Batches):
+class BucketedBatches(LazyBatches):
     """Sequences of like length together, so that little is padded.
 
     Shuffled by ``(seed, epoch)``: the order is drawn anew, cut into pools of ``pool`` batches,
@@ -59,7 +59,7 @@ class BucketedBatches(_Batches):
         epoch: int = 0,
         pool: int = 50,
     ):
-        _need_positive(batch_size=batch_size, pool=pool)
+        need_positive(batch_size=batch_size, pool=pool)
         if len(sequences) != len(targets):
             raise LaminaError(
                 f"got {len(sequences)} sequences and {len(targets)} targets; need one each."
@@ -92,7 +92,7 @@ class BucketedBatches(_Batches):
     def _batch(self, k: int) -> Batch:
         members = self._members[self._order[k]]
         lengths = self._lengths[members]
-        inputs = _padded([self._sequences[i] for i in members], lengths)
+        inputs = padded([self._sequences[i] for i in members], lengths)
         index = torch.from_numpy(members)
         return Batch(
             inputs=inputs,
@@ -102,7 +102,7 @@ class BucketedBatches(_Batches):
         )
 
 
-def _padded(sequences: list[np.ndarray], lengths: np.ndarray) -> Tensor:
+def padded(sequences: list[np.ndarray], lengths: np.ndarray) -> Tensor:
     """``(T, B)`` int64 or ``(T, B, I)`` float32, zeros behind the end of each sequence."""
     flat = np.concatenate(sequences)
     dtype = np.float32 if flat.dtype.kind == "f" else np.int64
@@ -113,7 +113,7 @@ def _padded(sequences: list[np.ndarray], lengths: np.ndarray) -> Tensor:
     return torch.from_numpy(out)
 
 
-class StreamBatches(_Batches):
+class StreamBatches(LazyBatches):
     """One long text as ``batch_size`` contiguous columns, read ``steps`` at a time.
 
     Column ``b`` is the ``b``-th piece of the text; batch ``k`` holds steps ``k * steps`` to
@@ -126,7 +126,7 @@ class StreamBatches(_Batches):
     """
 
     def __init__(self, tokens: np.ndarray, *, batch_size: int, steps: int, offset: int = 0):
-        _need_positive(batch_size=batch_size, steps=steps)
+        need_positive(batch_size=batch_size, steps=steps)
         if offset < 0:
             raise LaminaError(f"got offset {offset}; need 0 or more.")
         # The last token is only ever a target.
@@ -158,7 +158,7 @@ def _time_major(block: np.ndarray) -> Tensor:
     return torch.from_numpy(np.array(block.T, dtype=np.int64, order="C"))
 
 
-def _need_positive(**sizes: int) -> None:
+def need_positive(**sizes: int) -> None:
     for name, size in sizes.items():
         if size < 1:
             raise LaminaError(f"got {name} {size}; need at least 1.")
