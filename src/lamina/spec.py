@@ -70,6 +70,12 @@ class Batch:
             return self.inputs.shape[0] * self.inputs.shape[1]
         return int(self.lengths.sum())
 
+    @property
+    def predictions(self) -> int:
+        """How many targets the batch holds, padding not counted."""
+        own = self.more.get("target_lengths")
+        return self.targets.numel() if own is None else int(own.sum())
+
     def to(self, device: torch.device | str) -> Batch:
         """The batch with its tensors on ``device``; lengths stay on the CPU, those in ``more``
         (``"..._lengths"``) too."""
@@ -134,6 +140,7 @@ class Metric:
 
 
 ACCURACY = Metric("accuracy", higher_is_better=True, gain="points")
+BLEU = Metric("bleu", higher_is_better=True, gain="points")
 PERPLEXITY = Metric("perplexity", higher_is_better=False, gain="relative")
 
 
@@ -212,7 +219,8 @@ class Task(Protocol):
         ...
 
     def summary(self, sums: Mapping[str, float], count: int) -> dict[str, float]:
-        """Metrics from the sums of many steps: always ``"loss"`` (nats) and ``metric.name``."""
+        """Metrics from the sums of many steps: always ``"loss"`` (nats), and ``metric.name``; in
+        training without the latter where it would cost more than the step itself."""
         ...
 
     def baseline(self) -> float:

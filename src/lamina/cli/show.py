@@ -19,15 +19,20 @@ def note(text: str) -> None:
 
 def show_test(metric: Metric, scores: Mapping[str, float], count: int) -> None:
     """The score on data that nothing was chosen by."""
+    others = "".join(
+        f"{name} {value:.4f}, "
+        for name, value in scores.items()
+        if name not in ("loss", metric.name)
+    )
     print(
-        f"test {metric.name} {metric.show(scores[metric.name])}, loss {scores['loss']:.4f} nats, "
-        f"over {count:,} predictions"
+        f"test {metric.name} {metric.show(scores[metric.name])}, {others}"
+        f"loss {scores['loss']:.4f} nats, over {count:,} predictions"
     )
 
 
 def predictions(task: Any) -> int:
     """How many predictions the test part asks for: a label, or a token, each."""
-    return sum(batch.targets.numel() for batch in task.batches("test"))
+    return sum(batch.predictions for batch in task.batches("test"))
 
 
 def next_command(model: Model, out: Path) -> str:

@@ -17,6 +17,8 @@ from lamina.spec import LaminaError, Model
 from lamina.store import RunFolder
 from lamina.tasks.classify import Classifier, Classify
 from lamina.tasks.language_model import LanguageModel, LanguageNetwork
+from lamina.tasks.translate import Translate
+from lamina.tasks.translator import Translator
 
 __all__ = [
     "TASKS",
@@ -24,12 +26,14 @@ __all__ = [
     "Classify",
     "LanguageModel",
     "LanguageNetwork",
+    "Translate",
+    "Translator",
     "load",
     "reopen",
     "task_class",
 ]
 
-TASKS: dict[str, Any] = {kind.name: kind for kind in (LanguageModel, Classify)}
+TASKS: dict[str, Any] = {kind.name: kind for kind in (LanguageModel, Classify, Translate)}
 
 
 def task_class(name: object, place: str | None = None) -> Any:
