@@ -147,6 +147,9 @@ class Metric:
 ACCURACY = Metric(
     "accuracy", higher_is_better=True, gain="points", blind="always the most frequent class"
 )
+BLEU = Metric("bleu", higher_is_better=True, gain="points")
+#: Harmonic mean of precision and recall over spans.
+SPAN_F1 = Metric("f1", higher_is_better=True, gain="points")
 PERPLEXITY = Metric(
     "perplexity",
     higher_is_better=False,
@@ -237,7 +240,8 @@ class Task(Protocol):
         ...
 
     def summary(self, sums: Mapping[str, float], count: int) -> dict[str, float]:
-        """Metrics from the sums of many steps: always ``"loss"`` and ``metric.name``."""
+        """Metrics from the sums of many steps: always ``"loss"``, and ``metric.name``; in
+        training without the latter where it would cost more than the step itself."""
         ...
 
     def baseline(self) -> float:

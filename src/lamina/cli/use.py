@@ -30,11 +30,16 @@ def evaluate(
         str | None,
         typer.Option(metavar="TEXT", help="The label's column.  [default: as in training]"),
     ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Of a translator: FILE's translations, line by line."),
+    ] = None,
 ) -> None:
     """Score a trained model on a file."""
     model = load(run)
-    columns = {} if label is None else {"label": label}
-    task = task_class(model.task).for_model(model, data, **columns)
+    given = {"label": label, "target": target}
+    fields = {name: value for name, value in given.items() if value is not None}
+    task = task_class(model.task).for_model(model, data, **fields)
     show_test(task, score(model, task, "test"))
 
 

@@ -61,7 +61,7 @@ class BucketedBatches(Batches):
         epoch: int = 0,
         pool: int = 50,
     ):
-        _need_positive(batch_size=batch_size, pool=pool)
+        need_positive(batch_size=batch_size, pool=pool)
         if len(sequences) != len(targets):
             raise LaminaError(
                 f"got {len(sequences)} sequences and {len(targets)} targets; need one each."
@@ -145,7 +145,7 @@ class StreamBatches(Batches):
     """
 
     def __init__(self, tokens: Tokens, *, batch_size: int, steps: int, offset: int = 0):
-        _need_positive(batch_size=batch_size, steps=steps)
+        need_positive(batch_size=batch_size, steps=steps)
         if offset < 0:
             raise LaminaError(f"got offset {offset}; need 0 or more.")
         # The last token is only ever a target.
@@ -189,7 +189,7 @@ class ChainedBatches(Batches):
         return replace(batch, more={**batch.more, "source": torch.tensor(number)})
 
 
-def _need_positive(**sizes: int) -> None:
+def need_positive(**sizes: int) -> None:
     for name, size in sizes.items():
         if size < 1:
             raise LaminaError(f"got {name} {size}; need at least 1.")

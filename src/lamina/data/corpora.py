@@ -34,7 +34,8 @@ class Corpus:
     about:   what it is.
     licence: what the origin says; read it before you publish anything made from the text.
     folder:  its folder under ``$LAMINA_DATA`` and in the cache.
-    files:   by role: ``text``, or ``train``, ``validation``, ``test``.
+    files:   by role: ``text``, or ``train``, ``validation``, ``test``; ``pairs``, or
+             ``train.en``, ... of translations.
     source:  where to get it when lamina does not fetch it.
     """
 
@@ -173,6 +174,74 @@ CORPORA: Mapping[str, Corpus] = {
             )
         },
         source="https://github.com/zhouhaoyi/ETDataset",
+    ),
+    "multi30k": Corpus(
+        about="Multi30k (Elliott et al. 2016), task 1: descriptions of 31,014 pictures in English, "
+        "German and French, line by line; the test part is that of 2016",
+        licence="none stated; commonly cited as CC BY-NC-SA 4.0: do not publish the texts",
+        folder="multi30k",
+        files={
+            "train.en": CorpusFile(
+                "train.en",
+                1_801_238,
+                "460a15fbd157e34a7a9957ee388c1ca247fe47af3ef25fb50442af6c274e0fc6",
+            ),
+            "train.de": CorpusFile(
+                "train.de",
+                2_110_398,
+                "2c2b73fd2b548fbcde3a875e0a78d6ee94d498bfdee6bd3eae3945779e9ddf72",
+            ),
+            "train.fr": CorpusFile(
+                "train.fr",
+                2_111_303,
+                "5925a3c18f1587b6b54b87743106e6e8ab93618edb6f65d19eac0621f853a10d",
+            ),
+            "validation.en": CorpusFile(
+                "val.en",
+                63_297,
+                "1f2a23d992769b5b3d209b0a10dd0b77c08cceb1f20dfb97ed0aafa49d107227",
+            ),
+            "validation.de": CorpusFile(
+                "val.de",
+                75_981,
+                "660e09eb7e1da2f856ea13ee5ad3cf6d36b3d5b0b733c857e94c5747a3dfc660",
+            ),
+            "validation.fr": CorpusFile(
+                "val.fr",
+                73_924,
+                "5304e444d842e962b2dda4d816b70b22a1765b15401642b7ca37a67477e708dc",
+            ),
+            "test.en": CorpusFile(
+                "test_2016_flickr.en",
+                62_076,
+                "399a4382932c1aadd3ceb9bef1008d388a64c76d4ae4e9d4728c6f4301cac182",
+            ),
+            "test.de": CorpusFile(
+                "test_2016_flickr.de",
+                70_649,
+                "4be6b5b3236b79c25475c6bb829800a7ce559e9ba7a1f6c2394fe4d40be46d16",
+            ),
+            "test.fr": CorpusFile(
+                "test_2016_flickr.fr",
+                72_261,
+                "cb3160d69b002bb638e66cc7612fcd56cb0af82eadc9c142dedc438afb885ef6",
+            ),
+        },
+        source="https://github.com/multi30k/dataset",
+    ),
+    "fra_eng": Corpus(
+        about="167,130 short English sentences with a French translation each, from Tatoeba; the "
+        "edition of April 2019, which the book Dive into Deep Learning uses",
+        licence="CC BY 2.0 France",
+        folder="fra_eng",
+        files={
+            "pairs": CorpusFile(
+                "fra.txt",
+                11_669_748,
+                "0bb85dbaa1c896844649094d7eaf2e34bee34e84fe362b26ce7e8f2e12aae104",
+            )
+        },
+        source="https://www.manythings.org/anki",
     ),
 }
 

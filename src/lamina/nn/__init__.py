@@ -1,7 +1,12 @@
-"""Layers: the stack of any depth, its initialisation and normalisation, pooling over time, and
-drop-in replacements of ``torch.nn.RNN``, ``GRU`` and ``LSTM``."""
+"""Layers: the stack of any depth, its initialisation and normalisation, pooling over time,
+encoder, attention and decoder, and drop-in replacements of ``torch.nn.RNN``, ``GRU`` and
+``LSTM``."""
 
+from lamina.kernels import valid_steps
+from lamina.nn.attention import ATTENTIONS, attention
+from lamina.nn.decoder import Decoder
 from lamina.nn.dropin import GRU, LSTM, RNN
+from lamina.nn.encoder import Encoder
 from lamina.nn.init import INITS
 from lamina.nn.norm import SequenceBatchNorm
 from lamina.nn.options import StackOptions
@@ -10,15 +15,20 @@ from lamina.nn.pyramid import Pyramid, PyramidState
 from lamina.nn.stack import Stack
 
 __all__ = [
+    "ATTENTIONS",
     "GRU",
     "INITS",
     "LSTM",
     "POOLS",
     "RNN",
+    "Decoder",
+    "Encoder",
     "Pyramid",
     "PyramidState",
     "SequenceBatchNorm",
     "Stack",
     "StackOptions",
+    "attention",
     "pool",
+    "valid_steps",
 ]

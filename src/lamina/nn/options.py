@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -74,6 +74,13 @@ class StackOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             raise LaminaError(f"activation is {self.activation!r}; need tanh or relu")
         if self.cell != "rnn" and set(self.activations) != {"tanh"}:
             raise LaminaError(f"activation is {self.activation!r}; only cell 'rnn' has a choice")
+
+    def part(self, layers: slice, **changes: Any) -> StackOptions:
+        """The options of a stack that has only these layers, with some fields changed."""
+        shape = {name: getattr(self, name) for name in StackOptions.__struct_fields__}
+        widths, activations = self.widths[layers], self.activations[layers]
+        own = {"depth": len(widths), "width": widths, "activation": activations}
+        return StackOptions(**{**shape, **own, **changes})
 
     @property
     def widths(self) -> tuple[int, ...]:

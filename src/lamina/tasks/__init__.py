@@ -19,6 +19,8 @@ from lamina.tasks.classify import Classifier, Classify
 from lamina.tasks.forecast import Forecast, Forecaster
 from lamina.tasks.language_model import LanguageModel, LanguageNetwork
 from lamina.tasks.transcribe import Transcribe, Transcriber
+from lamina.tasks.translate import Translate
+from lamina.tasks.translator import Translator
 
 __all__ = [
     "TASKS",
@@ -30,13 +32,15 @@ __all__ = [
     "LanguageNetwork",
     "Transcribe",
     "Transcriber",
+    "Translate",
+    "Translator",
     "load",
     "reopen",
     "task_class",
 ]
 
 TASKS: dict[str, Any] = {
-    kind.name: kind for kind in (LanguageModel, Classify, Forecast, Transcribe)
+    kind.name: kind for kind in (LanguageModel, Classify, Forecast, Translate, Transcribe)
 }
 
 

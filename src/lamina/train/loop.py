@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import torch
 
-from lamina.spec import State, Task
+from lamina.spec import Metric, State, Task
 from lamina.store import RunFolder
 from lamina.train import checkpoint
 from lamina.train.checkpoint import Training
@@ -20,6 +20,9 @@ from lamina.train.progress import Plan, Progress
 from lamina.train.result import Diverged, Result, Stopped
 from lamina.train.session import Interrupt, clip_gradient
 from lamina.train.settings import Settings
+
+#: What a training without a validation part is judged by where the task gives no more.
+LOSS = Metric("loss", higher_is_better=False, gain="relative")
 
 
 def look_every(device: torch.device) -> int:
@@ -128,10 +131,11 @@ class Loop:
         trained = task.summary(totals.sums, totals.count)
         scores = evaluate(self.model, task, device=self.training.device) if self.validates else {}
         final = scores or trained
-        watched = final[task.metric.name]
+        metric = task.metric if task.metric.name in final else LOSS
+        watched = final[metric.name]
         if not (math.isfinite(watched) and math.isfinite(final["loss"])):
             self.diverge()
-        improved = journal.watched is None or task.metric.better(watched, journal.watched)
+        improved = journal.watched is None or metric.better(watched, journal.watched)
         if improved:
             journal.watched = watched
         journal.waited = 0 if improved else journal.waited + 1
