@@ -54,6 +54,8 @@ class Batch:
     fresh:   the sequences start here. ``False`` in a stream: the state of the batch before goes on.
     index:   ``(B,)`` int64, the position of each member in its part of the data, or ``None``.
     more:    other tensors that a task needs, by name: characters of words, lengths of targets, ...
+    asked:   how many predictions ``targets`` ask for, where they hold places that do not count;
+             ``None``: one for each of their elements.
     """
 
     inputs: Tensor
@@ -62,6 +64,7 @@ class Batch:
     fresh: bool = True
     index: Tensor | None = None
     more: Mapping[str, Tensor] = field(default_factory=dict)
+    asked: int | None = None
 
     @property
     def steps(self) -> int:
@@ -69,6 +72,11 @@ class Batch:
         if self.lengths is None:
             return self.inputs.shape[0] * self.inputs.shape[1]
         return int(self.lengths.sum())
+
+    @property
+    def predictions(self) -> int:
+        """How many predictions the batch asks for."""
+        return self.targets.numel() if self.asked is None else self.asked
 
     def to(self, device: torch.device | str) -> Batch:
         """The batch with its tensors on ``device``; lengths stay on the CPU, those in ``more``
@@ -134,6 +142,8 @@ class Metric:
 
 
 ACCURACY = Metric("accuracy", higher_is_better=True, gain="points")
+#: Harmonic mean of precision and recall over spans.
+SPAN_F1 = Metric("f1", higher_is_better=True, gain="points")
 PERPLEXITY = Metric("perplexity", higher_is_better=False, gain="relative")
 
 
@@ -186,6 +196,12 @@ class Model(torch.nn.Module):
     def answers(self, examples: Sequence[Any]) -> list[dict[str, Any]]:
         """The same with what is known about each answer (a probability); JSON values."""
         raise NotImplementedError
+
+    def show(self, example: Any, answer: Mapping[str, Any]) -> str:
+        """One of :meth:`answers` as ``lamina predict`` prints it: its first value, and the others
+        as numbers, with tabs between."""
+        first, *rest = answer.values()
+        return "\t".join([str(first), *(f"{value:.4f}" for value in rest)])
 
 
 @runtime_checkable

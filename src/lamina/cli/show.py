@@ -27,7 +27,7 @@ def show_test(metric: Metric, scores: Mapping[str, float], count: int) -> None:
 
 def predictions(task: Any) -> int:
     """How many predictions the test part asks for: a label, or a token, each."""
-    return sum(batch.targets.numel() for batch in task.batches("test"))
+    return sum(batch.predictions for batch in task.batches("test"))
 
 
 def next_command(model: Model, out: Path) -> str:

@@ -27,12 +27,20 @@ def evaluate(
     ],
     label: Annotated[
         str | None,
-        typer.Option(metavar="TEXT", help="The label's column.  [default: as in training]"),
+        typer.Option(
+            metavar="TEXT",
+            help="The label's column, or a FASTA file of labels.  [default: as in training]",
+        ),
+    ] = None,
+    mask: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="A FASTA file of the residues that count."),
     ] = None,
 ) -> None:
     """Score a trained model on a file."""
     model = load(run)
-    columns = {} if label is None else {"label": label}
+    given = {"label": label, "mask": mask}
+    columns = {name: value for name, value in given.items() if value is not None}
     task = task_class(model.task).for_model(model, data, **columns)
     show_test(task.metric, score(model, task, "test"), predictions(task))
 
@@ -68,14 +76,12 @@ def predict(
     else:
         examples = inputs or _lines_of_stdin()
         names = [{}] * len(examples)
-    for name, answer in zip(names, model.answers(examples), strict=True):
+    for name, example, answer in zip(names, examples, model.answers(examples), strict=True):
         if json_lines:
             print(json.dumps({**name, **answer}, ensure_ascii=False))
         else:
-            first, *rest = answer.values()
             ids, places = ([name[key]] if key in name else [] for key in ("id", "place"))
-            answered = [str(first), *(f"{value:.4f}" for value in rest)]
-            print("\t".join([*ids, *answered, *places]))
+            print("\t".join([*ids, model.show(example, answer), *places]))
 
 
 def _read(model: Model, file: Path) -> tuple[Sequence[Any], list[dict[str, str]]]:

@@ -92,7 +92,7 @@ class BucketedBatches(_Batches):
     def _batch(self, k: int) -> Batch:
         members = self._members[self._order[k]]
         lengths = self._lengths[members]
-        inputs = _padded([self._sequences[i] for i in members], lengths)
+        inputs = padded([self._sequences[i] for i in members], lengths)
         index = torch.from_numpy(members)
         return Batch(
             inputs=inputs,
@@ -102,8 +102,9 @@ class BucketedBatches(_Batches):
         )
 
 
-def _padded(sequences: list[np.ndarray], lengths: np.ndarray) -> Tensor:
-    """``(T, B)`` int64 or ``(T, B, I)`` float32, zeros behind the end of each sequence."""
+def padded(sequences: list[np.ndarray], lengths: np.ndarray) -> Tensor:
+    """Sequences side by side, ``(T, B)`` or ``(T, B, I)``, int64 or float32; zeros behind the end
+    of each."""
     flat = np.concatenate(sequences)
     dtype = np.float32 if flat.dtype.kind == "f" else np.int64
     out = np.zeros((int(lengths.max()), len(sequences), *flat.shape[1:]), dtype=dtype)

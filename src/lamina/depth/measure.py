@@ -58,6 +58,8 @@ def validation(task: Task) -> Checked:
     every = [batches[k] for k in range(len(batches))]
     if every[0].targets.dim() == 1:
         return Checked(sum(len(batch.targets) for batch in every), "validation examples")
+    if every[0].asked is not None:
+        return Checked(sum(batch.predictions for batch in every), "validation labels")
     return Checked(sum(batch.steps for batch in every), "validation tokens")
 
 

@@ -17,6 +17,7 @@ from lamina.spec import LaminaError, Model
 from lamina.store import RunFolder
 from lamina.tasks.classify import Classifier, Classify
 from lamina.tasks.language_model import LanguageModel, LanguageNetwork
+from lamina.tasks.tag import Tag, Tagger
 
 __all__ = [
     "TASKS",
@@ -24,12 +25,14 @@ __all__ = [
     "Classify",
     "LanguageModel",
     "LanguageNetwork",
+    "Tag",
+    "Tagger",
     "load",
     "reopen",
     "task_class",
 ]
 
-TASKS: dict[str, Any] = {kind.name: kind for kind in (LanguageModel, Classify)}
+TASKS: dict[str, Any] = {kind.name: kind for kind in (LanguageModel, Classify, Tag)}
 
 
 def task_class(name: object, place: str | None = None) -> Any:
