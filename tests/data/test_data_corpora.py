@@ -210,7 +210,8 @@ def test_an_unknown_name():
 
 
 def test_what_is_known_is_complete():
-    assert list(CORPORA) == ["timemachine", "tinyshakespeare", "wikitext2", "imdb", "trec", "names"]
+    texts = ["timemachine", "tinyshakespeare", "wikitext2", "imdb", "trec", "names"]
+    assert list(CORPORA) == [*texts, "conll2003", "wnut17", "ud_english_ewt", "protein_ss3"]
     for corpus in CORPORA.values():
         assert corpus.about
         assert corpus.licence
