@@ -26,12 +26,21 @@ class Lexicon:
     characters: of the words as they stand.
     lower:      words are looked up in lower case.
     digits:     words are looked up with 0 for every digit.
+
+    Raises LaminaError for vocabularies of other levels.
     """
 
     words: Vocabulary
     characters: Vocabulary
     lower: bool
     digits: bool
+
+    def __post_init__(self) -> None:
+        if (self.words.level, self.characters.level) != ("word", "char"):
+            raise LaminaError(
+                f"got vocabularies of levels {self.words.level} and {self.characters.level}; need "
+                "word and char"
+            )
 
     @classmethod
     def build(
