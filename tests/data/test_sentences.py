@@ -103,8 +103,8 @@ def test_conllu(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("1\tYes\tyes\tINTJ", "2\tYes\tyes\tINTJ", '11: got word number "2"; need 1'),
-        ("\tINTJ\t", "\t_\t", '11: the word "Yes" has no upos'),
+        ("1\tYes\tyes\tINTJ", "2\tYes\tyes\tINTJ", "11: got word number '2'; need 1"),
+        ("\tINTJ\t", "\t_\t", "11: the word 'Yes' has no upos"),
         ("\t0\troot\t_\t_\n\n# a", "\t0\troot\t_\n\n# a", "7: got 9 columns; CoNLL-U has 10"),
         ("1\tI\t", "1\t\t", "2: the word is empty"),
     ],

@@ -12,6 +12,8 @@ import pytest
 import torch
 
 from lamina.data import find
+from lamina.data.schemes import convert
+from lamina.data.sentences import read_columns
 from lamina.spec import ACCURACY, SPAN_F1, LaminaError
 from lamina.tasks import Tag, load, reopen
 from lamina.tasks.tag_data import NAMED
@@ -153,6 +155,22 @@ def test_labels_that_training_has_not_seen_are_wrong_answers(world: Path) -> Non
     assert sums["loss"].isfinite()
 
 
+def test_a_file_in_another_scheme_is_scored_alike(world: Path) -> None:
+    task = Tag(world / "ner.txt")
+    torch.manual_seed(0)
+    model = task.model(**SMALL)
+    fit(model, task, epochs=2, lr=0.02, progress=Silent())
+    expected = evaluate(model, Tag.for_model(model, world / "ner.txt"), "test")
+    for scheme in ("IOB2", "IOBES"):
+        rows = []
+        for sentence in read_columns(world / "ner.txt", word=1, label=-1):
+            labels = convert(list(sentence.labels or ()), scheme)
+            rows.append("\n".join(f"{w} {x}" for w, x in zip(sentence.words, labels, strict=True)))
+        (world / "other.txt").write_text("\n\n".join(rows), encoding="utf-8")
+        scores = evaluate(model, Tag.for_model(model, world / "other.txt"), "test")
+        assert scores == pytest.approx(expected)
+
+
 def test_word_dropout_reads_words_as_unknown(world: Path) -> None:
     task = Tag(world / "ner.txt", batch_size=64)
     torch.manual_seed(0)
@@ -184,6 +202,9 @@ def test_copies_of_a_sentence_stay_in_one_part(world: Path) -> None:
         (lambda w: Tag(w / "ner.txt", label="upos"), "label is 'upos'; need the number"),
         (lambda w: Tag(w / "ner.txt", label="0"), "label is '0'; need the number"),
         (lambda w: Tag(w / "ner.txt", word=0), "word is 0"),
+        (lambda w: Tag("wnut17", word=2), "got word = 2; wnut17 is read as it is known"),
+        (lambda w: Tag("protein_ss3", mask="m"), "got mask = 'm'; protein_ss3"),
+        (lambda w: Tag(w / "bank.conllu", word=2), "only files in columns have a choice"),
         (lambda w: Tag(w / "ner.txt", label="2"), "got 1 labels in the training part"),
         (lambda w: Tag(w / "ner.txt", mask="m.fasta"), "only FASTA files have one"),
         (lambda w: Tag(w / "bank.conllu", label="lemma"), "need upos or xpos"),

@@ -343,6 +343,9 @@ class Tag:
         task.inputs = data.inputs()
         test = task.inputs.read(path, mask=data.mask)
         task.parts = {"train": [], "validation": [], "test": test}
+        written = recognise(sentence.labels or () for sentence in test)
+        if model.labels.scheme is not None and written is not None:
+            task.labels = msgspec.structs.replace(model.labels, written=written)
         task.fingerprints = {str(path): fingerprint(path)}
         task._encode()
         return task

@@ -71,6 +71,16 @@ class TagData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             if getattr(self, name) < least:
                 raise LaminaError(f"{name} is {getattr(self, name)}; need at least {least}")
         inputs = self.inputs()
+        if self.named:
+            own = {"format": self.format != "auto", "word": self.word != 1, "mask": self.mask}
+            own["label"] = inputs.residues and self.label
+            for name in (name for name, given in own.items() if given):
+                raise LaminaError(
+                    f"got {name} = {getattr(self, name)!r}; {self.source} is read as it is known, "
+                    "so leave it out"
+                )
+        if self.word != 1 and inputs.format != "columns":
+            raise LaminaError(f"word is {self.word}; only files in columns have a choice")
         if not inputs.residues and self.mask is not None:
             raise LaminaError(f"got mask {self.mask!r}; only FASTA files have one")
         if inputs.residues and (self.validation or self.test):
@@ -111,12 +121,12 @@ def read(data: TagData) -> tuple[dict[str, list[Sentence]], dict[str, str]]:
             roles = {"source": str(found["sequences"])}
         else:
             roles = {"source" if r == "train" else r: str(path) for r, path in found.items()}
-        files = [str(path) for path in found.values()]
     else:
-        own = {"source": data.source, "validation": data.validation, "test": data.test}
-        roles = {role: path for role, path in own.items() if path is not None}
-        beside = (inputs.label, mask) if inputs.residues else ()
-        files = [*roles.values(), *(path for path in beside if path is not None)]
+        roles = {"source": data.source}
+    given = {"validation": data.validation, "test": data.test}
+    roles |= {part: path for part, path in given.items() if path is not None}
+    beside = (inputs.label, mask) if inputs.residues else ()
+    files = [*roles.values(), *(path for path in beside if path is not None)]
     parts = {role: inputs.read(path, mask=mask) for role, path in roles.items()}
     source = parts.pop("source")
     for part in PARTS[1:]:
