@@ -215,6 +215,12 @@ class Model(torch.nn.Module):
         or nothing."""
         return {}
 
+    def show(self, example: Any, answer: Mapping[str, Any]) -> str:
+        """One of :meth:`answers` as ``lamina predict`` prints it: its first value, and the others
+        as numbers, with tabs between."""
+        first, *rest = answer.values()
+        return "\t".join([str(first), *(f"{value:.4f}" for value in rest)])
+
 
 @runtime_checkable
 class Task(Protocol):

@@ -211,7 +211,8 @@ def test_an_unknown_name():
 
 def test_what_is_known_is_complete():
     texts = {"timemachine", "tinyshakespeare", "wikitext2", "imdb", "trec", "names"}
-    assert texts | {"multi30k", "fra_eng"} <= CORPORA.keys()
+    tagged = {"conll2003", "wnut17", "ud_english_ewt", "protein_ss3"}
+    assert texts | tagged | {"multi30k", "fra_eng", "etth1"} == set(CORPORA)
     for corpus in CORPORA.values():
         assert corpus.about
         assert corpus.licence

@@ -28,7 +28,14 @@ def evaluate(
     ],
     label: Annotated[
         str | None,
-        typer.Option(metavar="TEXT", help="The label's column.  [default: as in training]"),
+        typer.Option(
+            metavar="TEXT",
+            help="The label's column, or a FASTA file of labels.  [default: as in training]",
+        ),
+    ] = None,
+    mask: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="A FASTA file of the residues that count."),
     ] = None,
     target: Annotated[
         str | None,
@@ -37,7 +44,7 @@ def evaluate(
 ) -> None:
     """Score a trained model on a file."""
     model = load(run)
-    given = {"label": label, "target": target}
+    given = {"label": label, "target": target, "mask": mask}
     fields = {name: value for name, value in given.items() if value is not None}
     task = task_class(model.task).for_model(model, data, **fields)
     show_test(task, score(model, task, "test"))
@@ -78,14 +85,12 @@ def predict(
     else:
         examples = inputs or _lines_of_stdin()
         names = [model.label(example) for example in examples]
-    for name, answer in zip(names, model.answers(examples), strict=True):
+    for name, example, answer in zip(names, examples, model.answers(examples), strict=True):
         if json_lines:
             print(json.dumps({**name, **answer}, ensure_ascii=False))
         else:
-            first, *rest = answer.values()
             ids, places = ([name[key]] if key in name else [] for key in ("id", "place"))
-            answered = [str(first), *(f"{value:.4f}" for value in rest)]
-            print("\t".join([*ids, *answered, *places]))
+            print("\t".join([*ids, model.show(example, answer), *places]))
 
 
 def _print_table(rows: Iterable[dict[str, Any]], json_lines: bool) -> None:

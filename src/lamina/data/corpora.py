@@ -243,6 +243,101 @@ CORPORA: Mapping[str, Corpus] = {
         },
         source="https://www.manythings.org/anki",
     ),
+    "conll2003": Corpus(
+        about="CoNLL-2003 English (Tjong Kim Sang and De Meulder 2003): news, words with parts of "
+        "speech, chunks and named entities, in IOB1",
+        licence="annotations free for research; the text needs an agreement with NIST",
+        folder="conll2003",
+        files={
+            "train": CorpusFile(
+                "eng.train",
+                3_281_527,
+                "1f829db7620be0f4a5fff90203eeef27580a75546fdbf180e36ff542b92e6a92",
+            ),
+            "validation": CorpusFile(
+                "eng.testa",
+                827_009,
+                "426445b024120cfbd770fb4c0dafb6710f35afc08056b82837aa166a8cd6aef7",
+            ),
+            "test": CorpusFile(
+                "eng.testb",
+                748_094,
+                "ae78c673d851c4308090fed5fb4412474c8b1fc91fe20728fdf62fdbfa1a5b2c",
+            ),
+        },
+        source="https://www.clips.uantwerpen.be/conll2003/ner",
+    ),
+    "wnut17": Corpus(
+        about="WNUT-17 (Derczynski et al. 2017): rare and emerging entities in posts, in IOB2",
+        licence="CC BY 4.0",
+        folder="wnut17",
+        files={
+            "train": CorpusFile(
+                "wnut17train.conll",
+                493_781,
+                "731820e13f71af324c6b55a1575ec2ce59fbaa2a0806f8f0400b98d56cd6a7a5",
+            ),
+            "validation": CorpusFile(
+                "emerging.dev.conll",
+                114_749,
+                "e053b752b8155113ca66e7db08af5f2f5f43ab993694e4774f1ec5bad42312d8",
+            ),
+            "test": CorpusFile(
+                "emerging.test.annotated",
+                192_425,
+                "2aa79b764e56ec9264a1b30fdd9b70195bd00ff400b62edd8f399d5f13c178f0",
+            ),
+        },
+        source="https://github.com/leondz/emerging_entities_17",
+    ),
+    "ud_english_ewt": Corpus(
+        about="Universal Dependencies English Web Treebank (Silveira et al. 2014) in CoNLL-U",
+        licence="CC BY-SA 4.0",
+        folder="ud_english_ewt",
+        files={
+            "train": CorpusFile(
+                "en_ewt-ud-train.conllu",
+                14_203_025,
+                "3fb78e2b55482c8ee00caa653af436c88c9e5bc9a73ce26e4ae3ddc79d2b7e7b",
+            ),
+            "validation": CorpusFile(
+                "en_ewt-ud-dev.conllu",
+                1_805_545,
+                "531a54ff90d6ab12201c5a50c3e78e6ddac4de69abc4bce5d275d3cd29efe2b6",
+            ),
+            "test": CorpusFile(
+                "en_ewt-ud-test.conllu",
+                1_804_515,
+                "e266e515a0a7547657ed3d90d9ba46487d6bd251f27ad4269d4e8a427c8555cd",
+            ),
+        },
+        source="https://github.com/UniversalDependencies/UD_English-EWT, commit 15d613d8 (join its "
+        "training files into one)",
+    ),
+    "protein_ss3": Corpus(
+        about="Secondary structure of proteins in 3 states (H helix, E strand, C other), one a "
+        "residue: the training set of NetSurfP-2.0 (Klausen et al. 2019) and NEW364 for testing",
+        licence="AFL-3.0",
+        folder="protein_ss3",
+        files={
+            "sequences": CorpusFile(
+                "sequences.fasta",
+                2_945_498,
+                "cc69cb36650161fa08874c7a3a2ceceb9c3bbab1b6394cb875647c1b8b4a4b03",
+            ),
+            "labels": CorpusFile(
+                "sampled.fasta",
+                3_245_266,
+                "d74173c6ecd35339e9455565b45160f7285d401a1fc05e814af67bcb7bb83ad1",
+            ),
+            "mask": CorpusFile(
+                "mask.fasta",
+                2_945_498,
+                "6ffafb87ab0d40781103594d3a8fa202d1db741fd49cc00fe6220797bf55897f",
+            ),
+        },
+        source="https://github.com/J-SNACKKB/FLIP",
+    ),
 }
 
 

@@ -1,12 +1,15 @@
 """Layers: the stack of any depth, its initialisation and normalisation, pooling over time,
-encoder, attention and decoder, and drop-in replacements of ``torch.nn.RNN``, ``GRU`` and
-``LSTM``."""
+encoder, attention and decoder, labels at every step, words from characters, and drop-in
+replacements of ``torch.nn.RNN``, ``GRU`` and ``LSTM``."""
 
 from lamina.kernels import valid_steps
 from lamina.nn.attention import ATTENTIONS, attention
+from lamina.nn.characters import CHARACTERS
+from lamina.nn.crf import CRF
 from lamina.nn.decoder import Decoder
 from lamina.nn.dropin import GRU, LSTM, RNN
 from lamina.nn.encoder import Encoder
+from lamina.nn.independent import Independent
 from lamina.nn.init import INITS
 from lamina.nn.norm import SequenceBatchNorm
 from lamina.nn.options import StackOptions
@@ -16,6 +19,8 @@ from lamina.nn.stack import Stack
 
 __all__ = [
     "ATTENTIONS",
+    "CHARACTERS",
+    "CRF",
     "GRU",
     "INITS",
     "LSTM",
@@ -23,6 +28,7 @@ __all__ = [
     "RNN",
     "Decoder",
     "Encoder",
+    "Independent",
     "Pyramid",
     "PyramidState",
     "SequenceBatchNorm",

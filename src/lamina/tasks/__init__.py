@@ -18,6 +18,7 @@ from lamina.store import RunFolder
 from lamina.tasks.classify import Classifier, Classify
 from lamina.tasks.forecast import Forecast, Forecaster
 from lamina.tasks.language_model import LanguageModel, LanguageNetwork
+from lamina.tasks.tag import Tag, Tagger
 from lamina.tasks.transcribe import Transcribe, Transcriber
 from lamina.tasks.translate import Translate
 from lamina.tasks.translator import Translator
@@ -30,6 +31,8 @@ __all__ = [
     "Forecaster",
     "LanguageModel",
     "LanguageNetwork",
+    "Tag",
+    "Tagger",
     "Transcribe",
     "Transcriber",
     "Translate",
@@ -40,7 +43,7 @@ __all__ = [
 ]
 
 TASKS: dict[str, Any] = {
-    kind.name: kind for kind in (LanguageModel, Classify, Forecast, Translate, Transcribe)
+    kind.name: kind for kind in (LanguageModel, Classify, Tag, Forecast, Translate, Transcribe)
 }
 
 

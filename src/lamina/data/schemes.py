@@ -1,0 +1,195 @@
+"""Labels that mark spans: which scheme they follow, where spans stand, one scheme into another.
+
+A span of kind ``PER`` over three words is, in
+
+- ``IOB1``:  ``I-PER I-PER I-PER``; its first is ``B-PER`` only right behind another ``PER``
+  (Ramshaw and Marcus 1995; CoNLL-2003),
+- ``IOB2``:  ``B-PER I-PER I-PER``, also called BIO,
+- ``IOBES``: ``B-PER I-PER E-PER``, and ``S-PER`` where it is one word, also called BILOU with
+  other letters.
+
+``O`` is outside of every span.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+Scheme: TypeAlias = Literal["IOB1", "IOB2", "IOBES"]
+#: How spans are read from labels: as conlleval does, or by the rules of the scheme alone.
+Matching: TypeAlias = Literal["conlleval", "strict"]
+
+OUTSIDE = "O"
+_MARK = re.compile(r"O|[BIES](?:-.+)?", re.DOTALL)
+
+#: Whether something holds between a label and the next: ``(prefix, prefix, same kind) -> bool``.
+_Rule: TypeAlias = Callable[[str, str, bool], bool]
+
+
+@dataclass(frozen=True)
+class Span:
+    """Words ``first`` to ``last``, both counted in, are one ``kind``."""
+
+    first: int
+    last: int
+    kind: str
+
+
+def parts(label: str) -> tuple[str, str]:
+    """``"B-PER"`` -> ``("B", "PER")``; ``"O"`` and ``"B"`` have the kind ``""``."""
+    prefix, _, kind = label.partition("-")
+    return prefix, kind
+
+
+def recognise(sequences: Iterable[Sequence[str]]) -> Scheme | None:
+    """The scheme that label sequences follow; ``None`` where they mark no spans.
+
+    Labels that break both IOB1 and IOB2 are called IOB2.
+    """
+    pairs = {
+        pair
+        for labels in sequences
+        for pair in zip((OUTSIDE, *labels), (*labels, OUTSIDE), strict=True)
+    }
+    labels = {label for pair in pairs for label in pair}
+    if not all(map(_MARK.fullmatch, labels)):
+        return None
+    prefixes = {parts(label)[0] for label in labels}
+    bare = labels & {"B", "I", "E", "S"}
+    if len(labels) == 1 or (bare and "B" not in labels):  # I and O may be any two classes
+        return None
+    if prefixes & {"E", "S"}:
+        return "IOBES"
+    broken = {"IOB1": False, "IOB2": False}
+    for before, label in pairs:
+        (was, was_kind), (prefix, kind) = parts(before), parts(label)
+        inside = was != OUTSIDE and was_kind == kind
+        broken["IOB2"] |= prefix == "I" and not inside
+        broken["IOB1"] |= prefix == "B" and not inside
+    return "IOB1" if broken["IOB2"] and not broken["IOB1"] else "IOB2"
+
+
+def spans(labels: Sequence[str]) -> list[Span]:
+    """The spans of one sequence, read as conlleval does, whatever the scheme."""
+    found: list[Span] = []
+    first, before = 0, OUTSIDE
+    for at, label in enumerate((*labels, OUTSIDE)):
+        (was, was_kind), (prefix, kind) = parts(before), parts(label)
+        if _ends(was, prefix, was_kind == kind):
+            found.append(Span(first, at - 1, was_kind))
+        if _starts(was, prefix, was_kind == kind):
+            first = at
+        before = label
+    return found
+
+
+def write(found: Iterable[Span], length: int, scheme: Scheme) -> list[str]:
+    """The labels of ``length`` words with these spans, which do not overlap, in order."""
+    labels = [OUTSIDE] * length
+    before: Span | None = None
+    for span in found:
+        size = span.last - span.first + 1
+        prefixes = ["I"] * size
+        touches = before is not None and before.last + 1 == span.first and before.kind == span.kind
+        if scheme != "IOB1" or touches:
+            prefixes[0] = "B"
+        if scheme == "IOBES":
+            prefixes[-1] = "E" if size > 1 else "S"
+        for at, prefix in enumerate(prefixes, start=span.first):
+            labels[at] = f"{prefix}-{span.kind}" if span.kind else prefix
+        before = span
+    return labels
+
+
+def convert(labels: Sequence[str], scheme: Scheme) -> list[str]:
+    """The same spans in another scheme."""
+    return write(spans(labels), len(labels), scheme)
+
+
+def tables(
+    labels: Sequence[str], scheme: Scheme, matching: Matching
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Whether, between label ``j`` and the next, ``k``, a span starts, goes on, or ends.
+
+    Each ``(K + 1, K + 1)`` bool; number ``K`` stands for a place outside of every span, such as
+    before the first word and behind the last.
+    """
+    rules = (_starts, _goes_on, _ends) if matching == "conlleval" else _STRICT[scheme]
+    split = [parts(label) for label in (*labels, OUTSIDE)]
+
+    def table(rule: _Rule) -> np.ndarray:
+        rows = [[rule(was, now, a == b) for now, b in split] for was, a in split]
+        return np.array(rows, dtype=bool)
+
+    starts, goes_on, ends = map(table, rules)
+    return starts, goes_on, ends
+
+
+# -- as conlleval reads (Tjong Kim Sang and Buchholz 2000): any label but O is in some span
+
+
+def _ends(before: str, now: str, same: bool) -> bool:
+    if before == OUTSIDE:
+        return False
+    return before in "ES" or now in "BSO" or not same
+
+
+def _starts(before: str, now: str, same: bool) -> bool:
+    if now == OUTSIDE:
+        return False
+    return now in "BS" or before in "ESO" or not same
+
+
+def _goes_on(before: str, now: str, same: bool) -> bool:
+    return now != OUTSIDE and not _starts(before, now, same)
+
+
+# -- by the rules of a scheme: what breaks them is in no span. The same as seqeval's strict mode.
+
+
+def _iob2_starts(before: str, now: str, same: bool) -> bool:
+    return now == "B"
+
+
+def _iob_goes_on(before: str, now: str, same: bool) -> bool:
+    return before in "BI" and now == "I" and same
+
+
+def _iob2_ends(before: str, now: str, same: bool) -> bool:
+    return before in "BI" and not _iob_goes_on(before, now, same)
+
+
+def _iob1_starts(before: str, now: str, same: bool) -> bool:
+    if now == "I":
+        return before in "OB" or (before == "I" and not same)
+    return now == "B" and before in "BI" and same
+
+
+def _iob1_ends(before: str, now: str, same: bool) -> bool:
+    if before == "B" and now == "B":
+        return same
+    return _iob2_ends(before, now, same)
+
+
+def _iobes_starts(before: str, now: str, same: bool) -> bool:
+    return now in "BS"
+
+
+def _iobes_goes_on(before: str, now: str, same: bool) -> bool:
+    return before in "BI" and now in "IE" and same
+
+
+def _iobes_ends(before: str, now: str, same: bool) -> bool:
+    return before in "ES"
+
+
+_STRICT: dict[Scheme, tuple[_Rule, _Rule, _Rule]] = {
+    "IOB1": (_iob1_starts, _iob_goes_on, _iob1_ends),
+    "IOB2": (_iob2_starts, _iob_goes_on, _iob2_ends),
+    "IOBES": (_iobes_starts, _iobes_goes_on, _iobes_ends),
+}
