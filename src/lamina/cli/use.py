@@ -72,10 +72,15 @@ def predict(
         if json_lines:
             print(json.dumps({**name, **answer}, ensure_ascii=False))
         else:
-            first, *rest = answer.values()
             ids, places = ([name[key]] if key in name else [] for key in ("id", "place"))
-            answered = [str(first), *(f"{value:.4f}" for value in rest)]
-            print("\t".join([*ids, *answered, *places]))
+            print("\t".join([*ids, *map(_shown, answer.values()), *places]))
+
+
+def _shown(value: Any) -> str:
+    """A value of an answer for a terminal; several with commas between them."""
+    if isinstance(value, list):
+        return ",".join(map(_shown, value))
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 def _read(model: Model, file: Path) -> tuple[Sequence[Any], list[dict[str, str]]]:

@@ -7,7 +7,7 @@ split says which rows train, and batches are what a model sees.
 from lamina.data.batches import BucketedBatches, StreamBatches
 from lamina.data.corpora import CORPORA, Corpus, CorpusFile, find
 from lamina.data.named import corpus_table
-from lamina.data.packaged import digits
+from lamina.data.packaged import digits, japanese_vowels
 from lamina.data.readers import (
     SequenceTable,
     TextTable,
@@ -17,6 +17,7 @@ from lamina.data.readers import (
     read_text_table,
 )
 from lamina.data.split import Split, as_shares, split_rows, split_stream
+from lamina.data.ts_files import is_ts, read_ts
 from lamina.data.vocabulary import Vocabulary
 
 __all__ = [
@@ -34,9 +35,12 @@ __all__ = [
     "digits",
     "find",
     "fingerprint",
+    "is_ts",
+    "japanese_vowels",
     "read_sequence_table",
     "read_text",
     "read_text_table",
+    "read_ts",
     "split_rows",
     "split_stream",
 ]

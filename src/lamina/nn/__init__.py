@@ -1,6 +1,7 @@
-"""Layers: the stack of any depth, its initialisation and normalisation, pooling over time, and
-drop-in replacements of ``torch.nn.RNN``, ``GRU`` and ``LSTM``."""
+"""Layers: the stack of any depth, its initialisation and normalisation, convolution in front of
+it, pooling over time, and drop-in replacements of ``torch.nn.RNN``, ``GRU`` and ``LSTM``."""
 
+from lamina.nn.convolution import Convolution
 from lamina.nn.dropin import GRU, LSTM, RNN
 from lamina.nn.init import INITS
 from lamina.nn.norm import SequenceBatchNorm
@@ -14,6 +15,7 @@ __all__ = [
     "LSTM",
     "POOLS",
     "RNN",
+    "Convolution",
     "SequenceBatchNorm",
     "Stack",
     "StackOptions",
