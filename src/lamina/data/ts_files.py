@@ -47,6 +47,11 @@ def read_ts(path: str | Path, *, labelled: bool, missing: bool = False) -> Seque
         table, labels = _load(head, [lines[i] for i in cases])
     except _LOADER_ERRORS as error:
         raise _located(error, head, cases, lines, str(path)) from None
+    if len(table) != len(cases) or (labels is not None and len(labels) != len(cases)):
+        raise LaminaError(
+            f"sktime reads {len(table)} whole cases, and there are {len(cases)} lines of them",
+            place=str(path),
+        )
     if labels is None and labelled:
         raise LaminaError(
             "has no class labels; need @classLabel true, the classes, and one in each case",
@@ -76,6 +81,9 @@ def _cut(lines: list[str], path: str) -> tuple[list[str], list[int]]:
     for number, line in enumerate(lines):
         if line.strip().lower() == "@data":
             cases = [i for i in range(number + 1, len(lines)) if lines[i].strip()]
+            for case in cases:
+                if lines[case].lstrip().startswith("@"):
+                    raise LaminaError("got a tag behind @data", place=f"{path}:{case + 1}")
             return lines[: number + 1], cases
     raise LaminaError("has no line @data; need a .ts file", place=path)
 

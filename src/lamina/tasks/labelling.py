@@ -106,7 +106,7 @@ class ManyLabels:
     @staticmethod
     def balanced(targets: np.ndarray) -> np.ndarray:
         """``(N - n_c) / n_c`` for each label: its yeses weigh as much as its noes."""
-        yes = targets.sum(axis=0)
+        yes = targets.sum(axis=0, dtype=np.float64)
         return np.maximum(len(targets) - yes, 1) / np.maximum(yes, 1)
 
     @staticmethod
@@ -147,8 +147,8 @@ class ManyLabels:
         frequent = np.argsort(-train.sum(axis=0), kind="stable")
 
         def score(targets: np.ndarray, k: int) -> float:
-            hit = targets[:, frequent[:k]].sum()
-            return float(2 * hit / max(k * len(targets) + targets.sum(), 1))
+            hit = float(targets[:, frequent[:k]].sum(dtype=np.float64))
+            return 2 * hit / max(k * len(targets) + float(targets.sum(dtype=np.float64)), 1)
 
         best = max(range(1, len(self.names) + 1), key=lambda k: score(train, k))
         return score(validation, best)
