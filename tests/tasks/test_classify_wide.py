@@ -214,13 +214,20 @@ def test_errors_are_one_line(topics: Path, fields, options, words: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_strangers_threshold_costs_one_line(
-    topics: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("altered", "words"),
+    [
+        ({"threshold": "high"}, "has threshold 'high'"),
+        ({"inputs": {"text": "text", "label": "topics", "separator": ""}}, "separator is ''"),
+    ],
+)
+def test_a_strangers_configuration_costs_one_line(
+    topics: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, altered, words: str
 ) -> None:
     task = topic_task(topics)
     model = task.model(depth=1, width=4, embedding=4)
     honest = model.config()
-    monkeypatch.setattr(model, "config", lambda: {**honest, "threshold": "high"})
+    monkeypatch.setattr(model, "config", lambda: {**honest, **altered})
     fit(model, task, epochs=1, out=tmp_path / "run", progress=Silent())
-    with pytest.raises(LaminaError, match="has threshold 'high'"):
+    with pytest.raises(LaminaError, match=words):
         load(tmp_path / "run")

@@ -18,7 +18,7 @@ from lamina.data import (
 from lamina.data.missing import Missing
 from lamina.data.vocabulary import Level, Normalize
 from lamina.spec import LaminaError
-from lamina.tasks.inputs import Inputs, Keep, Rows, SequenceInputs, TextInputs
+from lamina.tasks.inputs import Inputs, Keep, Rows, SequenceInputs, TextInputs, check_separator
 
 #: Corpora that can be classified, and the role of each of their files.
 NAMED = {
@@ -100,8 +100,7 @@ class ClassifyData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             raise LaminaError(
                 f"label_smoothing is {self.label_smoothing}; need 0 <= label_smoothing < 1"
             )
-        if self.separator is not None and not self.separator.strip():
-            raise LaminaError(f"separator is {self.separator!r}; need a mark such as ; or |")
+        check_separator(self.separator)
         if self.missing_indicator and self.missing == "refuse":
             raise LaminaError(
                 "missing_indicator says which values are missing, and missing='refuse' allows "

@@ -62,6 +62,12 @@ def _kept(keep: Keep, most: int | None) -> slice:
     return slice(None, most) if keep == "start" or most is None else slice(-most, None)
 
 
+def check_separator(separator: str | None) -> None:
+    """Refuse a separator that could stand anywhere."""
+    if separator is not None and not separator.strip():
+        raise LaminaError(f"separator is {separator!r}; need a mark such as ; or |")
+
+
 class TextInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Texts from one column of a table, as tokens.
 
@@ -77,6 +83,9 @@ class TextInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     max_tokens: int = 400
     keep: Keep = "end"
     separator: str | None = None
+
+    def __post_init__(self) -> None:
+        check_separator(self.separator)
 
     asset = "vocabulary.json"
 
@@ -132,6 +141,9 @@ class SequenceInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     max_steps: int | None = None
     keep: Keep = "end"
     separator: str | None = None
+
+    def __post_init__(self) -> None:
+        check_separator(self.separator)
 
     asset = "scale.json"
 
