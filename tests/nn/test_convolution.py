@@ -22,7 +22,7 @@ def by_hand(layer: Convolution, x: Tensor) -> Tensor:
         for k in range(layer.kernel):
             t = start + k - left
             if 0 <= t < steps:
-                total = total + layer.weight[:, :, k] @ x[t]
+                total = total + layer.weight[:, k] @ x[t]
         rows.append(total.clamp(min=0))
     return torch.stack(rows)
 
