@@ -27,7 +27,7 @@ def by_hand(layer: Convolution, x: Tensor) -> Tensor:
     return torch.stack(rows)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 @given(
     kernel=st.integers(1, 6),
     stride=st.integers(1, 4),
