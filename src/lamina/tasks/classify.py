@@ -237,6 +237,7 @@ class Classify:
     """
 
     name = NAME
+    metric: Metric  # accuracy; of several labels, micro-F1
     Data = ClassifyData
     Options = ClassifyOptions
     Network = Classifier
@@ -303,6 +304,7 @@ class Classify:
         }
 
     def _encode(self) -> None:
+        self.metric = self.labelling.metric
         self.arrays: dict[str, list[np.ndarray]] = {}
         self.targets: dict[str, np.ndarray] = {}
         for part, rows in self.parts.items():
@@ -313,11 +315,6 @@ class Classify:
     def labels(self) -> list[str]:
         """Names of the classes, in the order of the scores."""
         return self.labelling.names
-
-    @property
-    def metric(self) -> Metric:
-        """Accuracy; of several labels, micro-F1."""
-        return self.labelling.metric
 
     def model(self, options: ClassifyOptions | None = None, /, **changes: Any) -> Classifier:
         """A fresh classifier for these classes and inputs."""
