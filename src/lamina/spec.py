@@ -216,10 +216,15 @@ class Model(torch.nn.Module):
         return {}
 
     def show(self, example: Any, answer: Mapping[str, Any]) -> str:
-        """One of :meth:`answers` as ``lamina predict`` prints it: its first value, and the others
-        as numbers, with tabs between."""
-        first, *rest = answer.values()
-        return "\t".join([str(first), *(f"{value:.4f}" for value in rest)])
+        """One of :meth:`answers` as ``lamina predict`` prints it: its values, with tabs between."""
+        return "\t".join(map(_shown, answer.values()))
+
+
+def _shown(value: Any) -> str:
+    """A value of an answer for a terminal; several with commas between them."""
+    if isinstance(value, list):
+        return ",".join(map(_shown, value))
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 @runtime_checkable

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lamina.data import is_ts
 from lamina.data.rows import listed, read_rows
 from lamina.spec import LaminaError
 from lamina.tasks.classify_data import NAMED, ClassifyData
@@ -20,7 +21,7 @@ def check_columns(data: type, given: Mapping[str, Any]) -> None:
     if data is not ClassifyData or ("text" in given) != ("id" in given):
         return
     source = given["source"]
-    if source in NAMED and not Path(source).exists():
+    if is_ts(source) or (source in NAMED and not Path(source).exists()):
         return
     raise LaminaError(
         "need --text COLUMN (texts) or --id COLUMN (numeric sequences); the columns are "

@@ -9,7 +9,7 @@ from lamina.data.corpora import CORPORA, Corpus, CorpusFile, find
 from lamina.data.kept_sequences import kept_sequence_table
 from lamina.data.mixture import Mixture, Renumbered, Tokens
 from lamina.data.named import corpus_table
-from lamina.data.packaged import digits
+from lamina.data.packaged import digits, japanese_vowels
 from lamina.data.readers import (
     SequenceTable,
     TextTable,
@@ -20,6 +20,7 @@ from lamina.data.readers import (
 )
 from lamina.data.split import Split, as_shares, split_rows, split_stream
 from lamina.data.tokenised import TokenisedText, tokenise
+from lamina.data.ts_files import is_ts, read_ts
 from lamina.data.vocabulary import Vocabulary
 
 __all__ = [
@@ -42,10 +43,13 @@ __all__ = [
     "digits",
     "find",
     "fingerprint",
+    "is_ts",
+    "japanese_vowels",
     "kept_sequence_table",
     "read_sequence_table",
     "read_text",
     "read_text_table",
+    "read_ts",
     "split_rows",
     "split_stream",
     "tokenise",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -27,13 +28,26 @@ class _About(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def kept_sequence_table(
-    path: str | Path, *, id: str, label: str | None, features: list[str] | None = None
+    path: str | Path,
+    *,
+    id: str,
+    label: str | None,
+    features: list[str] | None = None,
+    missing: bool = False,
+    blank_labels: bool = False,
 ) -> SequenceTable:
     """As :func:`lamina.data.read_sequence_table`. A large file is parsed once; after that its
     sequences are views of one array ``(steps, I)`` that stays on the disk."""
+    how: dict[str, Any] = {
+        "id": id,
+        "label": label,
+        "features": features,
+        "missing": missing,
+        "blank_labels": blank_labels,
+    }
 
     def build(folder: Path, told: Told) -> None:
-        table = read_sequence_table(path, id=id, label=label, features=features)
+        table = read_sequence_table(path, **how)
         steps = ArrayFile(folder / _STEPS, "<f4", (len(table.features),))
         for sequence in table.sequences:
             steps.add(sequence)
@@ -54,5 +68,4 @@ def kept_sequence_table(
         sequences = np.split(steps, np.cumsum(about.lengths)[:-1])
         return SequenceTable(sequences, about.labels, about.ids, about.features, str(path))
 
-    depends = {"format": FORMAT, "id": id, "label": label, "features": features}
-    return kept(path, "sequences", depends, build, load)[0]
+    return kept(path, "sequences", {"format": FORMAT, **how}, build, load)[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from lamina.data.corpora import find
@@ -13,7 +14,8 @@ from lamina.spec import LaminaError
 def corpus_table(name: str, role: str = "train", *, cache: Path | None = None) -> TextTable:
     """Texts and labels of a corpus for classification, fetched if need be (see :func:`find`).
 
-    ``imdb``:  reviews, label ``0`` (negative) or ``1``; role ``train`` or ``test``.
+    ``imdb``:  reviews, label ``0`` (negative) or ``1``; role ``train`` or ``test``; the mark
+               ``<br />`` becomes a line end.
     ``trec``:  questions, one of 6 coarse classes; role ``train`` or ``test``.
     ``names``: surnames, one of 18 languages; role ``table``.
 
@@ -28,7 +30,9 @@ def corpus_table(name: str, role: str = "train", *, cache: Path | None = None) -
 
 
 def _imdb(path: Path) -> TextTable:
-    return read_text_table(path, text="text", label="label")
+    table = read_text_table(path, text="text", label="label")
+    # The pages' mark of a line's end: four words of nothing at the level of words.
+    return replace(table, texts=[text.replace("<br />", "\n") for text in table.texts])
 
 
 def _trec(path: Path) -> TextTable:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+from pathlib import Path
+
 import numpy as np
 
 from lamina.data.readers import SequenceTable
+from lamina.data.ts_files import NEED_SKTIME, read_ts
 from lamina.spec import LaminaError
 
 
@@ -30,3 +34,16 @@ def digits() -> SequenceTable:
         features=[f"pixel_{i}" for i in range(8)],
         path="sklearn.datasets.load_digits",
     )
+
+
+def japanese_vowels(part: str = "train") -> SequenceTable:
+    """Japanese Vowels (Kudo et al. 1999): two vowels by 9 speakers, 12 cepstrum coefficients a
+    step, 7 to 29 steps; the official ``"train"`` (270 sequences) and ``"test"`` (370).
+
+    Raises LaminaError if sktime is not installed.
+    """
+    found = find_spec("sktime")
+    if found is None or found.origin is None:
+        raise LaminaError(f"japanese_vowels {NEED_SKTIME}")
+    folder = Path(found.origin).parent / "datasets" / "data" / "JapaneseVowels"
+    return read_ts(folder / f"JapaneseVowels_{part.upper()}.ts", labelled=True)

@@ -32,6 +32,8 @@ __all__ = [
 
 #: Rows of a sequence table that are turned into numbers at a time.
 _CHUNK = 1 << 16
+#: How files say that a number is missing, in lower case.
+_MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "?"))
 
 
 @dataclass(frozen=True)
@@ -92,12 +94,14 @@ def read_text(path: str | Path) -> str:
     return "".join(text_chunks(path))
 
 
-def read_text_table(path: str | Path, *, text: str, label: str | None) -> TextTable:
+def read_text_table(
+    path: str | Path, *, text: str, label: str | None, blank_labels: bool = False
+) -> TextTable:
     """Texts, and labels if a column is named, from a CSV, TSV or JSONL file (also ``.gz``).
 
     Labels lose the white space around them and are strings whatever they look like. Raises
     LaminaError, with the line, for a broken file, a column that is not there, and a row whose
-    text or label is missing or blank.
+    text is missing or blank, or its label, which ``blank_labels`` allows.
     """
     rows = read_rows(path)
     _check_roles([text] if label is None else [text, label], path)
@@ -109,15 +113,25 @@ def read_text_table(path: str | Path, *, text: str, label: str | None) -> TextTa
     for line, fields in rows.rows:
         texts.append(filled(rows, line, text, fields[text_at]))
         if label is not None and label_at is not None:
-            labels.append(filled(rows, line, label, fields[label_at]).strip())
+            labels.append(_label(rows, line, label, fields[label_at], blank_labels))
         lines.append(line)
     if not texts:
         raise LaminaError("got a header and no rows; need at least one row.", place=str(path))
     return TextTable(texts, None if label is None else labels, str(path), lines)
 
 
+def _label(rows: Rows, line: int, column: str, value: str | None, may_be_blank: bool) -> str:
+    return (value or "" if may_be_blank else filled(rows, line, column, value)).strip()
+
+
 def read_sequence_table(
-    path: str | Path, *, id: str, label: str | None, features: list[str] | None = None
+    path: str | Path,
+    *,
+    id: str,
+    label: str | None,
+    features: list[str] | None = None,
+    missing: bool = False,
+    blank_labels: bool = False,
 ) -> SequenceTable:
     """Sequences from a long table: one row a time step, rows of an id in the order of time.
 
@@ -125,9 +139,12 @@ def read_sequence_table(
     label:    a column that is the same in all rows of an id; ``None``: none is read.
     features: columns of numbers. ``None`` takes every other column of which at least half of the
               first rows are numbers.
+    missing:  whether a feature may be missing, which becomes not-a-number: a cell that is blank,
+              or says NA, N/A, NaN, null, none or ?.
 
     Raises LaminaError, with the line, for a feature that is missing, no number or not finite in
-    float32, an id or label that is missing, and a label that changes within an id.
+    float32, an id or label that is missing (a label may be, with ``blank_labels``), and a label
+    that changes within an id.
     """
     rows = read_rows(path)
     named = [id] if label is None else [id, label]
@@ -143,15 +160,15 @@ def read_sequence_table(
     blocks: list[np.ndarray] = []
     while chunk := list(islice(rows.rows, _CHUNK)):
         if features is None:
-            features = _numeric_columns(rows, chunk, skip=set(named))
-        blocks.append(_numbers(rows, chunk, features))
+            features = _numeric_columns(rows, chunk, skip=set(named), missing=missing)
+        blocks.append(_numbers(rows, chunk, features, missing=missing))
         for line, fields in chunk:
             key = filled(rows, line, id, fields[id_at]).strip()
             code = members.setdefault(key, len(members))
             codes.append(code)
             if label is None or label_at is None:
                 continue
-            value = filled(rows, line, label, fields[label_at]).strip()
+            value = _label(rows, line, label, fields[label_at], blank_labels)
             if code == len(labels):
                 labels.append(value)
             elif labels[code] != value:
@@ -187,13 +204,25 @@ def _parsed(chunk: _Chunk, position: int) -> pl.Series:
     return values.str.strip_chars().cast(pl.Float64, strict=False)
 
 
-def _numeric_columns(rows: Rows, chunk: _Chunk, *, skip: set[str]) -> list[str]:
+def _is_missing(value: str | None) -> bool:
+    return value is None or value.strip().lower() in _MISSING
+
+
+def _numeric_columns(rows: Rows, chunk: _Chunk, *, skip: set[str], missing: bool) -> list[str]:
     candidates = [column for column in rows.columns if column not in skip]
-    found = [
-        column
-        for column in candidates
-        if 2 * _parsed(chunk, rows.position(column)).null_count() <= len(chunk)
-    ]
+    found = []
+    for column in candidates:
+        position = rows.position(column)
+        no_number = _parsed(chunk, position).null_count()
+        absent = 0
+        if missing:  # gaps speak neither for a column nor against it
+            absent = sum(_is_missing(fields[position]) for _, fields in chunk)
+            no_number = sum(
+                value is None and not _is_missing(fields[position])
+                for value, (_, fields) in zip(_parsed(chunk, position), chunk, strict=True)
+            )
+        if 2 * no_number <= len(chunk) - absent and absent < len(chunk):
+            found.append(column)
     if not found:
         raise LaminaError(
             f"no column of numbers among {listed(candidates)}; need at least one feature. Name the "
@@ -203,19 +232,23 @@ def _numeric_columns(rows: Rows, chunk: _Chunk, *, skip: set[str]) -> list[str]:
     return found
 
 
-def _numbers(rows: Rows, chunk: _Chunk, features: list[str]) -> np.ndarray:
+def _numbers(rows: Rows, chunk: _Chunk, features: list[str], *, missing: bool) -> np.ndarray:
     """``(len(chunk), I)`` float32."""
     out = np.empty((len(chunk), len(features)), dtype=np.float32)
     for i, column in enumerate(features):
         position = rows.position(column)
         with np.errstate(over="ignore"):
             out[:, i] = _parsed(chunk, position).fill_null(float("nan")).to_numpy()
-        bad = np.flatnonzero(~np.isfinite(out[:, i]))
-        if bad.size:
-            line, fields = chunk[bad[0]]
+        for row in np.flatnonzero(~np.isfinite(out[:, i])):
+            line, fields = chunk[row]
+            absent = _is_missing(fields[position])
+            if missing and absent:
+                continue
+            remedy = " Or say how to fill gaps: missing='forward' or 'mean'." if absent else ""
             raise LaminaError(
                 f"feature {shown(column)} is {shown(fields[position] or 'missing')}; need a finite "
-                "number. Fill it, take the sequence out, or name the features without this column.",
+                f"number. Fill it, take the sequence out, or name the features without this "
+                f"column.{remedy}",
                 place=f"{rows.path}:{line}",
             )
     return out

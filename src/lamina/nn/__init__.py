@@ -1,10 +1,11 @@
-"""Layers: the stack of any depth, its initialisation and normalisation, pooling over time,
-encoder, attention and decoder, labels at every step, words from characters, and drop-in
-replacements of ``torch.nn.RNN``, ``GRU`` and ``LSTM``."""
+"""Layers: the stack of any depth, its initialisation and normalisation, convolution in front of it,
+pooling over time, encoder, attention and decoder, labels at every step, words from characters, and
+drop-in replacements of ``torch.nn.RNN``, ``GRU`` and ``LSTM``."""
 
 from lamina.kernels import valid_steps
 from lamina.nn.attention import ATTENTIONS, attention
 from lamina.nn.characters import CHARACTERS
+from lamina.nn.convolution import Convolution
 from lamina.nn.crf import CRF
 from lamina.nn.decoder import Decoder
 from lamina.nn.dropin import GRU, LSTM, RNN
@@ -26,6 +27,7 @@ __all__ = [
     "LSTM",
     "POOLS",
     "RNN",
+    "Convolution",
     "Decoder",
     "Encoder",
     "Independent",

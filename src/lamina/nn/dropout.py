@@ -51,3 +51,12 @@ def drop_rows(
     if p_rows:
         x = x * mask((len(table), 1), p_rows, x, None)[tokens]
     return drop(x, p, kind, training=training), None
+
+
+def drop_words(tokens: Tensor, p: float, unknown: int, *, training: bool) -> Tensor:
+    """Each of the tokens ``(T, B)`` is ``unknown`` with probability ``p``: Iyyer et al. (2015),
+    *Deep Unordered Composition*, section 3, who leave the word out; here its place stays."""
+    if not (training and p):
+        return tokens
+    gone = torch.empty(tokens.shape, device=tokens.device).bernoulli_(p).bool()
+    return tokens.masked_fill(gone, unknown)

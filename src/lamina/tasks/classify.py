@@ -1,4 +1,4 @@
-"""Classification: one label for a text or for a numeric sequence."""
+"""Classification: a label, or several at once, for a text or for a numeric sequence."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import msgspec
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from lamina.data import BucketedBatches, Vocabulary, fingerprint, split_rows
 from lamina.data.standardize import Standardizer
-from lamina.nn import Stack, StackOptions, pool
-from lamina.nn.dropout import drop, drop_rows
+from lamina.nn import Convolution, Stack, StackOptions, pool
+from lamina.nn.convolution import check_convolution
+from lamina.nn.dropout import drop, drop_rows, drop_words
 from lamina.nn.options import check_embedding
-from lamina.spec import ACCURACY, Batch, LaminaError, Model, Part, State, Step
+from lamina.spec import Batch, LaminaError, Metric, Model, Part, State, Step
 from lamina.store.structs import changed, struct_from
 from lamina.tasks.classify_data import ClassifyData, read
 from lamina.tasks.inputs import (
@@ -31,15 +31,23 @@ from lamina.tasks.inputs import (
     fitted_to_json,
     inputs_from,
 )
+from lamina.tasks.labelling import Labelling, ManyLabels, class_weights, label_names, labelling
 
 NAME = "classify"
+_UNKNOWN = 0  # in every vocabulary
 
 
 class ClassifyOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A classifier's shape: the stack's options and
 
-    embedding: size of a token's vector (texts only).
-    pooling:   ``last`` (the last valid state), ``mean``, ``max`` or ``attention``.
+    embedding:         size of a token's vector (texts only).
+    embedding_dropout: share of the embedding's outputs set to zero; ``None``: as ``dropout``.
+    word_dropout:      share of words that training reads as unknown (texts only).
+    convolution:       features of a convolution with rectifier in front of the stack (Zhou et al.
+                       2015); ``None``: there is none.
+    kernel:            steps in a window of the convolution.
+    stride:            steps from one window to the next.
+    pooling:           ``last`` (the last valid state), ``mean``, ``max`` or ``attention``.
 
     ``dropout`` also falls on the embedding and on what the top layer gives, so that a stack of
     one layer has it too.
@@ -47,49 +55,86 @@ class ClassifyOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_fi
 
     cell: Literal["rnn", "gru", "lstm"] = "gru"
     embedding: int = 128
+    embedding_dropout: float | None = None
+    word_dropout: float = 0.0
+    convolution: int | None = None
+    kernel: int = 3
+    stride: int = 1
     pooling: Literal["last", "mean", "max", "attention"] = "last"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_embedding(self.embedding)
+        check_convolution(self.convolution or 1, self.kernel, self.stride)
+        if self.convolution is not None and self.convolution < 1:
+            raise LaminaError(f"convolution is {self.convolution}; need at least 1 feature")
+        for name in ("embedding_dropout", "word_dropout"):
+            if not 0 <= (getattr(self, name) or 0) < 1:
+                raise LaminaError(f"{name} is {getattr(self, name)}; need 0 <= {name} < 1")
 
 
 class Classifier(Model):
-    """Embedding (texts only), stack, pooling over valid steps, linear map to class scores.
+    """Embedding (texts only), convolution (if asked for), stack, pooling over valid steps, linear
+    map to class scores.
 
     Args:
-        options: the shape.
-        inputs:  what it reads.
-        fitted:  the vocabulary, or the scale of the features.
-        labels:  names of the classes, in the order of the scores.
+        options:   the shape.
+        inputs:    what it reads.
+        fitted:    the vocabulary, or the scale of the features.
+        labelling: names of the classes, in the order of the scores, and whether an example has
+                   one of them or several.
     """
 
     task = NAME
 
-    def __init__(self, options: ClassifyOptions, inputs: Inputs, fitted: Fitted, labels: list[str]):
+    def __init__(
+        self, options: ClassifyOptions, inputs: Inputs, fitted: Fitted, labelling: Labelling
+    ):
         super().__init__()
-        self.options, self.inputs, self.fitted, self.labels = options, inputs, fitted, labels
-        if isinstance(fitted, Vocabulary):
+        self.options, self.inputs, self.fitted = options, inputs, fitted
+        self.labelling = labelling
+        if isinstance(inputs, TextInputs):
+            assert isinstance(fitted, Vocabulary)
             self.embedding = nn.Embedding(len(fitted), options.embedding)
             nn.init.normal_(self.embedding.weight, std=0.1)
             size = options.embedding
         else:
             self.embedding = None
-            size = len(fitted.mean)
+            size = inputs.size
+        self.convolution = None
+        if options.convolution is not None:
+            self.convolution = Convolution(
+                size, options.convolution, options.kernel, options.stride
+            )
+            size = options.convolution
         shape = {name: getattr(options, name) for name in StackOptions.__struct_fields__}
         self.stack = Stack(size, StackOptions(**shape))
         self.pool = pool(options.pooling, self.stack.outputs, options.directions)
-        self.head = nn.Linear(self.stack.outputs, len(labels))
+        self.head = nn.Linear(self.stack.outputs, len(labelling.names))
+
+    @property
+    def labels(self) -> list[str]:
+        """Names of the classes, in the order of the scores."""
+        return self.labelling.names
 
     def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Tokens ``(T, B)`` or features ``(T, B, I)`` -> scores ``(B, classes)``."""
-        p, kind = self.options.dropout, self.options.dropout_kind
-        x, tokens = inputs, None
-        if self.embedding is not None:
-            x, tokens = drop_rows(self.embedding.weight, x, p, kind, training=self.training)
+        x, tokens = self._entering(inputs)
+        if self.convolution is not None:
+            (x, lengths), tokens = self.convolution(x, lengths, tokens), None
         outputs, _ = self.stack(x, lengths=lengths, tokens=tokens)
         pooled = self.pool(outputs, lengths)  # (B, D*H): no steps are left to lock
-        return self.head(drop(pooled, p, "plain", training=self.training))
+        return self.head(drop(pooled, self.options.dropout, "plain", training=self.training))
+
+    def _entering(self, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Features, or a table and its tokens, under dropout in training."""
+        if self.embedding is None:
+            return inputs, None
+        options = self.options
+        tokens = drop_words(inputs, options.word_dropout, _UNKNOWN, training=self.training)
+        p = options.dropout if options.embedding_dropout is None else options.embedding_dropout
+        kind = options.dropout_kind
+        return drop_rows(self.embedding.weight, tokens, p, kind, training=self.training)
 
     def config(self) -> dict[str, Any]:
         """See :class:`lamina.spec.Model`."""
@@ -98,6 +143,7 @@ class Classifier(Model):
             "options": msgspec.to_builtins(self.options),
             "inputs": msgspec.to_builtins(self.inputs),
             "labels": self.labels,
+            **_threshold(self.labelling),
         }
 
     def assets(self) -> dict[str, str]:
@@ -122,8 +168,11 @@ class Classifier(Model):
             raise LaminaError("has no list of labels", place=place)
         if inputs.asset not in assets:
             raise LaminaError(f"has no {inputs.asset}", place=place)
+        threshold = config.get("threshold", 0.5)
+        if not (isinstance(threshold, float) and 0 < threshold < 1):
+            raise LaminaError(f"has threshold {threshold!r}; need 0 < threshold < 1", place=place)
         fitted = fitted_from_json(inputs, assets[inputs.asset], inputs.asset)
-        return cls(options, inputs, fitted, labels)
+        return cls(options, inputs, fitted, labelling(labels, inputs.separator, threshold))
 
     # -- answers
 
@@ -144,8 +193,9 @@ class Classifier(Model):
         return self._probabilities(Rows(examples, None, places), batch_size)
 
     def predict(self, examples: Sequence[Any]) -> list[str]:
-        """The most probable label of each text, or of each array ``(T, I)``."""
-        return [self.labels[i] for i in self.predict_proba(examples).argmax(axis=1)]
+        """The most probable label of each text, or of each array ``(T, I)``; of several labels,
+        those above the threshold with the separator between them."""
+        return [self.labelling.predicted(row) for row in self.predict_proba(examples)]
 
     @torch.no_grad()
     def _probabilities(self, rows: Rows, batch_size: int) -> np.ndarray:
@@ -162,21 +212,18 @@ class Classifier(Model):
         for batch in batches:
             scores = self(batch.inputs.to(device), batch.lengths)
             assert batch.index is not None
-            probabilities[batch.index] = torch.softmax(scores.float(), dim=1).cpu()
+            probabilities[batch.index] = self.labelling.probabilities(scores.float()).cpu()
         self.train(was_training)
         return probabilities.numpy()
 
     def answers(self, examples: Sequence[Any]) -> list[dict[str, Any]]:
-        """For people and programs: label and probability of each example."""
-        found = []
-        for row in self.predict_proba(examples):
-            best = int(row.argmax())
-            found.append({"label": self.labels[best], "probability": float(row[best])})
-        return found
+        """For people and programs: ``label`` and ``probability`` of each example, or its
+        ``labels`` and their ``probabilities``."""
+        return [self.labelling.answer(row) for row in self.predict_proba(examples)]
 
 
 class Classify:
-    """Learn to put a label on a text or on a numeric sequence.
+    """Learn to put a label, or several, on a text or on a numeric sequence.
 
     >>> task = Classify("reviews.csv", text="review", label="sentiment")   # doctest: +SKIP
     >>> model = task.model(cell="gru", depth=2, width=128)                 # doctest: +SKIP
@@ -190,7 +237,7 @@ class Classify:
     """
 
     name = NAME
-    metric = ACCURACY
+    metric: Metric  # accuracy; of several labels, micro-F1
     Data = ClassifyData
     Options = ClassifyOptions
     Network = Classifier
@@ -201,7 +248,8 @@ class Classify:
         self.inputs, rows, self.fingerprints = read(data)
         self._split(rows)
         train = self.parts["train"]
-        self.labels = sorted(set(train.labels or ()))
+        names = label_names(train.labels or (), data.separator)
+        self.labelling = labelling(names, data.separator, data.threshold)
         self.fitted: Fitted
         if isinstance(self.inputs, TextInputs):
             self.fitted = Vocabulary.build(
@@ -214,12 +262,16 @@ class Classify:
         else:
             self.fitted = Standardizer.fit(train.values)
         self._encode()
+        self.class_weights = class_weights(
+            data.class_weights, self.labelling, self.targets["train"]
+        )
 
     @classmethod
     def for_model(cls, model: Classifier, path: str | Path, **changes: Any) -> Classify:
         """A task whose test part is the file at ``path``, read as ``model`` reads."""
         task = cls.__new__(cls)
-        task.inputs, task.fitted, task.labels = model.inputs, model.fitted, model.labels
+        task.inputs, task.fitted, task.labelling = model.inputs, model.fitted, model.labelling
+        task.class_weights = None
         name = "text" if isinstance(model.inputs, TextInputs) else "id"
         columns = {"label": model.inputs.label, name: getattr(model.inputs, name)}
         fields = {"source": str(path), **columns, **changes}
@@ -241,7 +293,7 @@ class Classify:
         source = parts.pop("source")
         found = split_rows(
             source.keys(),
-            source.labels,
+            None if self.data.separator else source.labels,
             fractions=(train / whole, validation / whole, test / whole),
             seed=self.data.split_seed,
         )
@@ -252,25 +304,22 @@ class Classify:
         }
 
     def _encode(self) -> None:
-        number = {name: i for i, name in enumerate(self.labels)}
+        self.metric = self.labelling.metric
         self.arrays: dict[str, list[np.ndarray]] = {}
         self.targets: dict[str, np.ndarray] = {}
         for part, rows in self.parts.items():
-            for name, place in zip(rows.labels or (), rows.places, strict=True):
-                if name not in number:
-                    known = ", ".join(self.labels[:10])
-                    raise LaminaError(
-                        f"label {name!r} was not seen in training; the labels are {known}. "
-                        "Take the row out, or train again with it.",
-                        place=place,
-                    )
+            self.targets[part] = self.labelling.targets(rows.labels or (), rows.places)
             self.arrays[part] = self.inputs.arrays(rows, self.fitted)  # type: ignore[arg-type]
-            self.targets[part] = np.array([number[name] for name in rows.labels or ()], np.int64)
+
+    @property
+    def labels(self) -> list[str]:
+        """Names of the classes, in the order of the scores."""
+        return self.labelling.names
 
     def model(self, options: ClassifyOptions | None = None, /, **changes: Any) -> Classifier:
         """A fresh classifier for these classes and inputs."""
         chosen = changed(options or ClassifyOptions(), changes, what="model option")
-        return Classifier(chosen, self.inputs, self.fitted, self.labels)
+        return Classifier(chosen, self.inputs, self.fitted, self.labelling)
 
     def batches(self, part: Part, *, epoch: int = 0, seed: int = 0) -> Sequence[Batch]:
         """Length-bucketed batches; shuffled for training only."""
@@ -284,22 +333,26 @@ class Classify:
         )
 
     def step(self, model: Model, batch: Batch, state: State | None) -> Step:
-        """Mean cross-entropy of the batch, and how many it has right."""
+        """Loss of the batch, weighted and smoothed as the data's fields say, and what the metrics
+        need; the loss that is summed up is neither, so that it means the same everywhere."""
+        kind = self.labelling
         scores = model(batch.inputs, batch.lengths)
-        loss = cross_entropy(scores, batch.targets)
         count = len(batch.targets)
+        plain = kind.loss(scores, batch.targets)
+        loss = plain
+        if self.class_weights is not None or self.data.label_smoothing:
+            loss = kind.loss(scores, batch.targets, self.class_weights, self.data.label_smoothing)
         with torch.no_grad():
-            correct = (scores.argmax(dim=1) == batch.targets).sum()
-        return Step(loss, {"loss": loss.detach() * count, "correct": correct}, count)
+            sums = kind.sums(scores, batch.targets)
+        return Step(loss, {"loss": plain.detach() * count, **sums}, count)
 
     def baseline(self) -> float:
-        """Accuracy on the validation part of always saying the most frequent training label."""
-        counts = np.bincount(self.targets["train"], minlength=len(self.labels))
-        return float((self.targets["validation"] == counts.argmax()).mean())
+        """The metric on the validation part of the best answer that reads no input."""
+        return self.labelling.baseline(self.targets["train"], self.targets["validation"])
 
     def summary(self, sums: Mapping[str, float], count: int) -> dict[str, float]:
-        """``loss`` in nats and ``accuracy`` in 0..1."""
-        return {"loss": sums["loss"] / count, "accuracy": sums["correct"] / count}
+        """``loss`` in nats and ``accuracy``, or ``micro_f1`` and ``macro_f1``, in 0..1."""
+        return {"loss": sums["loss"] / count, **self.labelling.summary(sums, count)}
 
     def config(self) -> dict[str, Any]:
         """See :class:`lamina.spec.Task`."""
@@ -318,3 +371,8 @@ def _take(rows: Rows, index: np.ndarray) -> Rows:
         None if labels is None else [labels[i] for i in index],
         [rows.places[i] for i in index],
     )
+
+
+def _threshold(kind: Labelling) -> dict[str, float]:
+    """What a model's configuration says of several labels beside their names."""
+    return {"threshold": kind.threshold} if isinstance(kind, ManyLabels) else {}

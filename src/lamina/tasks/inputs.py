@@ -16,9 +16,12 @@ from lamina.data import (
     SequenceTable,
     TextTable,
     Vocabulary,
+    is_ts,
     kept_sequence_table,
     read_text_table,
+    read_ts,
 )
+from lamina.data.missing import Missing, filled
 from lamina.data.standardize import Standardizer
 from lamina.spec import LaminaError
 from lamina.store.structs import struct_from
@@ -58,6 +61,20 @@ class Rows:
         return [v if isinstance(v, str) else (v.shape, v.tobytes()) for v in self.values]
 
 
+Keep: TypeAlias = Literal["start", "end"]
+
+
+def _kept(keep: Keep, most: int | None) -> slice:
+    """The steps of a long sequence that stay."""
+    return slice(None, most) if keep == "start" or most is None else slice(-most, None)
+
+
+def check_separator(separator: str | None) -> None:
+    """Refuse a separator that could stand anywhere."""
+    if separator is not None and not separator.strip():
+        raise LaminaError(f"separator is {separator!r}; need a mark such as ; or |")
+
+
 class TextInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Texts from one column of a table, as tokens.
 
@@ -65,19 +82,25 @@ class TextInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     label:      the column of the label.
     max_tokens: longer texts are cut to so many.
     keep:       which end of a long text is kept.
+    separator:  what stands between several labels; ``None``: an example has one.
     """
 
     text: str
     label: str
     max_tokens: int = 400
-    keep: Literal["start", "end"] = "end"
+    keep: Keep = "end"
+    separator: str | None = None
+
+    def __post_init__(self) -> None:
+        check_separator(self.separator)
 
     asset = "vocabulary.json"
 
     def read(self, path: str | Path, *, labelled: bool = True) -> Rows:
         """All rows of a CSV, TSV or JSONL file."""
         label = self.label if labelled else None
-        return self.rows(read_text_table(path, text=self.text, label=label))
+        blank = self.separator is not None
+        return self.rows(read_text_table(path, text=self.text, label=label, blank_labels=blank))
 
     def rows(self, table: TextTable) -> Rows:
         """The rows of a table that was read already."""
@@ -92,9 +115,7 @@ class TextInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         for text, place in zip(rows.values, rows.places, strict=True):
             if not isinstance(text, str):
                 raise LaminaError(f"got {type(text).__name__}; need a text", place=place)
-        cut = (
-            slice(None, self.max_tokens) if self.keep == "start" else slice(-self.max_tokens, None)
-        )
+        cut = _kept(self.keep, self.max_tokens)
         tokens = [encoded[cut] for encoded in vocabulary.encode_many(list(rows.values))]
         for encoded, place in zip(tokens, rows.places, strict=True):
             if not len(encoded):
@@ -107,35 +128,73 @@ class TextInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class SequenceInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Numeric sequences from a long table: one row a step.
+    """Numeric sequences from a long table (one row a step), or from a ``.ts`` file.
 
-    id:       the column that says to which sequence a row belongs.
-    label:    the column of the label.
-    features: the columns of numbers.
+    id:                the column that says to which sequence a row belongs.
+    label:             the column of the label.
+    features:          the columns of numbers.
+    missing:           what becomes of values that are missing.
+    missing_indicator: as many features more, 1 where a value was missing.
+    max_steps:         longer sequences are cut to so many steps; ``None``: none is.
+    keep:              which end of a long sequence is kept.
+    separator:         what stands between several labels; ``None``: an example has one.
     """
 
     id: str
     label: str
     features: tuple[str, ...]
+    missing: Missing = "refuse"
+    missing_indicator: bool = False
+    max_steps: int | None = None
+    keep: Keep = "end"
+    separator: str | None = None
+
+    def __post_init__(self) -> None:
+        check_separator(self.separator)
 
     asset = "scale.json"
 
+    @property
+    def size(self) -> int:
+        """Features of a step as the network reads it."""
+        return len(self.features) * (2 if self.missing_indicator else 1)
+
     def read(self, path: str | Path, *, labelled: bool = True) -> Rows:
-        """All sequences of a CSV, TSV or JSONL file."""
+        """All sequences of a CSV, TSV, JSONL or ``.ts`` file."""
         return self.rows(self.table(path, labelled=labelled))
 
     def table(self, path: str | Path, *, labelled: bool = True) -> SequenceTable:
-        """The file as a table; with no features named, every other column of numbers."""
-        label = self.label if labelled else None
-        features = list(self.features) or None
-        return kept_sequence_table(path, id=self.id, label=label, features=features)
+        """The file as a table; with no features named, every other column of numbers.
+
+        Raises:
+            LaminaError: what the readers refuse, and a ``.ts`` file with another number of
+                dimensions than there are features.
+        """
+        gaps = self.missing != "refuse"
+        if is_ts(path):
+            table = read_ts(path, labelled=labelled, missing=gaps)
+            if self.features and len(table.features) != len(self.features):
+                raise LaminaError(
+                    f"has {len(table.features)} dimensions; need {len(self.features)}, as in "
+                    "training",
+                    place=str(path),
+                )
+            return table
+        return kept_sequence_table(
+            path,
+            id=self.id,
+            label=self.label if labelled else None,
+            features=list(self.features) or None,
+            missing=gaps,
+            blank_labels=self.separator is not None,
+        )
 
     def rows(self, table: SequenceTable) -> Rows:
         """The sequences of a table that was read already."""
         return Rows(table.sequences, table.labels, [f"{table.path}, id {i}" for i in table.ids])
 
     def arrays(self, rows: Rows, scale: Standardizer) -> list[np.ndarray]:
-        """Each sequence on the scale of the training part, ``(T, I)`` float32."""
+        """Each sequence on the scale of the training part, gaps filled: ``(T, size)`` float32."""
         for values, place in zip(rows.values, rows.places, strict=True):
             if not isinstance(values, np.ndarray):
                 raise LaminaError(
@@ -148,9 +207,13 @@ class SequenceInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
                     "with T at least 1",
                     place=place,
                 )
-            if not np.isfinite(values).all():
+            gaps_are_fine = self.missing != "refuse"
+            if not (np.isfinite(values) | (gaps_are_fine & np.isnan(values))).all():
                 raise LaminaError("got a value that is no finite number", place=place)
-        return [scale(values) for values in rows.values]
+        scaled = [scale(values) for values in rows.values]
+        if self.missing != "refuse":  # before the cut, so that a gap may look further back
+            scaled = [filled(x, self.missing, indicator=self.missing_indicator) for x in scaled]
+        return [x[_kept(self.keep, self.max_steps)] for x in scaled]
 
 
 Inputs: TypeAlias = TextInputs | SequenceInputs
