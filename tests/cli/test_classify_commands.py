@@ -45,7 +45,9 @@ def test_several_labels_from_a_search_to_answers() -> None:
     assert "micro_f1" in found.out
     assert Path("runs/t/report.html").exists()
     score = done(lamina("evaluate", "runs/t", "topics.csv"))
-    assert re.fullmatch(r"test micro_f1 \d+\.\d\d%, loss .* over 180 predictions\n", score.out)
+    assert re.fullmatch(
+        r"test micro_f1 \d+\.\d\d%, loss .* over 180 predictions\n  macro_f1 0.\d{4}\n", score.out
+    )
     lines = done(lamina("predict", "runs/t", "about sport", "--json")).out.splitlines()
     answer = json.loads(lines[0])
     assert sorted(answer["labels"]) == ["money", "rain", "sport"]  # the threshold is low

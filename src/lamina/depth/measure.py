@@ -59,11 +59,11 @@ def validation(task: Task) -> Checked:
     every = (batches[k] for k in range(len(batches)))  # not all of them in memory at once
     if first.asked is not None:
         return Checked(sum(batch.predictions for batch in every), "validation labels")
+    if first.targets.is_floating_point() and first.targets.dim() == 3:  # (horizon, B, series)
+        return Checked(sum(batch.targets.shape[1] for batch in every), "validation windows")
     if first.index is not None:
         count = sum(len(batch.index) for batch in every if batch.index is not None)
         return Checked(count, "validation examples")
-    if first.targets.is_floating_point():
-        return Checked(sum(batch.targets.shape[1] for batch in every), "validation windows")
     if first.targets.dim() == 1:
         return Checked(sum(len(batch.targets) for batch in every), "validation examples")
     return Checked(sum(batch.steps for batch in every), "validation tokens")
