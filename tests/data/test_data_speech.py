@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from lamina.data.audio import read_audio, sampling_rate
 from lamina.data.augment import SpeechAugmentation
-from lamina.data.feature_store import FeatureStore
+from lamina.data.kept_features import kept_features
 from lamina.data.manifest import read_manifest
 from lamina.data.mel import LogMel
 from lamina.data.standardize import Standardizer
@@ -195,7 +195,7 @@ def test_values_that_give_no_features(values: dict) -> None:
         LogMel(rate=RATE, bins=900).stream()
 
 
-# --- the store
+# --- features on disk
 
 
 def test_features_are_computed_once(tmp_path: Path) -> None:
@@ -206,22 +206,22 @@ def test_features_are_computed_once(tmp_path: Path) -> None:
         return np.full((i + 1, 3), i, np.float32)
 
     for _ in range(2):
-        found = FeatureStore("key", 3, tmp_path).get(4, compute)
+        found = kept_features("key", 4, 3, compute, root=tmp_path)
         assert [x.shape for x in found] == [(1, 3), (2, 3), (3, 3), (4, 3)]
         assert isinstance(found[3].base, np.memmap | np.ndarray)
         assert (found[3] == 3).all()
     assert asked == [0, 1, 2, 3]
-    FeatureStore("another key", 3, tmp_path).get(1, compute)
+    kept_features("another key", 1, 3, compute, root=tmp_path)
     assert asked == [0, 1, 2, 3, 0]
-    assert FeatureStore("none", 3, tmp_path).get(0, compute) == []
+    assert kept_features("none", 0, 3, compute, root=tmp_path) == []
 
 
-@pytest.mark.parametrize("name", ["frames.f32", "lengths.npy"])
+@pytest.mark.parametrize("name", ["frames.bin", "about.json"])
 def test_damaged_features_are_computed_anew(tmp_path: Path, name: str) -> None:
-    store = FeatureStore("key", 2, tmp_path)
-    store.get(2, lambda i: np.ones((3, 2)))
-    (store.folder / name).write_bytes((store.folder / name).read_bytes()[:-4])
-    found = store.get(2, lambda i: np.full((3, 2), 2.0))
+    kept_features("key", 2, 2, lambda i: np.ones((3, 2)), root=tmp_path)
+    (file,) = tmp_path.glob(f"*/{name}")
+    file.write_bytes(file.read_bytes()[:-4])
+    found = kept_features("key", 2, 2, lambda i: np.full((3, 2), 2.0), root=tmp_path)
     assert (found[1] == 2).all()
 
 
@@ -230,11 +230,11 @@ def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
         raise LaminaError("broken")
 
     with pytest.raises(LaminaError, match="broken"):
-        FeatureStore("key", 2, tmp_path).get(2, fails)
-    assert not list(tmp_path.iterdir())
+        kept_features("key", 2, 2, fails, root=tmp_path)
+    assert not [path for path in tmp_path.iterdir() if path.is_dir()]
     file = write(tmp_path, b"x", "file")
     with pytest.raises(LaminaError, match="cannot be written"):
-        FeatureStore("key", 2, file).get(1, lambda i: np.ones((1, 2)))
+        kept_features("key", 1, 2, lambda i: np.ones((1, 2)), root=file)
 
 
 # --- augmentation

@@ -14,7 +14,7 @@ from lamina.data import as_shares, fingerprint, split_rows
 from lamina.data.audio import read_audio, sampling_rate
 from lamina.data.augment import SpeechAugmentation
 from lamina.data.batches import Batches, buckets, padded
-from lamina.data.feature_store import FeatureStore
+from lamina.data.kept_features import kept_features
 from lamina.data.manifest import Manifest, read_manifest
 from lamina.data.mel import LogMel
 from lamina.data.split import PARTS
@@ -141,7 +141,7 @@ class Recordings:
             return inputs.features(_at(place, inputs.samples, path))
 
         key = [msgspec.to_builtins(inputs.features), inputs.resample, self.digests]
-        self.frames = FeatureStore(key, inputs.features.bins).get(len(files), compute)
+        self.frames = kept_features(key, len(files), inputs.features.bins, compute)
 
     def __len__(self) -> int:
         return len(self.manifest.audio)
