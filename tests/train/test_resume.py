@@ -1,6 +1,5 @@
 """Interrupted and resumed, a training ends where it would have ended undisturbed."""
 
-import os
 import signal
 import threading
 
@@ -147,7 +146,7 @@ def test_ctrl_c(tmp_path, whole):
 
     before = signal.getsignal(signal.SIGINT)
     torch.manual_seed(0)
-    task = Stopping(14, lambda: os.kill(os.getpid(), signal.SIGINT))
+    task = Stopping(14, lambda: signal.raise_signal(signal.SIGINT))
     out = tmp_path / "run"
     result = fit(task.model(), task, **TRAINING, out=out, progress=Listening())
     assert signal.getsignal(signal.SIGINT) is before
@@ -161,9 +160,9 @@ def test_ctrl_c(tmp_path, whole):
 
 
 def test_a_second_ctrl_c_quits_at_once(tmp_path, whole):
-    def twice():
-        os.kill(os.getpid(), signal.SIGINT)
-        os.kill(os.getpid(), signal.SIGINT)
+    def twice():  # in this thread: two to the process may arrive as one
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
 
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
@@ -174,7 +173,7 @@ def test_a_second_ctrl_c_quits_at_once(tmp_path, whole):
 
 
 def test_ctrl_c_without_a_folder():
-    task = Stopping(14, lambda: os.kill(os.getpid(), signal.SIGINT))
+    task = Stopping(14, lambda: signal.raise_signal(signal.SIGINT))
     result = fit(task.model(), task, **TRAINING, progress=Silent())
     assert (result.stopped, result.best_epoch) == ("interrupted", 1)
 
@@ -308,7 +307,7 @@ def test_an_interrupt_in_the_last_evaluation_is_not_lost(tmp_path):
         def summary(self, sums, count):
             if not self.asked:
                 self.asked = True
-                os.kill(os.getpid(), signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)
             return super().summary(sums, count)
 
     with pytest.raises(KeyboardInterrupt):
