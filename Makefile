@@ -57,6 +57,7 @@ bench: $(PEERS)  ## side-by-side measurements; prints their tables (about ten mi
 	$(BIN)/python bench/decision.py
 	$(BIN)/python bench/kernels.py
 	$(BIN)/python bench/data.py
+	$(BIN)/python bench/softmax.py
 
 # What others offer for the same work; nothing but a measurement needs them.
 $(PEERS): $(READY)

@@ -21,12 +21,14 @@ WORDS, TARGETS = 33_278, 1_120
 CUTOFFS = {"2000,10000": [2000, 10000], "1000,5000,15000": [1000, 5000, 15000]}
 
 
-def losses(width: int, words: int) -> dict[str, tuple[nn.Module, Callable[[Tensor, Tensor], Tensor]]]:
-    """Each kind of output layer, and its mean loss from ``(N, width)`` and ``(N,)``."""
+#: An output layer, and its mean loss from ``(N, width)`` and ``(N,)``.
+Output = tuple[nn.Module, Callable[[Tensor, Tensor], Tensor]]
+
+
+def outputs(width: int, words: int) -> dict[str, Output]:
+    """The kinds of output layer, by name."""
     full = nn.Linear(width, words)
-    kinds: dict[str, tuple[nn.Module, Callable[[Tensor, Tensor], Tensor]]] = {
-        "full": (full, lambda h, y: cross_entropy(full(h), y))
-    }
+    kinds: dict[str, Output] = {"full": (full, lambda h, y: cross_entropy(full(h), y))}
     for name, cutoffs in CUTOFFS.items():
         inside = [cutoff for cutoff in cutoffs if cutoff < words]
         layer = nn.AdaptiveLogSoftmaxWithLoss(width, words, inside)
@@ -40,7 +42,7 @@ def measure(width: int, words: int, targets: int, repeats: int) -> dict[str, flo
     h = torch.randn(targets, width, generator=generator, requires_grad=True)
     zipf = 1.0 / torch.arange(1, words + 1)
     y = torch.multinomial(zipf, targets, replacement=True, generator=generator)
-    kinds = losses(width, words)
+    kinds = outputs(width, words)
     seconds: dict[str, list[float]] = {name: [] for name in kinds}
     for _ in range(repeats + 1):
         for name, (layer, loss) in kinds.items():
