@@ -25,24 +25,23 @@ CUTOFFS = {"2000,10000": [2000, 10000], "1000,5000,15000": [1000, 5000, 15000]}
 Output = tuple[nn.Module, Callable[[Tensor, Tensor], Tensor]]
 
 
-def outputs(width: int, words: int) -> dict[str, Output]:
+def outputs(width: int) -> dict[str, Output]:
     """The kinds of output layer, by name."""
-    full = nn.Linear(width, words)
+    full = nn.Linear(width, WORDS)
     kinds: dict[str, Output] = {"full": (full, lambda h, y: cross_entropy(full(h), y))}
     for name, cutoffs in CUTOFFS.items():
-        inside = [cutoff for cutoff in cutoffs if cutoff < words]
-        layer = nn.AdaptiveLogSoftmaxWithLoss(width, words, inside)
+        layer = nn.AdaptiveLogSoftmaxWithLoss(width, WORDS, cutoffs)
         kinds[name] = (layer, lambda h, y, layer=layer: layer(h, y).loss)
     return kinds
 
 
-def measure(width: int, words: int, targets: int, repeats: int) -> dict[str, float]:
+def measure(width: int, targets: int, repeats: int) -> dict[str, float]:
     """Tokens a second of each kind: the median over ``repeats`` turns."""
     generator = torch.Generator().manual_seed(0)
     h = torch.randn(targets, width, generator=generator, requires_grad=True)
-    zipf = 1.0 / torch.arange(1, words + 1)
+    zipf = 1.0 / torch.arange(1, WORDS + 1)
     y = torch.multinomial(zipf, targets, replacement=True, generator=generator)
-    kinds = outputs(width, words)
+    kinds = outputs(width)
     seconds: dict[str, list[float]] = {name: [] for name in kinds}
     for _ in range(repeats + 1):
         for name, (layer, loss) in kinds.items():
@@ -64,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print("tokens a second, forward and backward, one thread")
         print(f"{'width':>5}  {'full':>8}" + "".join(f"  {name:>15}" for name in CUTOFFS))
         for width in (8,) if quick else (256, 400):
-            found = measure(width, *((300, 20, 1) if quick else (WORDS, TARGETS, 5)))
+            found = measure(width, *((20, 1) if quick else (TARGETS, 5)))
             print(f"{width:>5}  {found['full']:>8,.0f}", end="")
             print("".join(f"  {found[name]:>15,.0f}" for name in CUTOFFS))
     finally:
