@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         print("tokens a second, forward and backward, one thread")
         print(f"{'width':>5}  {'full':>8}" + "".join(f"  {name:>15}" for name in CUTOFFS))
-        for width in (8,) if quick else (256, 400):
+        for width in (8, 16) if quick else (256, 400):
             found = measure(width, *((20, 1) if quick else (TARGETS, 5)))
             print(f"{width:>5}  {found['full']:>8,.0f}", end="")
             print("".join(f"  {found[name]:>15,.0f}" for name in CUTOFFS))
