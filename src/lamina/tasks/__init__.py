@@ -15,11 +15,16 @@ import torch
 
 from lamina.spec import LaminaError, Model
 from lamina.store import RunFolder
-from lamina.tasks.classify import Classifier, Classify
-from lamina.tasks.forecast import Forecast, Forecaster
-from lamina.tasks.language_model import LanguageModel, LanguageNetwork
-from lamina.tasks.tag import Tag, Tagger
-from lamina.tasks.transcribe import Transcribe, Transcriber
+from lamina.tasks.classifier import Classifier
+from lamina.tasks.classify import Classify
+from lamina.tasks.forecast import Forecast
+from lamina.tasks.forecaster import Forecaster
+from lamina.tasks.language_model import LanguageModel
+from lamina.tasks.language_network import LanguageNetwork
+from lamina.tasks.tag import Tag
+from lamina.tasks.tagger import Tagger
+from lamina.tasks.transcribe import Transcribe
+from lamina.tasks.transcriber import Transcriber
 from lamina.tasks.translate import Translate
 from lamina.tasks.translator import Translator
 

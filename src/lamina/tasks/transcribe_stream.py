@@ -11,7 +11,7 @@ from lamina.spec import LaminaError
 from lamina.tasks.ctc import decoder
 
 if TYPE_CHECKING:
-    from lamina.tasks.transcribe import Transcriber
+    from lamina.tasks.transcriber import Transcriber
 
 
 class TranscriptStream:
