@@ -12,9 +12,10 @@ import torch
 from depth_toy import Toy, ToyOptions
 
 from lamina.depth import search
+from lamina.depth.job import Job
 from lamina.depth.measure import measure, storage_bytes
-from lamina.depth.progress import PlainSearch, SearchPlan, SilentSearch, duration, time_left
-from lamina.depth.trials import Trial, order
+from lamina.depth.progress import Pace, PlainSearch, SearchPlan, SilentSearch, duration
+from lamina.depth.trials import Trial, spent
 from lamina.depth.verdict import load
 from lamina.spec import LaminaError
 from lamina.store import RunFolder
@@ -30,8 +31,8 @@ class Listener(SilentSearch):
         self.ran: list[tuple[int, int]] = []
         self.stop_at = stop_at
 
-    def trial(self, candidate, seed):
-        self.ran.append((candidate.depth, seed))
+    def trial(self, job):
+        self.ran.append((job.depth, job.seed))
         return Bomb() if self.ran[-1] == self.stop_at else Silent()
 
 
@@ -226,31 +227,37 @@ def test_costs_grow_with_depth_and_hold_the_optimizer():
     assert all(c.step_ms > 0 for c in costs)
 
 
-def test_time_left_knows_that_depth_costs(finished):
+def trial(job: Job, seconds: float) -> Trial:
+    return Trial(job, 1, 0.5, 1, 1, 1, seconds, 1.0, 1.0)
+
+
+def test_the_time_left_is_what_was_expected_corrected_by_what_was_taken(finished):
     _, verdict, _ = finished
+    a, b, later = (Job(depth=d, seed=0, epochs=e) for d, e in ((1, None), (2, None), (2, 1)))
 
-    def trial(depth: int, seconds: float) -> Trial:
-        return Trial(depth, 0, 1, 0.5, 1, 1, 1, seconds, 1.0, 1.0)
+    def seconds(job: Job) -> float:
+        return 10.0 * job.depth * (job.epochs or 2)
 
-    plan = SearchPlan(verdict.candidates, 2, 2, verdict.metric, ())
-    assert time_left(plan, []) is None
-    assert time_left(plan, [trial(1, 10.0)]) == pytest.approx(10 + 2 * 20)
-    assert time_left(plan, [trial(1, 10.0), trial(2, 30.0)]) == pytest.approx(10 + 30)
+    pace = Pace(SearchPlan("", verdict.candidates, 2, verdict.metric, seconds, (a, later)))
+    assert pace.seconds_left() is None
+    pace.finished(trial(a, 30.0), [later])  # half as much again as the 20 s it should have been
+    assert pace.seconds_left() == pytest.approx(1.5 * 20)
+    pace.finished(trial(later, 30.0), [b])  # the same training goes on
+    assert pace.seconds_left() == pytest.approx(1.5 * 40 - 30)
+    assert pace.count == "2/3"
     assert [duration(s) for s in (5, 600, 7260)] == ["5 s", "10 min", "2 h 1 min"]
+
+
+def test_what_was_paused_is_spent_once():
+    first = trial(Job(depth=1, seed=0, epochs=1), 10.0)
+    assert spent([first, trial(Job(depth=1, seed=0), 25.0), trial(Job(depth=2, seed=0), 4)]) == 29
 
 
 def test_plain_progress_says_how_many_trials(capsys, tmp_path):
     run(tmp_path / "search", PlainSearch())
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "4 trials: depths 1, 2 with 2 seeds each; up to 2 epochs a trial"
-    assert [line.split(":")[0] for line in lines[1:-1]] == [f"trial {i}/4" for i in range(1, 5)]
-    assert lines[-1] == "measuring the cost of each depth"
-
-
-def test_order_is_seed_major(finished):
-    _, verdict, _ = finished
-    pairs = [(c.depth, seed) for c, seed in order(verdict.candidates, 2)]
-    assert pairs == [(1, 0), (2, 0), (1, 1), (2, 1)]
+    assert lines[0].startswith("grid: 4 trials of depths 1, 2; up to 2 epochs a trial; about")
+    assert [line.split(":")[0] for line in lines[1:]] == [f"trial {i}/4" for i in range(1, 5)]
 
 
 def test_a_trial_of_another_search_is_refused(tmp_path, finished):
@@ -260,5 +267,5 @@ def test_a_trial_of_another_search_is_refused(tmp_path, finished):
     shutil.copytree(
         out / "trials" / "depth-1-seed-0", tmp_path / "other" / "trials" / "depth-2-seed-0"
     )
-    with pytest.raises(LaminaError, match="is a trial of another search"):
+    with pytest.raises(LaminaError, match="is of depth 1 seed 0, not of depth 2 seed 0"):
         run(tmp_path / "other", depths=(1, 2), seeds=1)

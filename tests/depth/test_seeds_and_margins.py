@@ -15,9 +15,11 @@ from depth_toy import Toy
 from lamina.depth import measure as measuring
 from lamina.depth import search
 from lamina.depth.candidates import Candidate
+from lamina.depth.job import Job
+from lamina.depth.kinds import train
 from lamina.depth.measure import Cost, measure
 from lamina.depth.progress import SilentSearch
-from lamina.depth.trials import run_trial
+from lamina.depth.setup import Setup
 from lamina.spec import PERPLEXITY, Batch, Model, Part, State, Step
 from lamina.train import Settings, Silent
 
@@ -42,16 +44,8 @@ class Watched(Toy):
 def trained(folder: Path, seed: int, settings: Settings = QUICK) -> Watched:
     task = Watched()
     candidate = Candidate(1, 4, 42)  # the parameters of one layer of four
-    run_trial(
-        task,
-        candidate,
-        seed,
-        folder,
-        settings=settings,
-        options=None,
-        changes={},
-        progress=Silent(),
-    )
+    setup = Setup(task, (candidate,), settings, None, {})
+    train.run(Job(depth=1, seed=seed), setup, folder, Silent())
     return task
 
 

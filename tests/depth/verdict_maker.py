@@ -10,6 +10,7 @@ from lamina.depth import words
 from lamina.depth.candidates import Candidate
 from lamina.depth.cautions import cautions
 from lamina.depth.decision import decide
+from lamina.depth.job import Job
 from lamina.depth.measure import Checked, Cost
 from lamina.depth.trials import Trial
 from lamina.depth.verdict import Tested, Verdict
@@ -44,8 +45,7 @@ def make_verdict(
     costs = tuple(Cost(d, step_ms or 2.0 + 6.0 * d, 100_000 * d, 900_000 * d) for d in values)
     trials = tuple(
         Trial(
-            d,
-            seed,
+            Job(depth=d, seed=seed),
             20_000 + 25_000 * d,
             value if math.isfinite(value) else None,
             best_epoch=4 if improving else 3,
@@ -78,7 +78,7 @@ def make_verdict(
     return Verdict(
         headline=words.headline(decision),
         reasons=(
-            *words.why(decision, metric, min_gain, costs, winner(decision, trials, metric)),
+            *words.why(decision, metric, min_gain, costs, winner(decision.shown, trials, metric)),
             *cautions(decision, metric, min_gain, trials, about, looks, baseline),
             words.about(decision, candidates, about),
         ),

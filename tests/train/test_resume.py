@@ -104,6 +104,18 @@ def test_crash_and_resume_otherwise(tmp_path, more):
     assert outcome(tmp_path / "run") == outcome(tmp_path / "whole")
 
 
+@pytest.mark.parametrize("more", [{}, {"evaluate_every": 2}, {"patience": 1, "lr": 5.0}])
+def test_pauses_change_nothing(tmp_path, more):
+    train(tmp_path / "whole", **more)
+    every = more.get("evaluate_every", 1)
+    for until in (1, 2):
+        result = train(tmp_path / "run", resume=True, until=until, **more)
+        if result.stopped != "patience":
+            assert (result.stopped, result.epochs) == ("paused", every * -(-until // every))
+    train(tmp_path / "run", seed=1, resume=True, **more)
+    assert outcome(tmp_path / "run") == outcome(tmp_path / "whole")
+
+
 def test_crashing_again_and_again(tmp_path, whole):
     for _ in range(20):
         try:

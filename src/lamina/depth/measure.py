@@ -98,6 +98,14 @@ def measure(models: Mapping[int, Model], task: Task, settings: Settings) -> tupl
     return tuple(Cost(d, statistics.median(times[d]), *memory[d]) for d in steppers)
 
 
+def epoch_seconds(costs: tuple[Cost, ...], task: Task) -> dict[int, float]:
+    """What an epoch of each depth is expected to take, its evaluation included: a forward step is
+    taken for a third of a training step."""
+    train, checked = (task.batches(part) for part in ("train", "validation"))
+    steps = len(train) + len(checked) / 3
+    return {cost.depth: steps * cost.step_ms / 1000 for cost in costs}
+
+
 class _Stepper:
     """A model with an optimizer that takes single training steps."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,6 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from lamina.depth.candidates import Candidate
+from lamina.depth.job import Job
+from lamina.depth.strategies import Strategy
 from lamina.depth.table import table
 from lamina.depth.trials import Trial
 from lamina.spec import Metric
@@ -26,18 +28,21 @@ REDRAW = 0.25
 
 @dataclass(frozen=True)
 class SearchPlan:
-    """What is about to run."""
+    """What is about to run.
 
+    opening: said before the first trial.
+    seconds: what a job is expected to take.
+    expected: the jobs that will run, as far as is known.
+    done: trials of earlier sessions.
+    """
+
+    opening: str
     candidates: tuple[Candidate, ...]
-    seeds: int
     epochs: int
     metric: Metric
-    done: tuple[Trial, ...]
-
-    @property
-    def trials(self) -> int:
-        """How many trials the search has, finished ones included."""
-        return len(self.candidates) * self.seeds
+    seconds: Callable[[Job], float]
+    expected: tuple[Job, ...]
+    done: tuple[Trial, ...] = ()
 
 
 class SearchProgress(Protocol):
@@ -47,12 +52,16 @@ class SearchProgress(Protocol):
         """The search begins, or goes on."""
         ...
 
-    def trial(self, candidate: Candidate, seed: int) -> Progress:
-        """A trial begins; what is returned hears of its training."""
+    def known(self, trial: Trial) -> None:
+        """A trial had ended before, or ended elsewhere."""
         ...
 
-    def finished(self, trial: Trial) -> None:
-        """A trial has ended."""
+    def trial(self, job: Job) -> Progress:
+        """A job begins; what is returned hears of its training."""
+        ...
+
+    def finished(self, trial: Trial, expected: Sequence[Job]) -> None:
+        """A trial has ended, and these are expected to follow."""
         ...
 
     def note(self, text: str) -> None:
@@ -70,10 +79,13 @@ class SilentSearch:
     def start(self, plan: SearchPlan) -> None:
         pass
 
-    def trial(self, candidate: Candidate, seed: int) -> Progress:
+    def known(self, trial: Trial) -> None:
+        pass
+
+    def trial(self, job: Job) -> Progress:
         return Silent()
 
-    def finished(self, trial: Trial) -> None:
+    def finished(self, trial: Trial, expected: Sequence[Job]) -> None:
         pass
 
     def note(self, text: str) -> None:
@@ -88,17 +100,18 @@ class PlainSearch(SilentSearch):
 
     def start(self, plan: SearchPlan) -> None:
         self.plan = plan
-        self.done = list(plan.done)
-        self.note(opening(plan))
+        self.pace = Pace(plan)
+        self.note(plan.opening)
 
-    def finished(self, trial: Trial) -> None:
-        self.done.append(trial)
+    def known(self, trial: Trial) -> None:
+        self.pace.known(trial)
+
+    def finished(self, trial: Trial, expected: Sequence[Job]) -> None:
+        self.pace.finished(trial, expected)
         value = "diverged" if trial.value is None else self.plan.metric.show(trial.value)
-        left = time_left(self.plan, self.done)
         self.note(
-            f"trial {len(self.done)}/{self.plan.trials}: depth {trial.depth} seed {trial.seed}:"
-            f" {self.plan.metric.name} {value} in {duration(trial.seconds)}"
-            + (f"; about {duration(left)} of training left" if left else "")
+            f"trial {self.pace.count}: {trial.job}:"
+            f" {self.plan.metric.name} {value} in {duration(trial.seconds)}" + self.pace.left()
         )
 
     def note(self, text: str) -> None:
@@ -116,19 +129,22 @@ class LiveSearch(SilentSearch):
 
     def start(self, plan: SearchPlan) -> None:
         self.plan = plan
-        self.done = list(plan.done)
-        self.note(opening(plan))
+        self.pace = Pace(plan)
+        self.note(plan.opening)
         self.live.start()
         self.draw()
 
-    def trial(self, candidate: Candidate, seed: int) -> Progress:
-        self.current = candidate
-        self.running, self.share = f"depth {candidate.depth} seed {seed}", 0.0
+    def known(self, trial: Trial) -> None:
+        self.pace.known(trial)
         self.draw()
-        return _Inside(self, self.running, self.plan)
 
-    def finished(self, trial: Trial) -> None:
-        self.done.append(trial)
+    def trial(self, job: Job) -> Progress:
+        self.running, self.share = str(job), 0.0
+        self.draw()
+        return _Inside(self, self.running, job.epochs or self.plan.epochs)
+
+    def finished(self, trial: Trial, expected: Sequence[Job]) -> None:
+        self.pace.finished(trial, expected)
         self.running, self.share = "", 0.0
         self.draw()
 
@@ -141,31 +157,32 @@ class LiveSearch(SilentSearch):
     def draw(self) -> None:
         """Show where the search is."""
         self.drawn = time.monotonic()
-        left = time_left(self.plan, self.done)
+        pace = self.pace
         line = Table.grid(padding=(0, 1))
         line.add_row(
-            Text(f"{len(self.done)}/{self.plan.trials} trials"),
-            ProgressBar(self.plan.trials, len(self.done) + self.share, width=24),
-            Text(f"about {duration(left)} of training left" if left else "", style="dim"),
+            Text(f"{len(pace.done)}/{pace.total} trials"),
+            ProgressBar(pace.total, len(pace.done) + self.share, width=24),
+            Text(pace.left().removeprefix("; "), style="dim"),
         )
-        grid = table(self.plan.metric, self.plan.candidates, self.done)
+        whole = [trial for trial in pace.done if trial.whole]
+        grid = table(self.plan.metric, self.plan.candidates, whole)
         self.live.update(Group(grid, Text(), line, Text(self.running, style="dim")), refresh=True)
 
 
 class _Inside(Silent):
     """Hears the training of one trial for the live display."""
 
-    def __init__(self, outer: LiveSearch, name: str, plan: SearchPlan):
-        self.outer, self.name, self.plan = outer, name, plan
+    def __init__(self, outer: LiveSearch, name: str, epochs: int):
+        self.outer, self.name, self.epochs = outer, name, epochs
 
     def step(
         self, epoch: int, batch: int, batches: int, loss: float | None, tokens_per_second: float
     ) -> None:
         if time.monotonic() - self.outer.drawn < REDRAW:
             return
-        self.outer.share = (epoch - 1 + batch / batches) / self.plan.epochs
+        self.outer.share = (epoch - 1 + batch / batches) / self.epochs
         shown = "" if loss is None else f", loss {loss:.3f}"
-        self.outer.running = f"{self.name}: epoch {epoch}/{self.plan.epochs}{shown}"
+        self.outer.running = f"{self.name}: epoch {epoch}/{self.epochs}{shown}"
         self.outer.draw()
 
 
@@ -174,32 +191,69 @@ def choose_progress() -> SearchProgress:
     return LiveSearch() if sys.stderr.isatty() else PlainSearch()
 
 
-def opening(plan: SearchPlan) -> str:
-    """How many trials will run, said before the first."""
-    depths = ", ".join(str(candidate.depth) for candidate in plan.candidates)
-    seeds = "1 seed" if plan.seeds == 1 else f"{plan.seeds} seeds"
-    done = f", {len(plan.done)} of them done" if plan.done else ""
+def opening(strategy: Strategy, done: int) -> str:
+    """How many trials will run and how long that takes, said before the first."""
+    problem, jobs = strategy.problem, strategy.expected()
+    depths = ", ".join(str(depth) for depth in problem.depths)
+    seconds = sum({job.run: problem.seconds(job) for job in jobs}.values())
+    time = f"; about {duration(seconds)} of training" if seconds else ""
+    already = f", {done} of them done" if done else ""
     return (
-        f"{plan.trials} trials: depths {depths} with {seeds} each{done};"
-        f" up to {plan.epochs} epochs a trial"
+        f"{strategy.name}: {done + len(jobs)} trials of depths {depths}{already}; up to"
+        f" {problem.epochs} epochs a trial{time}"
     )
 
 
-def time_left(plan: SearchPlan, done: Sequence[Trial]) -> float | None:
-    """Seconds the trials that are not finished will take, from those that are; None before the
-    first. A depth that no trial has finished yet costs in proportion to its number of layers."""
-    if not done:
-        return None
-    seconds: dict[int, list[float]] = {}
-    for trial in done:
-        seconds.setdefault(trial.depth, []).append(trial.seconds)
-    a_layer = sum(trial.seconds for trial in done) / sum(trial.depth for trial in done)
-    left = 0.0
-    for candidate in plan.candidates:
-        known = seconds.get(candidate.depth, [])
-        each = sum(known) / len(known) if known else a_layer * candidate.depth
-        left += (plan.seeds - len(known)) * each
-    return left
+class Pace:
+    """How far a search is, and how long the rest will take.
+
+    The time that each job was expected to take before the first one ran is corrected by what the
+    finished ones took.
+    """
+
+    def __init__(self, plan: SearchPlan):
+        self.plan = plan
+        self.done = list(plan.done)
+        self.expected: Sequence[Job] = plan.expected
+
+    @property
+    def total(self) -> int:
+        """Trials, finished and expected."""
+        return len(self.done) + len(self.expected)
+
+    @property
+    def count(self) -> str:
+        """``3/15``."""
+        return f"{len(self.done)}/{self.total}"
+
+    def known(self, trial: Trial) -> None:
+        """A trial had ended before."""
+        self.done.append(trial)
+        self.expected = [job for job in self.expected if job != trial.job]
+
+    def finished(self, trial: Trial, expected: Sequence[Job]) -> None:
+        """A trial has ended, and these are expected to follow."""
+        self.done.append(trial)
+        self.expected = list(expected)
+
+    def seconds_left(self) -> float | None:
+        """Of training; None before the first trial."""
+        begun = {trial.job.run: trial.seconds for trial in self.done}
+        guessed = sum(self.plan.seconds(trial.job) for trial in self.done)
+        took = sum(trial.seconds for trial in self.done)
+        if not took or not guessed:
+            return None
+        rest = {job.run: self.plan.seconds(job) for job in self.expected}
+        # What was paused goes on from there.
+        return sum(
+            max(seconds * took / guessed - begun.get(run, 0.0), 0.0)
+            for run, seconds in rest.items()
+        )
+
+    def left(self) -> str:
+        """``; about 7 min of training left``, or nothing."""
+        seconds = self.seconds_left()
+        return f"; about {duration(seconds)} of training left" if seconds else ""
 
 
 def duration(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""The depth search: train every depth with several seeds, decide, and hand over the winner."""
+"""The depth search: run what a strategy asks for, decide, and hand over the winner."""
 
 from __future__ import annotations
 
@@ -18,14 +18,22 @@ from lamina.depth.candidates import Candidate, equal_parameters, equal_width
 from lamina.depth.cautions import cautions
 from lamina.depth.claim import claim
 from lamina.depth.decision import decide
-from lamina.depth.measure import Cost, blind, measure, validation
-from lamina.depth.progress import SearchPlan, SearchProgress, choose_progress
-from lamina.depth.trials import Trial, build, finished, order, run_trial, trial_folder
+from lamina.depth.drive import catch_up, drive
+from lamina.depth.job import Job
+from lamina.depth.kinds import run_job
+from lamina.depth.ledger import FolderLedger
+from lamina.depth.measure import Cost, blind, epoch_seconds, measure, validation
+from lamina.depth.problem import Problem
+from lamina.depth.progress import SearchPlan, SearchProgress, choose_progress, opening
+from lamina.depth.runners import Serial
+from lamina.depth.setup import Setup
+from lamina.depth.strategies import STRATEGIES, Strategy
+from lamina.depth.trials import Trial, spent
 from lamina.depth.verdict import Tested, Verdict
 from lamina.depth.winner import present, winner
 from lamina.spec import CellKind, LaminaError, Task
 from lamina.store import hold, versions
-from lamina.train import Settings
+from lamina.train import Settings, Silent
 
 #: The probability of a wrong verdict on either side that the search accepts.
 ALPHA = 0.05
@@ -42,22 +50,25 @@ def search(
     width: int | None = None,
     parameters: int | None = None,
     min_gain: float = 1.0,
+    strategy: str = "grid",
     out: str | Path | None = None,
     settings: Settings | None = None,
     options: Any = None,
     progress: SearchProgress | None = None,
     **changes: Any,
 ) -> Verdict:
-    """How deep should the network for ``task`` be? Trains every depth with every seed and decides.
+    """How deep should the network for ``task`` be? Trains depths with several seeds and decides.
 
     depths:     numbers of layers to compare.
-    seeds:      trainings of each depth; a seed changes the initial weights, the order of the data
-                and dropout, never the split.
+    seeds:      trainings of each depth, or at most so many where the strategy stops earlier; a
+                seed changes the initial weights, the order of the data and dropout, never the
+                split.
     cell:       ``rnn``, ``gru`` or ``lstm``; None: as ``options`` say.
     width:      units of every layer, or
     parameters: the size of every network (see :func:`equal_parameters`); neither: the width of
                 ``options``.
     min_gain:   the gain a deeper network must bring: points, or percent of a relative metric.
+    strategy:   which trainings are made, a name of :data:`lamina.depth.strategies.STRATEGIES`.
     out:        a folder. A search that was stopped goes on there, and one that has ended may be
                 given more seeds or more depths: finished trials are not run again. Afterwards it
                 is the run folder of the winner's best seed. None: only the verdict is kept.
@@ -81,6 +92,8 @@ def search(
         raise LaminaError(f"got seeds={seeds}; need at least 1, better 3.")
     if not 0 < min_gain < 100:
         raise LaminaError(f"got min_gain={min_gain:g}; need more than 0, below 100, such as 1.")
+    if strategy not in STRATEGIES:
+        raise LaminaError(f"got strategy={strategy!r}; need one of {', '.join(STRATEGIES)}.")
     margin = task.metric.utility_gain(min_gain)
     checked, baseline = validation(task), blind(task)
     candidates = _candidates(task, depths, width, parameters, options, changes)
@@ -100,16 +113,26 @@ def search(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()) if out is None else out)
         claim(folder, config)
         stack.enter_context(hold(folder))
-        trials = _run_all(task, candidates, seeds, folder, settings, options, changes, progress)
+        setup = Setup(task, candidates, settings, options, changes)
+        costs = _costs(setup)
         # One validation example more or less is the smallest step of an accuracy.
         step = 100 / checked.count if task.metric.gain == "points" else 0.0
-        decision = decide(_utilities(trials, task), margin, alpha=ALPHA, resolution=step)
-        costs = _costs(task, candidates, settings, options, changes)
-        best = winner(decision, trials, task.metric)
-        tested = None
-        if best is not None:
-            value = present(best, folder, task, settings, options, changes, candidates)
-            tested = Tested(best.depth, best.seed, value)
+        problem = Problem(
+            depths=tuple(candidate.depth for candidate in candidates),
+            seeds=seeds,
+            epochs=settings.epochs,
+            metric=task.metric,
+            margin=margin,
+            alpha=ALPHA,
+            resolution=step,
+            epoch_seconds=epoch_seconds(costs, task),
+        )
+        chosen = STRATEGIES[strategy](problem)
+        _run_all(chosen, setup, folder, progress or choose_progress())
+        trials = tuple(chosen.trials.values())
+        decision = decide(chosen.evidence(), margin, alpha=ALPHA, resolution=step)
+        best, value = _hand_over(decision.shown, trials, setup, folder)
+        tested = None if best is None else Tested(best.depth, best.seed, value)
         looks = _looks(folder, seeds)
         verdict = Verdict(
             headline=words.headline(decision),
@@ -126,6 +149,9 @@ def search(
             candidates=candidates,
             costs=costs,
             trials=trials,
+            strategy=strategy,
+            saw=tuple(chosen.saw()),
+            seconds=spent(trials),
             checked=checked,
             baseline=baseline,
             tested=tested,
@@ -137,47 +163,39 @@ def search(
     return verdict
 
 
-def _run_all(
-    task: Task,
-    candidates: tuple[Candidate, ...],
-    seeds: int,
-    folder: Path,
-    settings: Settings,
-    options: Any,
-    changes: dict[str, Any],
-    progress: SearchProgress | None,
-) -> tuple[Trial, ...]:
-    """Every trial, those of earlier sessions read from their folders."""
-    progress = progress or choose_progress()
-    pairs = list(order(candidates, seeds))
-    found: dict[tuple[int, int], Trial] = {}
-    for candidate, seed in pairs:
-        trial = finished(trial_folder(folder, candidate.depth, seed), candidate, seed, task.metric)
-        if trial is not None:
-            found[candidate.depth, seed] = trial
-    progress.start(
-        SearchPlan(candidates, seeds, settings.epochs, task.metric, tuple(found.values()))
+def _run_all(strategy: Strategy, setup: Setup, folder: Path, progress: SearchProgress) -> None:
+    """Every trial that the strategy wants, those of earlier sessions read from their folders."""
+    ledger = FolderLedger(folder)
+    done = catch_up(strategy, ledger)
+    plan = SearchPlan(
+        opening(strategy, len(done)),
+        setup.candidates,
+        setup.settings.epochs,
+        setup.task.metric,
+        strategy.problem.seconds,
+        tuple(strategy.expected()),
+        tuple(done),
     )
+    progress.start(plan)
     try:
-        for candidate, seed in pairs:
-            if (candidate.depth, seed) in found:
-                continue
-            trial = run_trial(
-                task,
-                candidate,
-                seed,
-                trial_folder(folder, candidate.depth, seed),
-                settings=settings,
-                options=options,
-                changes=changes,
-                progress=progress.trial(candidate, seed),
-            )
-            found[candidate.depth, seed] = trial
-            progress.finished(trial)
-        progress.note("measuring the cost of each depth")
+        drive(strategy, ledger, Serial(setup, folder, progress), progress)
     finally:
         progress.close()
-    return tuple(found[candidate.depth, seed] for candidate, seed in pairs)
+
+
+def _hand_over(
+    depth: int | None, trials: Iterable[Trial], setup: Setup, folder: Path
+) -> tuple[Trial | None, float | None]:
+    """The best whole trial of ``depth``, whose run becomes that of the search, with its value on
+    the test part; one is made where there is none."""
+    if depth is None:
+        return None, None
+    best = winner(depth, trials, setup.task.metric)
+    if best is None:
+        best = run_job(Job(depth=depth, seed=0), setup, folder, Silent())
+        if best.diverged:
+            return None, None
+    return best, present(best, folder, setup)
 
 
 def _candidates(
@@ -207,22 +225,9 @@ def _candidates(
     return equal_width(task, depths, width, options, **changes)
 
 
-def _utilities(trials: Iterable[Trial], task: Task) -> dict[int, list[float]]:
-    found: dict[int, list[float]] = {}
-    for trial in trials:
-        found.setdefault(trial.depth, []).append(trial.utility(task.metric))
-    return found
-
-
-def _costs(
-    task: Task,
-    candidates: tuple[Candidate, ...],
-    settings: Settings,
-    options: Any,
-    changes: dict[str, Any],
-) -> tuple[Cost, ...]:
-    models = {c.depth: build(task, options, changes, c.depth, c.width) for c in candidates}
-    return measure(models, task, settings)
+def _costs(setup: Setup) -> tuple[Cost, ...]:
+    models = {c.depth: setup.model(Job(depth=c.depth, seed=0)) for c in setup.candidates}
+    return measure(models, setup.task, setup.settings)
 
 
 def _looks(folder: Path, seeds: int) -> tuple[int, ...]:

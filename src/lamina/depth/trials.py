@@ -1,33 +1,32 @@
-"""One trial of a search: one depth trained with one seed, in a run folder of its own."""
+"""What one training of a search gave, and where it is kept."""
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-import torch
+import msgspec
 from msgspec import Struct
 
-from lamina.depth.candidates import Candidate, Width
-from lamina.spec import LaminaError, Metric, Model, Task
-from lamina.store import RunFolder
-from lamina.train import Diverged, Progress, Settings, fit
+from lamina.depth.job import Job
+from lamina.spec import LaminaError, Metric
+from lamina.store.atomic import write_text
 
 
 class Trial(Struct, frozen=True):
-    """What one training of a search gave.
+    """What a job came to.
 
     value: the best validation value of the task's metric, None where training diverged.
-    step_ms, tokens_per_second, seconds: as they were when it ran; to compare depths see
+    epochs, steps, seconds: of the training up to here, pauses left out.
+    step_ms, tokens_per_second: as they were when it ran; to compare depths see
         :class:`lamina.depth.measure.Cost`.
     curve: (epoch, validation value) of each evaluation.
+    values: of a kind that trains several depths at once, (depth, value) of each; ``value`` is then
+        that of the depth it prefers.
     """
 
-    depth: int
-    seed: int
+    job: Job
     parameters: int
     value: float | None
     best_epoch: int
@@ -37,6 +36,22 @@ class Trial(Struct, frozen=True):
     tokens_per_second: float
     step_ms: float
     curve: tuple[tuple[int, float], ...] = ()
+    values: tuple[tuple[int, float | None], ...] = ()
+
+    @property
+    def depth(self) -> int:
+        """The job's."""
+        return self.job.depth
+
+    @property
+    def seed(self) -> int:
+        """The job's."""
+        return self.job.seed
+
+    @property
+    def whole(self) -> bool:
+        """Whether this was a training of one depth to its end, with the settings of the search."""
+        return self.job.kind == "train" and self.job.epochs is None and not self.job.changes
 
     @property
     def diverged(self) -> bool:
@@ -48,84 +63,42 @@ class Trial(Struct, frozen=True):
         return math.nan if self.value is None else metric.utility(self.value)
 
 
-def order(candidates: Iterable[Candidate], seeds: int) -> Iterator[tuple[Candidate, int]]:
-    """All depths with the first seed, then all with the second: an early look is fair."""
-    candidates = tuple(candidates)
-    return ((candidate, seed) for seed in range(seeds) for candidate in candidates)
+def spent(trials: Iterable[Trial]) -> float:
+    """Seconds of training behind ``trials``; what was paused and went on counts once."""
+    longest: dict[str, float] = {}
+    for trial in trials:
+        longest[trial.job.run] = max(trial.seconds, longest.get(trial.job.run, 0.0))
+    return sum(longest.values())
 
 
-def trial_folder(out: Path, depth: int, seed: int) -> Path:
-    """Where the run of a trial is kept."""
-    return out / "trials" / f"depth-{depth}-seed-{seed}"
+def run_folder(out: Path, job: Job) -> Path:
+    """Where the training of a job is kept."""
+    return out / "trials" / job.run
 
 
-def build(task: Task, options: Any, changes: dict[str, Any], depth: int, width: Width) -> Model:
-    """The model of one depth, initialised from torch's global generator."""
-    return task.model(options, **{**changes, "depth": depth, "width": width})
+def save_trial(out: Path, trial: Trial) -> None:
+    """Keep a trial beside its run, whole or not at all."""
+    text = msgspec.json.format(msgspec.json.encode(trial), indent=1).decode()
+    write_text(_file(out, trial.job), text + "\n")
 
 
-def finished(folder: Path, candidate: Candidate, seed: int, metric: Metric) -> Trial | None:
-    """The trial in ``folder``, where it has ended; None where it has not, or is not there.
+def read_trial(out: Path, job: Job) -> Trial | None:
+    """What :func:`save_trial` kept of this job; None where it has not ended.
 
-    Raises LaminaError for a trial with another seed or size.
+    Raises LaminaError for a file that is malformed, or of another job.
     """
-    if not RunFolder.is_run(folder):
+    file = _file(out, job)
+    if not file.exists():
         return None
-    run = RunFolder.open(folder)
-    result = run.result()
-    if result is None or result["stopped"] == "interrupted":
-        return None
-    of = run.config().get("training", {}).get("seed"), result.get("parameters")
-    if of != (seed, candidate.parameters):
-        raise LaminaError(
-            f"is a trial of another search: it has seed {of[0]} and {of[1]} parameters; need "
-            f"{seed} and {candidate.parameters}. Take it away.",
-            place=str(folder),
-        )
-    value = None if result["stopped"] == "diverged" else _finite(result["best"].get(metric.name))
-    curve = (
-        (line["epoch"], _finite(line.get(f"validation_{metric.name}"))) for line in run.history()
-    )
-    return Trial(
-        candidate.depth,
-        seed,
-        result["parameters"],
-        value,
-        result["best_epoch"],
-        result["epochs"],
-        result["steps"],
-        result["seconds"],
-        result["tokens_per_second"],
-        result["step_ms"],
-        tuple((epoch, point) for epoch, point in curve if point is not None),
-    )
-
-
-def run_trial(
-    task: Task,
-    candidate: Candidate,
-    seed: int,
-    folder: Path,
-    *,
-    settings: Settings,
-    options: Any,
-    changes: dict[str, Any],
-    progress: Progress,
-) -> Trial:
-    """Train one trial, or go on where it was left.
-
-    The seed changes the initial weights, the order of the data and dropout; the split of the data
-    belongs to the task and stays. Raises KeyboardInterrupt where the training was interrupted.
-    """
-    torch.manual_seed(seed)
-    model = build(task, options, changes, candidate.depth, candidate.width)
-    with contextlib.suppress(Diverged):  # a result, not a gap: the run folder says so
-        fit(model, task, settings.changed(seed=seed), out=folder, progress=progress, resume=True)
-    trial = finished(folder, candidate, seed, task.metric)
-    if trial is None:
-        raise KeyboardInterrupt
+    try:
+        trial = msgspec.json.decode(file.read_bytes(), type=Trial)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise LaminaError(f"is no trial of a search: {error}", place=str(file)) from None
+    if trial.job != job:
+        raise LaminaError(f"is of {trial.job}, not of {job}. Take it away.", place=str(file))
     return trial
 
 
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+def _file(out: Path, job: Job) -> Path:
+    name = "trial.json" if job.epochs is None else f"trial-until-{job.epochs}.json"
+    return run_folder(out, job) / name

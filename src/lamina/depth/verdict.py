@@ -16,7 +16,7 @@ from lamina.spec import LaminaError, Metric
 from lamina.store.atomic import write_text
 
 #: Version of ``verdict.json``.
-FORMAT = 1
+FORMAT = 2
 
 
 class Tested(Struct, frozen=True):
@@ -33,6 +33,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
     headline: the answer in one sentence. reasons: why, and what it is about, one sentence each.
     decision: the numbers behind it, in utilities (see :class:`lamina.spec.Metric`).
+    strategy: which trainings were made; saw: what it went by, a sentence each; seconds: of
+        training.
     baseline: the metric's value of the best answer that reads no input, None where unknown.
     looks: the numbers of seeds at which this search was decided, this time last.
     search: the configuration: task, model, training, depths, seeds, smallest gain.
@@ -47,6 +49,9 @@ class Verdict(Struct, frozen=True, kw_only=True):
     candidates: tuple[Candidate, ...]
     costs: tuple[Cost, ...]
     trials: tuple[Trial, ...]
+    strategy: str = "grid"
+    saw: tuple[str, ...] = ()
+    seconds: float = 0.0
     checked: Checked
     baseline: float | None = None
     tested: Tested | None

@@ -28,6 +28,7 @@ def fit(
     out: str | Path | None = None,
     progress: Progress | None = None,
     resume: bool = False,
+    until: int | None = None,
     extra: Mapping[str, Any] | None = None,
     **changes: Any,
 ) -> Result:
@@ -44,6 +45,8 @@ def fit(
               began). On a CPU the end is the same to the last bit as without the break: the
               number of CPU threads is set to that of the checkpoint for this. A run that has
               ended gives its result at once.
+    until:    pause after this many epochs (at the next evaluation), with a checkpoint from which
+              ``resume=True`` goes on; ``None``: train to the end.
     extra:    JSON values of the caller's, kept in ``config.json``.
 
     Ctrl-C finishes the step, writes a checkpoint and returns; a second one quits at once. Where it
@@ -54,11 +57,16 @@ def fit(
     """
     settings, run = open_run(model, task, settings, changes, out, resume, extra)
     with hold(run.path) if run is not None else contextlib.nullcontext():
-        return _fit(model, task, settings, run, progress)
+        return _fit(model, task, settings, run, progress, until)
 
 
 def _fit(
-    model: Model, task: Task, settings: Settings, run: RunFolder | None, progress: Progress | None
+    model: Model,
+    task: Task,
+    settings: Settings,
+    run: RunFolder | None,
+    progress: Progress | None,
+    until: int | None,
 ) -> Result:
     if run is not None:
         run.sweep()
@@ -77,7 +85,7 @@ def _fit(
         loop = Loop(training, task, settings, run, progress or choose_progress(), interrupt)
         try:
             loop.begin(resumed=saved is not None)
-            result = loop.train()
+            result = loop.train(until)
         finally:
             loop.progress.close()
     if interrupt.asked and result.stopped != "interrupted":

@@ -52,11 +52,18 @@ class Loop:
         self.validates = len(task.batches("validation")) > 0
         self.clock = self.saved_at = time.perf_counter()
 
-    def train(self) -> Result:
+    def train(self, until: int | None = None) -> Result:
+        """Train to the end, or to a pause after the epoch ``until``, rounded up to the next
+        evaluation."""
         journal, settings, meter = self.journal, self.settings, self.meter
         while journal.epoch < settings.epochs:
             if settings.patience is not None and journal.waited >= settings.patience:
                 return self.finish("patience")
+            evaluated = journal.epoch % settings.evaluate_every == 0
+            if until is not None and journal.epoch >= until and evaluated and not journal.batch:
+                if self.run is not None:
+                    self.checkpoint(self.run)
+                return self.finish("paused")
             batches = self.task.batches("train", epoch=journal.epoch, seed=settings.seed)
             self.model.train()
             meter.start()
@@ -194,7 +201,7 @@ class Loop:
         self.meter.start()
 
     def finish(self, stopped: Stopped) -> Result:
-        """Give the model its best weights, and write and return the result."""
+        """Give the model its best weights, and return the result; written where it is the end."""
         if self.training.best:
             self.model.load_state_dict(self.training.best)
         self.model.eval()
@@ -214,7 +221,7 @@ class Loop:
             parameters=sum(p.numel() for p in self.parameters),
             out=None if self.run is None else str(self.run.path),
         )
-        if self.run is not None and stopped != "interrupted":
+        if self.run is not None and stopped not in ("interrupted", "paused"):
             if self.training.best:
                 self.run.save_model(self.model)
             self.run.write_result(result.config())

@@ -8,7 +8,7 @@ import msgspec
 
 from lamina.spec import LaminaError
 
-Stopped = Literal["epochs", "patience", "interrupted", "diverged"]
+Stopped = Literal["epochs", "patience", "interrupted", "paused", "diverged"]
 
 #: Fields of results and history lines that two equal trainings do not share.
 TIME_FIELDS = frozenset({"seconds", "tokens_per_second", "step_ms", "data_share"})
@@ -23,7 +23,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     epochs:            epochs done.
     steps:             optimizer steps done.
     stopped:           why it ended: ``epochs`` (all done), ``patience`` (no gain any more),
-                       ``interrupted`` (Ctrl-C) or ``diverged``.
+                       ``interrupted`` (Ctrl-C), ``paused`` (as asked) or ``diverged``.
     seconds:           wall-clock time, summed over all sessions of the run.
     tokens_per_second: speed of training, evaluations not counted.
     step_ms:           median time of a training step, in the last session.

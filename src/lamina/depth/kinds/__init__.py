@@ -1,0 +1,26 @@
+"""How a job is trained, by name: a new kind is a new file here and a line below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from lamina.depth.job import Job
+from lamina.depth.kinds import train
+from lamina.depth.setup import Setup
+from lamina.depth.trials import Trial, read_trial, run_folder, save_trial
+from lamina.train import Progress
+
+#: Train a job in a folder, or go on there; KeyboardInterrupt where it was interrupted.
+Kind = Callable[[Job, Setup, Path, Progress], Trial]
+
+KINDS: Mapping[str, Kind] = {"train": train.run}
+
+
+def run_job(job: Job, setup: Setup, out: Path, progress: Progress) -> Trial:
+    """The trial of a job, read where it has ended, else run and kept under ``out``."""
+    trial = read_trial(out, job)
+    if trial is None:
+        trial = KINDS[job.kind](job, setup, run_folder(out, job), progress)
+        save_trial(out, trial)
+    return trial

@@ -1,0 +1,67 @@
+"""One depth, trained as ``lamina train`` does."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lamina.depth.job import Job
+from lamina.depth.setup import Setup
+from lamina.depth.trials import Trial
+from lamina.spec import Metric
+from lamina.store import RunFolder
+from lamina.train import Diverged, Progress, Result, fit
+
+
+def run(job: Job, setup: Setup, folder: Path, progress: Progress) -> Trial:
+    """Train, or go on where the job, or its pause, left the run in ``folder``.
+
+    Raises KeyboardInterrupt where the training was interrupted.
+    """
+    torch.manual_seed(job.seed)
+    model = setup.model(job)
+    settings = setup.settings_of(job)
+    try:
+        result = fit(
+            model,
+            setup.task,
+            settings,
+            out=folder,
+            progress=progress,
+            resume=True,
+            until=job.epochs,
+        )
+    except Diverged as diverged:  # a result, not a gap
+        result = diverged.result
+    if result.stopped == "interrupted":
+        raise KeyboardInterrupt
+    return trial_of(job, RunFolder.open(folder).history(), result, setup.task.metric)
+
+
+def trial_of(job: Job, history: list[dict[str, Any]], result: Result, metric: Metric) -> Trial:
+    """What a training came to, up to the job's pause; the run itself may have gone on since."""
+    name = f"validation_{metric.name}"
+    lines = [line for line in history if job.epochs is None or line["epoch"] <= job.epochs]
+    curve = [(line["epoch"], line[name]) for line in lines if line.get(name) is not None]
+    # One that broke off behind the pause had not diverged then.
+    ended = len(lines) == len(history)
+    diverged = not curve or (ended and result.stopped == "diverged")
+    best_epoch, value = (0, None)
+    for epoch, point in curve:
+        if math.isfinite(point) and (value is None or metric.better(point, value)):
+            best_epoch, value = epoch, point
+    return Trial(
+        job,
+        result.parameters,
+        None if diverged else value,
+        best_epoch,
+        result.epochs if ended else lines[-1]["epoch"],
+        result.steps if ended else lines[-1]["step"],
+        result.seconds if ended else lines[-1]["seconds"],
+        result.tokens_per_second,
+        result.step_ms,
+        tuple(curve),
+    )

@@ -1,0 +1,55 @@
+"""What a strategy knows of a search before anything was trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from lamina.depth.job import Job, Value
+from lamina.spec import Metric
+
+#: A choice that a job may make: some values, or a range to draw from.
+Values = tuple[Value, ...]
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from ``low`` to ``high``; on a logarithmic scale where ``log``."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The question, its limits, and what trainings are expected to cost.
+
+    depths:   those to choose among, shallow to deep.
+    seeds:    trainings of a depth: as many, or at most so many where the strategy stops earlier.
+    epochs:   of a whole training.
+    metric, margin, alpha, resolution: as :func:`lamina.depth.decision.decide` takes them.
+    space:    what may be tried beside the depth, by name; often nothing.
+    trials:   trainings that a strategy which samples the space may make.
+    parallel: jobs that run side by side.
+    epoch_seconds: of each depth, evaluation included, measured before the search.
+    budget_seconds: of training, at most about so long; None: no limit.
+    """
+
+    depths: tuple[int, ...]
+    seeds: int
+    epochs: int
+    metric: Metric
+    margin: float
+    alpha: float = 0.05
+    resolution: float = 0.0
+    space: Mapping[str, Values | Range] = field(default_factory=dict)
+    trials: int = 20
+    parallel: int = 1
+    epoch_seconds: Mapping[int, float] = field(default_factory=dict)
+    budget_seconds: float | None = None
+
+    def seconds(self, job: Job) -> float:
+        """What a job is expected to take from its beginning, in seconds; 0 where unknown."""
+        epochs = self.epochs if job.epochs is None else min(job.epochs, self.epochs)
+        return epochs * self.epoch_seconds.get(job.depth, 0.0)

@@ -1,0 +1,31 @@
+"""One job after the other, in this process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lamina.depth.job import Job
+from lamina.depth.kinds import run_job
+from lamina.depth.progress import SearchProgress
+from lamina.depth.setup import Setup
+from lamina.depth.trials import Trial
+
+
+class Serial:
+    """Runs a job when it is waited for."""
+
+    size = 1
+
+    def __init__(self, setup: Setup, out: Path, progress: SearchProgress):
+        self.setup, self.out, self.progress = setup, out, progress
+        self.running: list[Job] = []
+
+    def start(self, job: Job) -> None:
+        self.running.append(job)
+
+    def wait(self) -> Trial:
+        job = self.running.pop(0)
+        return run_job(job, self.setup, self.out, self.progress.trial(job))
+
+    def close(self) -> None:
+        self.running.clear()

@@ -1,0 +1,67 @@
+"""The door of a strategy: ask and tell."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+from lamina.depth.job import Job
+from lamina.depth.problem import Problem
+from lamina.depth.trials import Trial
+
+
+class Strategy(ABC):
+    """Says which trainings a search makes, and which of them the verdict is drawn from.
+
+    A strategy keeps nothing but what it was told. What it asks for follows from the *set* of
+    trials it was told, whatever their order: so a search that was killed, or that several machines
+    share, goes on by telling a new strategy what is done.
+    """
+
+    #: What it is called on the command line.
+    name: ClassVar[str]
+
+    def __init__(self, problem: Problem):
+        self.problem = problem
+        self.trials: dict[str, Trial] = {}
+
+    def tell(self, trial: Trial) -> None:
+        """A job has ended."""
+        self.trials[trial.job.key] = trial
+
+    def told(self, job: Job) -> Trial | None:
+        """What came of a job; None before it was told."""
+        return self.trials.get(job.key)
+
+    @abstractmethod
+    def ask(self) -> list[Job]:
+        """The jobs that are wanted as things stand, the most urgent first: any number of them may
+        run side by side. Those that run already are named again until they are told. None: the
+        search is over."""
+
+    def expected(self) -> list[Job]:
+        """The jobs that it would still run if all goes on as it looks now; for the time left."""
+        return self.ask()
+
+    def evidence(self) -> dict[int, list[float]]:
+        """Of each depth, the utilities from which the verdict is drawn, a seed each in the order
+        of seeds, not-a-number for one that diverged; depths without any are left out."""
+        whole = [trial for trial in self.trials.values() if trial.whole]
+        metric = self.problem.metric
+        return {
+            depth: [trial.utility(metric) for trial in trials]
+            for depth, trials in by_depth(whole).items()
+        }
+
+    def saw(self) -> Sequence[str]:
+        """What it went by, for the report: a sentence each."""
+        return ()
+
+
+def by_depth(trials: Sequence[Trial]) -> dict[int, list[Trial]]:
+    """Shallow to deep, each depth's trials in the order of their seeds."""
+    found: dict[int, list[Trial]] = {}
+    for trial in sorted(trials, key=lambda trial: (trial.depth, trial.seed)):
+        found.setdefault(trial.depth, []).append(trial)
+    return found
