@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy, linear
 
 from lamina.data import Vocabulary, read_text
 from lamina.nn import Stack, StackOptions
-from lamina.nn.dropout import drop, drop_rows
+from lamina.nn.dropout import drop, drop_embedded, drop_rows
 from lamina.nn.options import check_embedding, check_share
 from lamina.nn.softmax import AdaptiveSoftmax
 from lamina.spec import LaminaError, Model, State
@@ -29,8 +29,9 @@ class LanguageModelOptions(StackOptions, frozen=True, kw_only=True, forbid_unkno
     """A language model's shape: the stack's options and
 
     embedding: size of a token's vector, or ``"onehot"``: the token itself is the input.
-    tied:      the embedding is the output map too (Press and Wolf 2017); where the sizes differ, a
-               linear map without bias stands between.
+    tied:      the embedding is the output map too (Press and Wolf 2017; with an adaptive softmax,
+               Baevski and Auli 2019); where the sizes differ, a linear map without bias stands
+               between.
     softmax:   ``"full"``, or ``"adaptive"`` (Grave et al. 2017): rare tokens are scored through
                smaller maps, and only where they are needed; several times as fast for words.
     cutoffs:   of the adaptive softmax: the numbers of tokens, the most frequent first, at which
@@ -56,8 +57,6 @@ class LanguageModelOptions(StackOptions, frozen=True, kw_only=True, forbid_unkno
             raise LaminaError("bidirectional=True would let a language model read its own answer")
         if self.tied and self.embedding == "onehot":
             raise LaminaError("tied=True needs an embedding; got embedding='onehot'")
-        if self.tied and self.softmax == "adaptive":
-            raise LaminaError("tied=True needs softmax='full'; an adaptive one has maps of its own")
         if not self.cutoffs or list(self.cutoffs) != sorted({*self.cutoffs}) or self.cutoffs[0] < 1:
             raise LaminaError(f"cutoffs are {self.cutoffs}; need rising numbers above 0")
         check_share("embedding_dropout", self.embedding_dropout)
@@ -79,21 +78,23 @@ class LanguageNetwork(Model):
         super().__init__()
         self.options, self.vocabulary = options, vocabulary
         size = len(vocabulary)
+        adaptive = options.softmax == "adaptive"
         self.embedding = None
-        if options.embedding != "onehot":
+        if options.embedding != "onehot" and not (options.tied and adaptive):
             self.embedding = nn.Embedding(size, options.embedding)
             nn.init.normal_(self.embedding.weight, std=0.1)
         self.stack = Stack(size if options.embedding == "onehot" else options.embedding, options)
         self.bridge = None
         if options.tied and self.stack.outputs != options.embedding:
             self.bridge = nn.Linear(self.stack.outputs, self.stack.inputs, bias=False)
-        # A tied output map has no weight of its own.
+        # Of a tied pair, the embedding has the weights; of an adaptive one, the output map.
+        scored = self.stack.inputs if options.tied else self.stack.outputs
         self.head: nn.Module | None = None
-        if options.softmax == "adaptive":
-            self.head = AdaptiveSoftmax(self.stack.outputs, size, options.cutoffs)
+        if adaptive:
+            self.head = AdaptiveSoftmax(scored, size, options.cutoffs)
         elif not options.tied:
-            self.head = nn.Linear(self.stack.outputs, size)
-        self.head_bias = nn.Parameter(torch.zeros(size)) if options.tied else None
+            self.head = nn.Linear(scored, size)
+        self.head_bias = nn.Parameter(torch.zeros(size)) if self.head is None else None
 
     def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Tokens ``(T, B)`` -> scores of the token after each, ``(T, B, V)``, and the state."""
@@ -106,33 +107,37 @@ class LanguageNetwork(Model):
         """The mean cross-entropy of ``targets`` ``(T, B)`` in nats, and the state."""
         outputs, final = self._read(tokens, state)
         if isinstance(self.head, AdaptiveSoftmax):
-            return self.head.loss(outputs, targets), final
+            return self.head.loss(self._bridged(outputs), targets), final
         return cross_entropy(self._scores(outputs).flatten(0, 1), targets.flatten()), final
 
     def _read(self, tokens: Tensor, state: State | None) -> tuple[Tensor, State]:
         """Tokens ``(T, B)`` -> what the output map is given, ``(T, B, H)``, and the state."""
         p, kind = self.options.dropout, self.options.dropout_kind
-        if self.embedding is None:
-            outputs, final = self.stack(None, state, tokens=tokens)
-        else:
+        p_rows = self.options.embedding_dropout
+        if self.embedding is not None:
             x, rows = drop_rows(
-                self.embedding.weight,
-                tokens,
-                p,
-                kind,
-                training=self.training,
-                p_rows=self.options.embedding_dropout,
+                self.embedding.weight, tokens, p, kind, training=self.training, p_rows=p_rows
             )
             outputs, final = self.stack(x, state, tokens=rows)
+        elif isinstance(self.head, AdaptiveSoftmax) and self.options.tied:
+            x = self.head.embed(tokens)
+            if self.training:
+                x = drop_embedded(x, tokens, p, kind, len(self.vocabulary), p_rows)
+            outputs, final = self.stack(x, state)
+        else:
+            outputs, final = self.stack(None, state, tokens=tokens)
         return drop(outputs, p, kind, training=self.training), final
 
     def _scores(self, outputs: Tensor) -> Tensor:
+        outputs = self._bridged(outputs)
         if self.head is not None:
             return self.head(outputs)
         assert self.embedding is not None
-        if self.bridge is not None:
-            outputs = self.bridge(outputs)
         return linear(outputs, self.embedding.weight, self.head_bias)
+
+    def _bridged(self, outputs: Tensor) -> Tensor:
+        """What the output map is given: of the embedding's size, if that is tied to it."""
+        return outputs if self.bridge is None else self.bridge(outputs)
 
     def config(self) -> dict[str, Any]:
         """See :class:`lamina.spec.Model`."""
