@@ -128,7 +128,13 @@ def test_what_cannot_be_mixed_is_refused(options, words) -> None:
     assert outcome.err.count("\n") == 1
 
 
-@pytest.mark.parametrize("shape", [{"softmax": "adaptive", "cutoffs": (4, 7)}, {"tied": True}])
+ADAPTIVE = {"softmax": "adaptive", "cutoffs": (4, 7)}
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [ADAPTIVE, {"tied": True}, {**ADAPTIVE, "tied": True}],
+)
 def test_words_as_they_stand_are_learned(shape, tmp_path: Path) -> None:
     task = LanguageModel("words.txt", level="space", batch_size=4, steps=12)
     assert sorted(task.vocabulary.tokens) == sorted(
@@ -144,9 +150,25 @@ def test_words_as_they_stand_are_learned(shape, tmp_path: Path) -> None:
     assert evaluate(again, LanguageModel.for_model(again, "words.txt"), "test")["loss"] < 0.4
 
 
-def test_embedding_dropout_takes_a_token_everywhere() -> None:
+@pytest.mark.parametrize("more", [{}, ADAPTIVE])
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("width", [16, 24])
+def test_the_loss_is_that_of_the_scores(more, tied, width) -> None:
     task = LanguageModel("words.txt", level="space")
-    model = task.model(depth=1, width=4, embedding=8, embedding_dropout=0.5).train()
+    torch.manual_seed(0)
+    model = task.model(depth=1, width=width, embedding=16, tied=tied, **more).double()
+    tokens, targets = torch.randint(len(task.vocabulary), (2, 9, 4))
+    scores, _ = model(tokens)
+    need = torch.nn.functional.cross_entropy(scores.flatten(0, 1), targets.flatten())
+    torch.testing.assert_close(model.loss(tokens, targets)[0], need)
+    need.backward()
+    assert all(p.grad is not None for p in model.parameters())
+
+
+@pytest.mark.parametrize("shape", [{}, {**ADAPTIVE, "tied": True}])
+def test_embedding_dropout_takes_a_token_everywhere(shape) -> None:
+    task = LanguageModel("words.txt", level="space")
+    model = task.model(depth=1, width=16, embedding=16, embedding_dropout=0.5, **shape).train()
     entered = []
     model.stack.register_forward_pre_hook(lambda _, given: entered.append(given[0]))
     tokens = torch.randint(len(task.vocabulary), (20, 6))
@@ -156,14 +178,15 @@ def test_embedding_dropout_takes_a_token_everywhere() -> None:
     assert (kept | gone).all()
     for token in tokens.unique():
         assert kept[tokens == token].unique().numel() == 1
-    whole = model.embedding.weight[tokens]
+    model.eval()(tokens)
+    table = model.embedding
+    whole = entered[1] if table is None else table.weight[tokens]
     torch.testing.assert_close(entered[0][kept], 2 * whole[kept])
 
 
 @pytest.mark.parametrize(
     ("shape", "words"),
     [
-        ({"tied": True, "softmax": "adaptive"}, "tied=True needs softmax='full'"),
         ({"cutoffs": (5, 5)}, "need rising numbers"),
         ({"embedding_dropout": 1.0}, "need 0 <= embedding_dropout < 1"),
         ({"embedding": "onehot", "embedding_dropout": 0.1}, "needs an embedding"),

@@ -47,10 +47,17 @@ def drop_rows(
     """
     if not training or not (p or p_rows):
         return table, tokens
-    x = embedding(tokens, table)
+    return drop_embedded(embedding(tokens, table), tokens, p, kind, len(table), p_rows), None
+
+
+def drop_embedded(
+    x: Tensor, tokens: Tensor, p: float, kind: str, size: int, p_rows: float
+) -> Tensor:
+    """Dropout in training on the vectors ``x`` ``(T, B, I)`` of ``tokens`` ``(T, B)``, of which
+    there are ``size`` kinds; see :func:`drop_rows`."""
     if p_rows:
-        x = x * mask((len(table), 1), p_rows, x, None)[tokens]
-    return drop(x, p, kind, training=training), None
+        x = x * mask((size, 1), p_rows, x, None)[tokens]
+    return drop(x, p, kind, training=True)
 
 
 def drop_words(tokens: Tensor, p: float, unknown: int, *, training: bool) -> Tensor:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
+from torch.nn.functional import embedding
 
 from lamina.spec import LaminaError
 
@@ -12,7 +14,7 @@ class AdaptiveSoftmax(nn.Module):
 
     The first ``cutoffs[0]`` tokens, and one entry for each further cluster, are scored by a map
     of full size; the tokens of cluster ``i`` by one through ``inputs / 4**i`` units, and only
-    for the targets that lie in it.
+    for the targets that lie in it. Its tables can serve as the embedding too (:meth:`embed`).
 
     Args:
         inputs:  size ``H`` of what is scored.
@@ -45,3 +47,22 @@ class AdaptiveSoftmax(nn.Module):
     def loss(self, x: Tensor, targets: Tensor) -> Tensor:
         """The mean cross-entropy in nats of ``targets`` ``(T, B)`` after ``x`` ``(T, B, H)``."""
         return self.clusters(x.flatten(0, 1), targets.flatten()).loss
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """A vector for each token ``(...)`` from the tables that score it, ``(..., H)``: the
+        adaptive input representations of Baevski and Auli (2019), section 3, with all weights
+        shared.
+
+        A token of the first cluster is its row of the map of full size; one of cluster ``i`` is
+        its row of ``H / 4**i`` numbers, times the map that makes such rows of ``x``, transposed.
+        """
+        flat = tokens.flatten()
+        frequent = self.clusters.head.weight[: self.clusters.shortlist_size]
+        # Rare tokens read row 0 here and are then written over.
+        x = embedding(torch.where(flat < len(frequent), flat, 0), frequent)
+        for number, tail in enumerate(self.clusters.tail):
+            first, end = self.clusters.cutoffs[number : number + 2]
+            where = ((flat >= first) & (flat < end)).nonzero()[:, 0]
+            down, table = tail.parameters()  # (H / 4**i, H), (tokens, H / 4**i)
+            x = x.index_copy(0, where, (embedding(flat[where] - first, table) @ down).to(x.dtype))
+        return x.unflatten(0, tokens.shape)
