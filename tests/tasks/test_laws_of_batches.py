@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -180,3 +181,16 @@ def test_speech_in_pieces_is_the_whole(case, shape, world) -> None:
         for piece in np.array_split(samples, 9):
             stream.feed(piece)
         assert stream.text == text
+
+
+@each_shape
+def test_a_network_that_is_no_number_is_seen_by_its_loss(case, shape, world) -> None:
+    """The last step before an evaluation may have broken it: no decoder stumbles over that."""
+    task = case.open(world)
+    model = network(task, shape)
+    with torch.no_grad():
+        for part in model.parameters():
+            part.fill_(torch.nan)
+    for part in ("validation", "test"):
+        assert not math.isfinite(evaluate(model, task, part)["loss"])
+    model.answers(list(model.read(world / case.answered()))[:2])
