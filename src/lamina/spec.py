@@ -179,6 +179,10 @@ class Step:
 Part: TypeAlias = Literal["train", "validation", "test"]
 
 
+#: What stands for a text in a command.
+TYPED_TEXT = '"..."'
+
+
 class Model(torch.nn.Module):
     """A network together with what it takes to use it without its training data.
 
@@ -188,7 +192,8 @@ class Model(torch.nn.Module):
 
     #: The task's name, e.g. ``"classify"``; set by each model class.
     task: str
-    #: How an example is typed on a command line (``"FILE.wav"``); ``None``: as its inputs say.
+    #: How an example is typed on a command line (:data:`TYPED_TEXT`, ``"FILE.wav"``); ``None``: it
+    #: cannot be, examples come in files.
     typed: str | None = None
 
     def config(self) -> dict[str, Any]:
@@ -226,6 +231,12 @@ class Model(torch.nn.Module):
         """What tells an example from the others where answers are printed: ``id`` (a file's path),
         or nothing."""
         return {}
+
+    def read_labelled(self, path: str | Path) -> tuple[Sequence[Any], list[dict[str, str]]]:
+        """What :meth:`read` gives, and what tells each example from the others: as :meth:`label`
+        says, or ``id`` or ``place`` (``file:line``) as only the file knows it."""
+        examples = self.read(path)
+        return examples, [self.label(example) for example in examples]
 
     def show(self, example: Any, answer: Mapping[str, Any]) -> str:
         """One of :meth:`answers` as ``lamina predict`` prints it: its values, with tabs between."""
@@ -291,6 +302,17 @@ class Tabular(Protocol):
 
     def table(self, path: str | Path) -> Iterator[dict[str, Any]]:
         """Rows with the same keys, JSON values."""
+        ...
+
+
+@runtime_checkable
+class Generates(Protocol):
+    """A model that goes on where a text ends."""
+
+    def generate(
+        self, prompt: str, length: int, *, temperature: float, top_k: int | None, seed: int
+    ) -> str:
+        """``prompt`` and ``length`` tokens drawn after it."""
         ...
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lamina.data import Split, split_rows, split_stream
+from lamina.data import PARTS, Split, fill_parts, shares_left, split_rows, split_stream
 from lamina.spec import LaminaError
 
 law = settings(deadline=None, max_examples=200)
@@ -156,3 +156,20 @@ def test_large_groups_are_placed_first(seed):
     keys = ["small"] * 10 + ["middle"] * 20 + ["large"] * 70
     split = split_rows(keys, None, fractions=(0.7, 0.2, 0.1), seed=seed)
     assert [len(part) for part in parts(split)] == [70, 20, 10]
+
+
+@given(there=st.sets(st.sampled_from(["validation", "test"])), seed=st.integers(0, 9))
+@law
+def test_parts_that_are_there_take_no_rows(there: set[str], seed: int) -> None:
+    keys = [str(i) for i in range(50)]
+    own = {part: ["own"] for part in there}
+    got = fill_parts(
+        own, lambda rows: [keys[i] for i in rows], keys, fractions=(0.6, 0.2, 0.2), seed=seed
+    )
+    assert tuple(got) == PARTS
+    assert {part for part in PARTS if got[part] == ["own"]} == there
+    assert sorted(key for part in PARTS if part not in there for key in got[part]) == sorted(keys)
+    shares = shares_left((0.6, 0.2, 0.2), there)
+    assert sum(shares) == pytest.approx(1)
+    for part, share in zip(PARTS, shares, strict=True):
+        assert part in there or abs(len(got[part]) - 50 * share) < 1

@@ -306,6 +306,12 @@ def test_errors_are_one_line(numbers: Path, make, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_task_for_a_model_refuses_a_field_that_it_has_not(numbers: Path) -> None:
+    model = Translate(numbers / "p.tsv", **TINY).model()
+    with pytest.raises(LaminaError, match="no field 'label'"):
+        Translate.for_model(model, numbers / "p.tsv", label="x")
+
+
 def test_without_sacrebleu_one_line_names_the_extra(numbers: Path, monkeypatch) -> None:
     translation_scores._metrics.cache_clear()
     real = builtins.__import__

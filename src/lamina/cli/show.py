@@ -8,8 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from lamina.spec import Model, Reports
-from lamina.tasks.classify_inputs import TextInputs
+from lamina.spec import TYPED_TEXT, Generates, Model, Reports
 
 
 def note(text: str) -> None:
@@ -47,18 +46,9 @@ def predictions(task: Any) -> int:
 
 def next_command(model: Model, out: Path) -> str:
     """What can be done with a model that was trained."""
-    if hasattr(model, "generate"):
-        return shell("generate", out) + ' --prompt "..."'
-    if model.typed is not None:
-        return shell("predict", out, model.typed)
-    if reads_text(model):
-        return shell("predict", out) + ' "..."'
-    return shell("predict", out) + " --file FILE"
-
-
-def reads_text(model: Model) -> bool:
-    """Whether the model's examples can be typed; numeric sequences come in files."""
-    return isinstance(getattr(model, "inputs", None), TextInputs) or hasattr(model, "vocabulary")
+    if isinstance(model, Generates):
+        return f"{shell('generate', out)} --prompt {TYPED_TEXT}"
+    return f"{shell('predict', out)} {model.typed or '--file FILE'}"
 
 
 def shell(*words: object) -> str:

@@ -1,8 +1,10 @@
-"""Tasks: data and a goal. One file each; to add one, write its file and its line in ``TASKS``.
+"""Tasks: data and a goal. To add one, write its class and its network, and its name in ``TASKS``.
 
 A task class has ``name``, ``metric``, ``Data`` (the fields that say where the data is and how it
-is read), ``Options`` (the shape of its network), ``Network`` (the :class:`lamina.spec.Model`), and
-the methods of :class:`lamina.spec.Task`.
+is read; ``source`` among them), ``Options`` (the shape of its network), ``Network`` (the
+:class:`lamina.spec.Model`, with ``from_saved``), ``for_model`` (the task that scores a model on a
+file), ``data`` and ``fingerprints`` (what it was made with), and the methods of
+:class:`lamina.spec.Task`.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from lamina.nn import Convolution, Stack, StackOptions, pool
 from lamina.nn.convolution import check_convolution
 from lamina.nn.dropout import drop, drop_rows, drop_words
 from lamina.nn.options import check_embedding, check_share
-from lamina.spec import LaminaError, Model
+from lamina.spec import TYPED_TEXT, LaminaError, Model
 from lamina.tasks.classify_inputs import (
     Fitted,
     Inputs,
@@ -87,6 +87,7 @@ class Classifier(Model):
         super().__init__()
         self.options, self.inputs, self.fitted = options, inputs, fitted
         self.labelling = labelling
+        self.typed = TYPED_TEXT if isinstance(inputs, TextInputs) else None
         if isinstance(inputs, TextInputs):
             assert isinstance(fitted, Vocabulary)
             self.embedding = nn.Embedding(len(fitted), options.embedding)
@@ -168,6 +169,10 @@ class Classifier(Model):
     def read(self, path: str | Path) -> Sequence[Any]:
         """Examples from a file of the kind that the model was trained on; it needs no labels."""
         return self.inputs.read(path, labelled=False).values
+
+    def read_labelled(self, path: str | Path) -> tuple[Sequence[Any], list[dict[str, str]]]:
+        """See :class:`lamina.spec.Model`: ``place`` of a text, ``id`` of a sequence."""
+        return self.inputs.read_labelled(path)
 
     def predict_proba(self, examples: Sequence[Any], batch_size: int = 64) -> np.ndarray:
         """Probability of each class for texts, or for arrays ``(T, I)``: ``(N, classes)``.

@@ -97,6 +97,11 @@ class TextInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         blank = self.separator is not None
         return self.rows(read_text_table(path, text=self.text, label=label, blank_labels=blank))
 
+    def read_labelled(self, path: str | Path) -> tuple[Sequence[Any], list[dict[str, str]]]:
+        """All texts of a file, which needs no labels, and the ``place`` of each."""
+        rows = self.read(path, labelled=False)
+        return rows.values, [{"place": place} for place in rows.places]
+
     def rows(self, table: TextTable) -> Rows:
         """The rows of a table that was read already."""
         return Rows(table.texts, table.labels, [f"{table.path}:{n}" for n in table.lines])
@@ -165,6 +170,11 @@ class SequenceInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     def read(self, path: str | Path, *, labelled: bool = True) -> Rows:
         """All sequences of a CSV, TSV, JSONL or ``.ts`` file."""
         return self.rows(self.table(path, labelled=labelled))
+
+    def read_labelled(self, path: str | Path) -> tuple[Sequence[Any], list[dict[str, str]]]:
+        """All sequences of a file, which needs no labels, and the ``id`` of each."""
+        table = self.table(path, labelled=False)
+        return table.sequences, [{"id": name} for name in table.ids]
 
     def table(self, path: str | Path, *, labelled: bool = True) -> SequenceTable:
         """The file as a table; with no features named, every other column of numbers.

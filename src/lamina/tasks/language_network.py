@@ -17,7 +17,7 @@ from lamina.nn import Stack, StackOptions
 from lamina.nn.dropout import drop, drop_embedded, drop_rows
 from lamina.nn.options import check_embedding, check_share
 from lamina.nn.softmax import AdaptiveSoftmax
-from lamina.spec import LaminaError, Model, State
+from lamina.spec import TYPED_TEXT, LaminaError, Model, State
 from lamina.tasks.examples import check_several
 from lamina.tasks.saved import SavedModel
 
@@ -73,6 +73,7 @@ class LanguageNetwork(Model):
     """
 
     task = NAME
+    typed = TYPED_TEXT
 
     def __init__(self, options: LanguageModelOptions, vocabulary: Vocabulary):
         super().__init__()

@@ -35,7 +35,7 @@ class SavedModel:
         values = self.config.get(name)
         if not isinstance(values, Mapping):
             raise LaminaError(f"has no object {name!r}", place=self.place)
-        return struct_from(kind, values, what=f"field of {name}", place=self.place)
+        return struct_from(kind, values, what=f"{name} field", place=self.place)
 
     def asset(self, name: str) -> str:
         """The text of a file.

@@ -21,7 +21,7 @@ from lamina.data.sentences import Sentence
 from lamina.nn import CHARACTERS, CRF, Independent, Stack, StackOptions, valid_steps
 from lamina.nn.dropout import drop, drop_rows, drop_words
 from lamina.nn.options import check_embedding, check_share
-from lamina.spec import LaminaError, Model
+from lamina.spec import TYPED_TEXT, LaminaError, Model
 from lamina.tasks.examples import check_several
 from lamina.tasks.saved import SavedModel
 from lamina.tasks.tag_inputs import TagInputs
@@ -105,6 +105,7 @@ class Tagger(Model):
     """
 
     task = NAME
+    typed = TYPED_TEXT
 
     def __init__(self, options: TagOptions, inputs: TagInputs, lexicon: Lexicon, labels: TagLabels):
         super().__init__()

@@ -67,18 +67,15 @@ class Translate:
             )
 
     @classmethod
-    def for_model(
-        cls, model: Translator, path: str | Path, *, target: str | None = None
-    ) -> Translate:
-        """A task whose test part is the file of pairs at ``path``, or its lines with those of
-        ``target``, read as ``model`` reads."""
+    def for_model(cls, model: Translator, path: str | Path, **changes: Any) -> Translate:
+        """A task whose test part is the file of pairs at ``path``, or its lines with those of the
+        file ``target=``, read as ``model`` reads."""
         check_installed()
         task = cls.__new__(cls)
-        task.data = TranslateData(
-            source=str(path), target=target, bleu_tokenizer=model.bleu_tokenizer
-        )
+        fields = {"source": str(path), "bleu_tokenizer": model.bleu_tokenizer, **changes}
+        task.data = data = struct_from(TranslateData, fields, what="field")
         task.vocabulary, task.target_vocabulary = model.vocabulary, model.target_vocabulary
-        files = (str(path),) if target is None else (str(path), target)
+        files = data.files
         nothing = Pairs([], [], [])
         task.parts = {"train": nothing, "validation": nothing, "test": read_files(files)}
         task.fingerprints = {file: fingerprint(file) for file in files}

@@ -71,6 +71,11 @@ class TranslateData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         """Whether ``source`` is the name of a corpus; a file of that name goes before it."""
         return self.target is None and is_corpus(self.source, NAMED)
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files of ``source`` and ``target``."""
+        return (self.source,) if self.target is None else (self.source, self.target)
+
 
 def read(data: TranslateData) -> tuple[dict[str, Pairs], dict[str, str]]:
     """The pairs of each part, and the files' fingerprints.
@@ -84,8 +89,8 @@ def read(data: TranslateData) -> tuple[dict[str, Pairs], dict[str, str]]:
         parts, keys, paths = _corpus(data)
         files += map(str, paths)
     else:
-        parts["train"] = read_files((data.source, *([data.target] if data.target else [])))
-        files += [data.source, *([data.target] if data.target else [])]
+        parts["train"] = read_files(data.files)
+        files += data.files
         keys = parts["train"].sources
     for part in ("validation", "test"):
         if own := getattr(data, part):

@@ -21,7 +21,7 @@ from lamina.nn.decoder import Decoder
 from lamina.nn.dropout import drop, drop_rows
 from lamina.nn.encoder import Encoder
 from lamina.nn.options import check_embedding, check_share
-from lamina.spec import LaminaError, Model, State
+from lamina.spec import TYPED_TEXT, LaminaError, Model, State
 from lamina.tasks.beam import Hypothesis, beam_search
 from lamina.tasks.examples import check_several
 from lamina.tasks.saved import SavedModel
@@ -89,6 +89,7 @@ class Translator(Model):
     """
 
     task = NAME
+    typed = TYPED_TEXT
 
     def __init__(
         self,
