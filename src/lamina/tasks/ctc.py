@@ -112,7 +112,7 @@ class PrefixBeam:
             kept = np.argpartition(-scores, self._width - 1)[: self._width]
         kept = np.sort(kept[scores[kept] > -np.inf])
         if not len(kept):  # a frame that gives nothing a probability
-            kept = ended.argmax(keepdims=True)
+            kept = np.array([ended.argmax()])
         old, new = kept[kept < len(nodes)], kept[kept >= len(nodes)] - len(nodes)
         origins, tokens = np.divmod(new, len(frame))
         made = [self._child(int(nodes[o]), int(t)) for o, t in zip(origins, tokens, strict=True)]
