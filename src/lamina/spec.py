@@ -323,6 +323,19 @@ def state_tensors(state: State | None) -> Iterator[tuple[str, Tensor]]:
             yield f"{layer}.{name}", tensor
 
 
+def state_from(tensors: Mapping[str, Tensor]) -> State | None:
+    """The state whose :func:`state_tensors` these are, in any order; ``None`` where there are
+    none."""
+    layers: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        layer, _, part = name.partition(".")
+        layers.setdefault(int(layer), {})[part] = tensor
+    found = [layers[layer] for layer in sorted(layers)]
+    return (
+        tuple(tuple(parts[name] for name in ("h", "c") if name in parts) for parts in found) or None
+    )
+
+
 def detach(state: State) -> State:
     """The same values, cut from the graph that made them (truncated back-propagation)."""
     return tuple(tuple(part.detach() for part in layer) for layer in state)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lamina.data import PARTS, Split, fill_parts, shares_left, split_rows, split_stream
+from lamina.data.split import linked
 from lamina.spec import LaminaError
 
 law = settings(deadline=None, max_examples=200)
@@ -173,3 +174,19 @@ def test_parts_that_are_there_take_no_rows(there: set[str], seed: int) -> None:
     assert sum(shares) == pytest.approx(1)
     for part, share in zip(PARTS, shares, strict=True):
         assert part in there or abs(len(got[part]) - 50 * share) < 1
+
+
+letters = st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("uvwxyz")), max_size=12)
+
+
+@given(letters)
+def test_linked_pairs_have_one_key_and_no_others(pairs):
+    keys = linked([a for a, _ in pairs], [b for _, b in pairs])
+    tied = [{i} for i in range(len(pairs))]
+    for _ in pairs:  # as often as the longest chain could need
+        for i, (a, b) in enumerate(pairs):
+            for j, (c, d) in enumerate(pairs):
+                if a == c or b == d:
+                    tied[i] |= tied[j]
+    for i, key in enumerate(keys):
+        assert {j for j, other in enumerate(keys) if other == key} == tied[i]

@@ -421,6 +421,8 @@ def test_no_english_sentence_of_fra_eng_is_in_two_parts() -> None:
     parts, _ = read(TranslateData(source="fra_eng", languages=("fr", "en")))
     english = [set(pairs.targets) for pairs in parts.values()]
     assert sum(map(len, english)) == len(set.union(*english)) == 116_830
+    french = [set(pairs.sources) for pairs in parts.values()]  # what is read, in this direction
+    assert sum(map(len, french)) == len(set.union(*french))
     assert sum(len(pairs) for pairs in parts.values()) == 167_130
 
 

@@ -124,6 +124,25 @@ def split_stream(
     return slices[0], slices[1], slices[2]
 
 
+def linked(one: Sequence[Hashable], other: Sequence[Hashable]) -> list[int]:
+    """Keys for :func:`split_rows` that keep pairs together which share a side, and those that share
+    one with these, and so on: for each pair the number of a pair, the same for all of them."""
+    above = list(range(len(one)))  # a forest: each points to itself or to one before it
+
+    def root(pair: int) -> int:
+        while above[pair] != pair:
+            above[pair] = above[above[pair]]
+            pair = above[pair]
+        return pair
+
+    for side in (one, other):
+        firsts: dict[Hashable, int] = {}
+        for pair, text in enumerate(side):
+            first, own = root(firsts.setdefault(text, pair)), root(pair)
+            above[max(first, own)] = min(first, own)
+    return [root(pair) for pair in range(len(one))]
+
+
 def as_shares(fractions: Sequence[float]) -> np.ndarray:
     """Train, validation and test as shares of 1; LaminaError where they cannot be that."""
     values = [float(fraction) for fraction in fractions]

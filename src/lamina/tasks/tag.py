@@ -85,9 +85,9 @@ class Tag:
         return task
 
     def _learn_labels(self) -> TagLabels:
-        """What the training part's labels are; a file's scheme is that of all its parts."""
+        """What the training part's labels are, and the scheme that they follow."""
         data = self.data
-        written = recognise(s.labels or () for part in PARTS for s in self.parts[part])
+        written = recognise(sentence.labels or () for sentence in self.parts["train"])
         if written is None and data.scheme is not None:
             raise LaminaError(
                 f"scheme is {data.scheme}, but the labels mark no spans (O, B-PER, I-PER); leave "

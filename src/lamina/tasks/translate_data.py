@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 
 from lamina.data import PARTS, as_shares, fill_parts, find, fingerprint
 from lamina.data.pairs import Pairs, read_pair_table, read_pairs
+from lamina.data.split import linked
 from lamina.spec import LaminaError
 from lamina.tasks.source import is_corpus
 from lamina.tasks.translator import BleuTokenizer
@@ -85,6 +87,7 @@ def read(data: TranslateData) -> tuple[dict[str, Pairs], dict[str, str]]:
     """
     parts: dict[str, Pairs] = {}
     files: list[str] = []
+    keys: Sequence[Hashable]
     if data.named:
         parts, keys, paths = _corpus(data)
         files += map(str, paths)
@@ -108,7 +111,7 @@ def read_files(paths: tuple[str, ...]) -> Pairs:
     return read_pair_table(paths[0]) if len(paths) == 1 else read_pairs(paths[0], paths[1])
 
 
-def _corpus(data: TranslateData) -> tuple[dict[str, Pairs], list[str], list[Path]]:
+def _corpus(data: TranslateData) -> tuple[dict[str, Pairs], Sequence[Hashable], list[Path]]:
     """The parts of a named corpus; what may not be split apart; the files."""
     known = NAMED[data.source]
     into = data.languages or known[:2]
@@ -120,11 +123,12 @@ def _corpus(data: TranslateData) -> tuple[dict[str, Pairs], list[str], list[Path
     found = find(data.source)
     if data.source == "fra_eng":
         table = read_pair_table(found["pairs"])
-        # A text stands there with several translations; English ones are the shorter list.
-        english = table.sources
+        keys: Sequence[Hashable] = table.sources
         if into == ("fr", "en"):
+            # A French text stands there with several English ones too: no side is in two parts.
+            keys = linked(table.sources, table.targets)
             table = Pairs(table.targets, table.sources, table.places)
-        return {"train": table}, english, [found["pairs"]]
+        return {"train": table}, keys, [found["pairs"]]
     files = {part: [found[f"{part}.{language}"] for language in into] for part in PARTS}
     parts = {part: read_pairs(*paths) for part, paths in files.items()}
     return parts, parts["train"].sources, [path for paths in files.values() for path in paths]
