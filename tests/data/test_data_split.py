@@ -103,7 +103,9 @@ def test_a_large_group_does_not_break_the_counts():
     [
         (["pos"] * 300, {}, 'got one class "pos" in 300 rows; need at least two'),
         (["a", "b"], {}, "got 2 rows (2 different, 2 classes)"),
+        (["a", "b"], {}, "or give validation a larger share, or 0"),
         ([], {}, "got 0 rows"),
+        (["a", "b"] * 9, {"seed": -1}, "split_seed is -1; need 0 or more"),
         (["a", "b"] * 9, {"fractions": (0.5, 0.5)}, "need train, validation and test"),
         (["a", "b"] * 9, {"fractions": (0.5, 0.4, 0.4)}, "together 1"),
         (["a", "b"] * 9, {"fractions": (0.0, 0.5, 0.5)}, "train above 0"),
@@ -113,7 +115,7 @@ def test_a_large_group_does_not_break_the_counts():
 )
 def test_what_cannot_be_split(labels, options, words):
     with pytest.raises(LaminaError) as caught:
-        split_rows(range(len(labels)), labels, seed=0, **options)
+        split_rows(range(len(labels)), labels, **{"seed": 0, **options})
     assert words in caught.value.message
 
 
@@ -156,3 +158,8 @@ def test_large_groups_are_placed_first(seed):
     keys = ["small"] * 10 + ["middle"] * 20 + ["large"] * 70
     split = split_rows(keys, None, fractions=(0.7, 0.2, 0.1), seed=seed)
     assert [len(part) for part in parts(split)] == [70, 20, 10]
+
+
+def test_rows_without_labels_are_not_said_to_have_classes():
+    with pytest.raises(LaminaError, match=r"got 40 rows \(5 different\); that"):
+        split_rows([i % 5 for i in range(40)], None, seed=0)

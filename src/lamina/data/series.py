@@ -6,7 +6,6 @@ named choice; nothing is filled with what came later.
 
 from __future__ import annotations
 
-import difflib
 import io
 import os
 import sys
@@ -20,7 +19,7 @@ import numpy as np
 import polars as pl
 
 from lamina.data.files import unreadable
-from lamina.data.rows import listed, read_rows, shown
+from lamina.data.rows import listed, no_column, read_rows, shown
 from lamina.data.timestamps import TimeStep, find_step, read_times, shown_time
 from lamina.spec import LaminaError
 
@@ -267,12 +266,8 @@ class _Table:
 
     def column(self, name: str) -> pl.Series:
         if name not in self.frame.columns:
-            close = difflib.get_close_matches(name, self.frame.columns, n=1, cutoff=0.5)
-            hint = f" Did you mean {shown(close[0])}?" if close else ""
-            raise LaminaError(
-                f"no column {shown(name)}; the columns are {listed(self.frame.columns)}.{hint}",
-                place=self.path,
-            )
+            option = "time" if name == self.time else None
+            raise no_column(name, self.frame.columns, option, self.path)
         column = self.frame[name]
         if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
             raise LaminaError(
