@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
@@ -212,6 +213,17 @@ class Model(torch.nn.Module):
     def answers(self, examples: Sequence[Any]) -> list[dict[str, Any]]:
         """The same with what is known about each answer (a probability); JSON values."""
         raise NotImplementedError
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Evaluation mode meanwhile, without gradients; what the mode was before comes back."""
+        was_training = self.training
+        self.eval()
+        try:
+            with torch.no_grad():
+                yield
+        finally:
+            self.train(was_training)
 
     def label(self, example: Any) -> dict[str, str]:
         """What tells an example from the others where answers are printed: ``id`` (a file's path),

@@ -23,6 +23,7 @@ from lamina.data.pairs import read_pair_table
 from lamina.data.subwords import BEGIN, END
 from lamina.spec import LaminaError
 from lamina.tasks import Translate, Translator, load, reopen, translation_scores
+from lamina.tasks.saved import SavedModel
 from lamina.tasks.translate_data import TranslateData, read
 from lamina.tasks.translator import limits, shifted
 from lamina.train import Silent, evaluate, fit
@@ -336,7 +337,7 @@ def test_a_damaged_run_is_refused(
     if name == "config.json":
         config = json.loads(file.read_text())["model"]
         with pytest.raises(LaminaError, match=message):
-            Translator.from_config(config, made.assets(), "config.json")
+            Translator.from_saved(SavedModel(config, made.assets(), "config.json"))
         message = "was changed after training"
     with pytest.raises(LaminaError, match=message):
         load(tmp_path / "run")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lamina.spec import Model, Reports
-from lamina.tasks.inputs import TextInputs
+from lamina.tasks.classify_inputs import TextInputs
 
 
 def note(text: str) -> None:

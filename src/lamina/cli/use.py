@@ -14,7 +14,7 @@ import typer
 from lamina.cli.show import note, reads_text, shell, show_test
 from lamina.spec import LaminaError, Model, Tabular
 from lamina.tasks import LanguageNetwork, load, task_class
-from lamina.tasks.inputs import SequenceInputs, TextInputs
+from lamina.tasks.classify_inputs import SequenceInputs, TextInputs
 from lamina.train import evaluate as score
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a training or a search.")]

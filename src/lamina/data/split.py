@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Container, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 
 from lamina.spec import LaminaError, Part
+
+R = TypeVar("R")
 
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
@@ -76,6 +79,33 @@ def split_rows(
                 f"(share {share:g}) empty. Bring more rows, or give {name} a larger share, or 0."
             )
     return Split(*parts)
+
+
+def fill_parts(
+    there: Mapping[str, R],
+    take: Callable[[np.ndarray], R],
+    keys: Sequence[Hashable],
+    labels: Sequence[str] | None = None,
+    *,
+    fractions: Sequence[float],
+    seed: int,
+) -> dict[str, R]:
+    """All three parts: those that are not there yet are drawn from rows as :func:`split_rows` does.
+
+    there: validation or test, or both, where they have a file of their own.
+    take:  what the rows of those numbers make.
+
+    Raises LaminaError as :func:`split_rows` does.
+    """
+    split = split_rows(keys, labels, fractions=shares_left(fractions, there), seed=seed)
+    return {part: take(getattr(split, part)) for part in PARTS} | dict(there)
+
+
+def shares_left(fractions: Sequence[float], there: Container[str]) -> tuple[float, float, float]:
+    """Shares of 1 where the parts that are there already take none."""
+    left = [0.0 if part in there else x for part, x in zip(PARTS, fractions, strict=True)]
+    train, validation, test = (share / sum(left) for share in left)
+    return train, validation, test
 
 
 def split_stream(

@@ -25,7 +25,7 @@ class Decoder(nn.Module):
 
     def __init__(self, inputs: int, memory: int, options: StackOptions, kind: str):
         super().__init__()
-        self.stack = Stack(inputs, options.part(slice(None)))
+        self.stack = Stack(inputs, options)
         self.attention = attention(kind, self.stack.outputs, memory)
         self.outputs = self.stack.outputs + memory
 

@@ -21,6 +21,7 @@ from lamina.tasks.forecast import Forecast
 from lamina.tasks.forecaster import Forecaster
 from lamina.tasks.language_model import LanguageModel
 from lamina.tasks.language_network import LanguageNetwork
+from lamina.tasks.saved import SavedModel
 from lamina.tasks.tag import Tag
 from lamina.tasks.tagger import Tagger
 from lamina.tasks.transcribe import Transcribe
@@ -99,7 +100,7 @@ def load(path: str | Path, *, device: str | torch.device = "cpu") -> Model:
     kind = task_class(config["model"].get("task"), place)
     with torch.device("meta"):  # shapes only, until the tensors are known to fit
         try:
-            model = kind.Network.from_config(config["model"], assets, place)
+            model = kind.Network.from_saved(SavedModel(config["model"], assets, place))
         except (RuntimeError, TypeError, OverflowError, MemoryError) as error:
             what = " ".join(str(error).split())[:100]
             raise LaminaError(f"describes no model that can be: {what}", place=place) from None

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from lamina.data import as_shares, find, fingerprint, split_rows
+from lamina.data import PARTS, as_shares, fill_parts, find, fingerprint
 from lamina.data.pairs import Pairs, read_pair_table, read_pairs
 from lamina.spec import LaminaError
+from lamina.tasks.source import is_corpus
 from lamina.tasks.translator import BleuTokenizer
 
 #: Corpora that can be translated, and their languages; the first two are translated by default.
 NAMED = {"multi30k": ("en", "de", "fr"), "fra_eng": ("en", "fr")}
-PARTS = ("train", "validation", "test")
 
 
 class TranslateData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,7 +69,7 @@ class TranslateData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     @property
     def named(self) -> bool:
         """Whether ``source`` is the name of a corpus; a file of that name goes before it."""
-        return self.source in NAMED and self.target is None and not Path(self.source).exists()
+        return self.target is None and is_corpus(self.source, NAMED)
 
 
 def read(data: TranslateData) -> tuple[dict[str, Pairs], dict[str, str]]:
@@ -90,17 +91,11 @@ def read(data: TranslateData) -> tuple[dict[str, Pairs], dict[str, str]]:
         if own := getattr(data, part):
             parts[part] = read_files(own)
             files += own
-    whole = parts["train"]
-    shares = [
-        0.0 if part in parts and part != "train" else share
-        for part, share in zip(PARTS, data.fractions, strict=True)
-    ]
-    shares = [share / sum(shares) for share in shares]
-    found = split_rows(keys, None, fractions=shares, seed=data.split_seed)
-    parts["train"] = _take(whole, found.train)
-    parts.setdefault("validation", _take(whole, found.validation))
-    parts.setdefault("test", _take(whole, found.test))
-    return parts, {file: fingerprint(file) for file in files}
+    whole = parts.pop("train")
+    filled = fill_parts(
+        parts, partial(_take, whole), keys, fractions=data.fractions, seed=data.split_seed
+    )
+    return filled, {file: fingerprint(file) for file in files}
 
 
 def read_files(paths: tuple[str, ...]) -> Pairs:
