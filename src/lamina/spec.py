@@ -112,8 +112,9 @@ class Metric:
 
     def utility(self, value: float) -> float:
         """``value`` on the scale of gains: 100 * value, or 100 * ln(value), signed so that
-        more is better."""
-        scaled = 100.0 * (value if self.gain == "points" else math.log(value))
+        more is better. Ratios to nothing have no size: a relative value counts as 1e-12 at least
+        (an error of 0 occurs where a series repeats itself)."""
+        scaled = 100.0 * (value if self.gain == "points" else math.log(max(value, 1e-12)))
         return scaled if self.higher_is_better else -scaled
 
     def value(self, utility: float) -> float:
@@ -148,9 +149,11 @@ class Metric:
 ACCURACY = Metric(
     "accuracy", higher_is_better=True, gain="points", blind="always the most frequent class"
 )
-BLEU = Metric("bleu", higher_is_better=True, gain="points")
+BLEU = Metric(
+    "bleu", higher_is_better=True, gain="points", blind="always the most frequent translation"
+)
 #: Harmonic mean of precision and recall over spans.
-SPAN_F1 = Metric("f1", higher_is_better=True, gain="points")
+SPAN_F1 = Metric("f1", higher_is_better=True, gain="points", blind="always the most frequent label")
 PERPLEXITY = Metric(
     "perplexity",
     higher_is_better=False,

@@ -104,7 +104,9 @@ def test_a_large_group_does_not_break_the_counts():
     [
         (["pos"] * 300, {}, 'got one class "pos" in 300 rows; need at least two'),
         (["a", "b"], {}, "got 2 rows (2 different, 2 classes)"),
+        (["a", "b"], {}, "or give validation a larger share, or 0"),
         ([], {}, "got 0 rows"),
+        (["a", "b"] * 9, {"seed": -1}, "split_seed is -1; need 0 or more"),
         (["a", "b"] * 9, {"fractions": (0.5, 0.5)}, "need train, validation and test"),
         (["a", "b"] * 9, {"fractions": (0.5, 0.4, 0.4)}, "together 1"),
         (["a", "b"] * 9, {"fractions": (0.0, 0.5, 0.5)}, "train above 0"),
@@ -114,7 +116,7 @@ def test_a_large_group_does_not_break_the_counts():
 )
 def test_what_cannot_be_split(labels, options, words):
     with pytest.raises(LaminaError) as caught:
-        split_rows(range(len(labels)), labels, seed=0, **options)
+        split_rows(range(len(labels)), labels, **{"seed": 0, **options})
     assert words in caught.value.message
 
 
@@ -190,3 +192,8 @@ def test_linked_pairs_have_one_key_and_no_others(pairs):
                     tied[i] |= tied[j]
     for i, key in enumerate(keys):
         assert {j for j, other in enumerate(keys) if other == key} == tied[i]
+
+
+def test_rows_without_labels_are_not_said_to_have_classes():
+    with pytest.raises(LaminaError, match=r"got 40 rows \(5 different\); that"):
+        split_rows([i % 5 for i in range(40)], None, seed=0)

@@ -364,7 +364,7 @@ def test_files_are_translated_by_the_commands(numbers: Path, monkeypatch) -> Non
     monkeypatch.chdir(numbers)
     files = ("p.en", "--target", "p.de", "--validation", "p.en,p.de", "--test", "p.tsv")
     trained = done(lamina("train", "translate", *files, *QUICK, "--out", "runs/a"))
-    others = "".join(rf"  {name} \d\.\d{{4}}\n" for name in ("chrf", "greedy_bleu", "greedy_chrf"))
+    others = "".join(rf"  {name} \d+\.\d\d%\n" for name in ("chrf", "greedy_bleu", "greedy_chrf"))
     told = r"test bleu \d+\.\d\d%, loss \d\.\d{4} nats, over [\d,]+ predictions\n"
     score = told + others
     assert re.fullmatch(score, trained.out)
@@ -438,3 +438,11 @@ def test_a_table_equals_its_two_files(numbers: Path) -> None:
     assert parts["train"].sources == pairs.sources
     assert parts["train"].targets == pairs.targets
     assert np.array_equal(parts["validation"].sources, [])
+
+
+def test_a_book_in_one_line_is_refused(task: Translate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lamina.tasks.translator.MOST_SUBWORDS", 30)
+    made = model(task)
+    assert len(made.answers(["one two"])) == 1
+    with pytest.raises(LaminaError, match=r"^example 2: has \d+ subwords; need at most 30\."):
+        made.answers(["one two", "one two " * 100])

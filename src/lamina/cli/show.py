@@ -29,7 +29,7 @@ def show_test(task: Any, scores: Mapping[str, float]) -> None:
         if name.startswith(f"{metric.name}["):  # of a part of the data: perplexity[wells]
             print(f"  {name.removeprefix(metric.name)[1:-1]} {metric.show(score)}")
         elif name not in ("loss", metric.name):
-            print(f"  {name} {score:.4f}")
+            print(f"  {name} {metric.show(score)}")
 
 
 def run_name(source: str | tuple[str, ...]) -> str:

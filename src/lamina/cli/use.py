@@ -45,7 +45,13 @@ def evaluate(
     model = load(run)
     given = {"label": label, "target": target, "mask": mask}
     fields = {name: value for name, value in given.items() if value is not None}
-    task = task_class(model.task).for_model(model, data, **fields)
+    kind = task_class(model.task)
+    for name in fields:
+        if name not in kind.Data.__struct_fields__:
+            raise LaminaError(
+                f"a run of {model.task} takes no --{name}; leave it out", place=str(run)
+            )
+    task = kind.for_model(model, data, **fields)
     show_test(task, score(model, task, "test"))
 
 
@@ -141,4 +147,6 @@ def generate(
         raise LaminaError(f"is a run of {model.task}; need one of language-model", place=str(run))
     if temperature != 0 and not 1e-3 <= temperature <= 1e3:  # else scores would overflow
         raise LaminaError(f"got temperature {temperature}; need 0, or a number in 0.001..1000")
+    if not -(2**63) <= seed < 2**63:
+        raise LaminaError(f"got seed {seed}; need a number of at most 63 bits")
     print(model.generate(prompt, length, temperature=temperature, top_k=top_k, seed=seed))

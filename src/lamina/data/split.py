@@ -42,9 +42,12 @@ def split_rows(
     fractions: shares of train, validation and test; a share of 0 leaves that part empty.
     seed:      the same arguments give the same split on every machine.
 
-    Raises LaminaError for labels of one class, and when a part with a share gets no row.
+    Raises LaminaError for a negative seed, labels of one class, and when a part with a share gets
+    no row.
     """
     shares = as_shares(fractions)
+    if seed < 0:
+        raise LaminaError(f"split_seed is {seed}; need 0 or more")
     if labels is not None:
         _check_labels(labels, len(keys))
     firsts, members = _groups(keys)
@@ -70,9 +73,10 @@ def split_rows(
     ]
     for name, rows, share in zip(PARTS, parts, shares, strict=True):
         if share > 0 and not len(rows):
+            classes = "" if labels is None else f", {len(strata)} classes"
             raise LaminaError(
-                f"got {len(keys)} rows ({len(firsts)} different, {len(strata)} classes); that "
-                f"leaves {name} (share {share:g}) empty. Bring more rows, or give {name} share 0."
+                f"got {len(keys)} rows ({len(firsts)} different{classes}); that leaves {name} "
+                f"(share {share:g}) empty. Bring more rows, or give {name} a larger share, or 0."
             )
     return Split(*parts)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from lamina.data.parquet import read_parquet
-from lamina.data.rows import listed, read_rows, shown
+from lamina.data.rows import listed, no_column, read_rows, shown
 from lamina.data.timestamps import shown_time
 from lamina.spec import LaminaError
 
@@ -50,12 +49,8 @@ class TimedTable:
 
     def column(self, name: str) -> pl.Series:
         if name not in self.frame.columns:
-            close = difflib.get_close_matches(name, self.frame.columns, n=1, cutoff=0.5)
-            hint = f" Did you mean {shown(close[0])}?" if close else ""
-            raise LaminaError(
-                f"no column {shown(name)}; the columns are {listed(self.frame.columns)}.{hint}",
-                place=self.path,
-            )
+            option = "time" if name == self.time else None
+            raise no_column(name, self.frame.columns, option, self.path)
         column = self.frame[name]
         if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
             raise LaminaError(

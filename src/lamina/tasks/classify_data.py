@@ -41,8 +41,8 @@ NAMED = {
 class ClassifyData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the examples are, how they are read, split and batched, and what a mistake costs.
 
-    source:            a CSV, TSV, JSONL or .ts file, or the name of a corpus (``imdb``,
-                       ``digits``, ``japanese_vowels``).
+    source:            a CSV, TSV, JSONL or .ts file, or the name of a corpus
+                       (``digits``, ``imdb``, ``japanese_vowels``, ``names``, ``trec``).
     label:             the column of the label.
     text:              the column of the text; for texts.
     id:                the column that says to which sequence a row belongs; for numbers.

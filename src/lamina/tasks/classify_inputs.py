@@ -119,9 +119,10 @@ class TextInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         tokens = [encoded[cut] for encoded in vocabulary.encode_many(list(rows.values))]
         for encoded, place in zip(tokens, rows.places, strict=True):
             if not len(encoded):
+                remedy = "Use normalize='lower', or take" if text.strip() else "Take"
                 raise LaminaError(
                     f"nothing is left of this text with normalize={vocabulary.normalize!r}; need "
-                    "one token at least. Use normalize='lower', or take the row out.",
+                    f"one token at least. {remedy} the text out.",
                     place=place,
                 )
         return tokens

@@ -10,7 +10,7 @@ import numpy as np
 
 from lamina.data import as_shares, find, fingerprint
 from lamina.data.series import Missing, Series, SeriesTable
-from lamina.data.timestamps import Calendar, read_time
+from lamina.data.timestamps import Calendar, read_time, write_times
 from lamina.spec import LaminaError
 from lamina.tasks.forecast_inputs import ForecastInputs, Loss, check_quantiles, read_table
 from lamina.tasks.source import is_corpus
@@ -135,6 +135,15 @@ def split(data: ForecastData, table: SeriesTable, series: Series) -> tuple[int, 
         first, second = (read_time(text, table.form, "dates") for text in data.dates)
         if first > second:
             raise LaminaError(f"dates are {data.dates}; need validation to begin before test")
+        # To leave a part out, its date may be that of the row after the last.
+        last = max(int(one.times[-1]) for one in table.series)
+        behind = int(table.step.after(last, 1)[-1])
+        if second > behind:
+            raise LaminaError(
+                f"dates are {data.dates}, and the last time is "
+                f"{write_times(np.array([last]), table.form)[0]}; need dates within the file",
+                place=str(table.path),
+            )
         ends = (*np.searchsorted(series.times, [first, second]).tolist(), count)
     elif data.rows is not None:
         ends = tuple(np.cumsum(data.rows).tolist())

@@ -29,8 +29,9 @@ from lamina.tasks.source import is_corpus
 class LanguageModelData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the text is and how it is read, split and batched.
 
-    source:         a UTF-8 text file, or the name of a corpus (``timemachine``, ``wikitext2``);
-                    several are mixed, and each is scored by itself too.
+    source:         a UTF-8 text file, or the name of a corpus (``timemachine``,
+                    ``tinyshakespeare``, ``wikitext2``); several are mixed, and each is scored by
+                    itself too.
     weights:        shares of the training tokens, one a source; 0: it is scored only. An epoch
                     has as many tokens as the sources that train have together. Empty: each token
                     is read about once.

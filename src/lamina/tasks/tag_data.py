@@ -27,7 +27,8 @@ _FIRST_LABEL: dict[Format, str] = {"columns": "-1", "conllu": "upos", "fasta": "
 class TagData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the sentences are and how they are read, split and batched.
 
-    source:         a file, or the name of a corpus (``conll2003``, ``protein_ss3``).
+    source:         a file, or the name of a corpus (``conll2003``, ``wnut17``,
+                    ``ud_english_ewt``, ``protein_ss3``).
     format:         words in columns, CoNLL-U, or residues in FASTA; ``auto``: by the file's name.
     word:           the column of the word, from 1; of columns only.
     label:          the column of the label: a number, -1 for the last; of CoNLL-U ``upos`` or

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from lamina.data.pair_batches import PairBatches
-from lamina.data.pairs import read_lines
+from lamina.data.pairs import read_sources
 from lamina.data.subwords import BEGIN, END, Subwords
 from lamina.nn import StackOptions, valid_steps
 from lamina.nn.attention import Memory
@@ -29,6 +29,8 @@ from lamina.tasks.saved import SavedModel
 NAME = "translate"
 #: The file of a vocabulary that both languages share, or of each one's own.
 JOINT, SOURCE, TARGET = "subwords.json", "source_subwords.json", "target_subwords.json"
+#: A longer text is no sentence, and its translation would take many minutes.
+MOST_SUBWORDS = 10_000
 #: How text is cut into the words that BLEU compares; names of sacrebleu.
 BleuTokenizer = Literal["13a", "intl", "zh", "char"]
 
@@ -203,8 +205,8 @@ class Translator(Model):
     # -- answers
 
     def read(self, path: str | Path) -> list[str]:
-        """Texts to translate from a file, one a line."""
-        return read_lines(path)
+        """Texts to translate from a file, one a line, or of pairs the first of each."""
+        return read_sources(path)
 
     def answers(self, examples: Sequence[str]) -> list[dict[str, Any]]:
         """The translation of each text, and its log-probability in nats a token."""
@@ -212,6 +214,13 @@ class Translator(Model):
         if not texts:
             return []
         sources = self.vocabulary.encode_many(texts)
+        for number, source in enumerate(sources, start=1):
+            if len(source) > MOST_SUBWORDS:
+                raise LaminaError(
+                    f"has {len(source):,} subwords; need at most {MOST_SUBWORDS:,}. Give each "
+                    "sentence a line of its own.",
+                    place=f"example {number}",
+                )
         nothing = [np.full(1, END)] * len(sources)
         device = self.readout.weight.device
         found: dict[int, Hypothesis] = {}
