@@ -37,12 +37,12 @@ def test_additive_is_the_equation_of_bahdanau() -> None:
     torch.testing.assert_close(contexts[0, 0], a @ outputs[:, 0])
 
 
-def test_multiplicative_is_the_equation_of_luong() -> None:
+def test_multiplicative_is_the_equation_of_luong_with_a_scale() -> None:
     torch.manual_seed(0)
     ask = attention("multiplicative", 3, 4).double()
     outputs, query = double(5, 1, 4), double(1, 1, 3)
     contexts, weights = ask(query, ask.prepare(outputs))
-    a = torch.softmax(outputs[:, 0] @ ask.key.weight.T @ query[0, 0], dim=0)
+    a = torch.softmax(outputs[:, 0] @ ask.key.weight.T @ query[0, 0] / 3**0.5, dim=0)
     torch.testing.assert_close(weights[0, 0], a)
     torch.testing.assert_close(contexts[0, 0], a @ outputs[:, 0])
 
