@@ -24,8 +24,8 @@ class Decoder(nn.Module):
     Args:
         inputs:  size ``I`` of the input at each step.
         memory:  size ``M`` of what is attended to.
-        options: of the layers. What the second one reads is wider than what it gives, so residual
-                 connections start at the third.
+        options: of the layers. With ``residual``, what the layers above read is added to what they
+                 give through a learned map, besides the connections among themselves.
         kind:    name of the attention.
     """
 
@@ -34,9 +34,11 @@ class Decoder(nn.Module):
         self.options = options
         self.first = Stack(inputs, options.part(slice(1)))
         self.attention = attention(kind, self.first.outputs, memory)
-        self.above = None
+        self.above = self.skip = None
         if options.depth > 1:
             self.above = Stack(self.first.outputs + memory, options.part(slice(1, None)))
+            if options.residual:
+                self.skip = nn.Linear(self.above.inputs, self.above.outputs, bias=False)
         self.outputs = (self.above or self.first).outputs + memory
 
     def forward(
@@ -69,6 +71,8 @@ class Decoder(nn.Module):
             entering = torch.cat((outputs, contexts), dim=2)
             entering = drop(entering, options.dropout, options.dropout_kind, training=self.training)
             outputs, upper = self.above(entering, state[1:], lengths)
+            if self.skip is not None:
+                outputs = outputs + self.skip(entering)
             final += upper
         return torch.cat((outputs, contexts), dim=2), final
 

@@ -54,6 +54,7 @@ class TranslateOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_f
 
     cell: Literal["rnn", "gru", "lstm"] = "gru"
     width: int | tuple[int, ...] = 256
+    residual: bool = True
     dropout: float = 0.3
     embedding: int = 256
     attention: Literal["multiplicative", "additive"] = "multiplicative"
