@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
@@ -111,8 +112,9 @@ class Metric:
 
     def utility(self, value: float) -> float:
         """``value`` on the scale of gains: 100 * value, or 100 * ln(value), signed so that
-        more is better."""
-        scaled = 100.0 * (value if self.gain == "points" else math.log(value))
+        more is better. Ratios to nothing have no size: a relative value counts as 1e-12 at least
+        (an error of 0 occurs where a series repeats itself)."""
+        scaled = 100.0 * (value if self.gain == "points" else math.log(max(value, 1e-12)))
         return scaled if self.higher_is_better else -scaled
 
     def value(self, utility: float) -> float:
@@ -147,9 +149,11 @@ class Metric:
 ACCURACY = Metric(
     "accuracy", higher_is_better=True, gain="points", blind="always the most frequent class"
 )
-BLEU = Metric("bleu", higher_is_better=True, gain="points")
+BLEU = Metric(
+    "bleu", higher_is_better=True, gain="points", blind="always the most frequent translation"
+)
 #: Harmonic mean of precision and recall over spans.
-SPAN_F1 = Metric("f1", higher_is_better=True, gain="points")
+SPAN_F1 = Metric("f1", higher_is_better=True, gain="points", blind="always the most frequent label")
 PERPLEXITY = Metric(
     "perplexity",
     higher_is_better=False,
@@ -178,6 +182,10 @@ class Step:
 Part: TypeAlias = Literal["train", "validation", "test"]
 
 
+#: What stands for a text in a command.
+TYPED_TEXT = '"..."'
+
+
 class Model(torch.nn.Module):
     """A network together with what it takes to use it without its training data.
 
@@ -187,7 +195,8 @@ class Model(torch.nn.Module):
 
     #: The task's name, e.g. ``"classify"``; set by each model class.
     task: str
-    #: How an example is typed on a command line (``"FILE.wav"``); ``None``: as its inputs say.
+    #: How an example is typed on a command line (:data:`TYPED_TEXT`, ``"FILE.wav"``); ``None``: it
+    #: cannot be, examples come in files.
     typed: str | None = None
 
     def config(self) -> dict[str, Any]:
@@ -210,10 +219,27 @@ class Model(torch.nn.Module):
         """The same with what is known about each answer (a probability); JSON values."""
         raise NotImplementedError
 
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Evaluation mode meanwhile, without gradients; what the mode was before comes back."""
+        was_training = self.training
+        self.eval()
+        try:
+            with torch.no_grad():
+                yield
+        finally:
+            self.train(was_training)
+
     def label(self, example: Any) -> dict[str, str]:
         """What tells an example from the others where answers are printed: ``id`` (a file's path),
         or nothing."""
         return {}
+
+    def read_labelled(self, path: str | Path) -> tuple[Sequence[Any], list[dict[str, str]]]:
+        """What :meth:`read` gives, and what tells each example from the others: as :meth:`label`
+        says, or ``id`` or ``place`` (``file:line``) as only the file knows it."""
+        examples = self.read(path)
+        return examples, [self.label(example) for example in examples]
 
     def show(self, example: Any, answer: Mapping[str, Any]) -> str:
         """One of :meth:`answers` as ``lamina predict`` prints it: its values, with tabs between."""
@@ -282,11 +308,35 @@ class Tabular(Protocol):
         ...
 
 
+@runtime_checkable
+class Generates(Protocol):
+    """A model that goes on where a text ends."""
+
+    def generate(
+        self, prompt: str, length: int, *, temperature: float, top_k: int | None, seed: int
+    ) -> str:
+        """``prompt`` and ``length`` tokens drawn after it."""
+        ...
+
+
 def state_tensors(state: State | None) -> Iterator[tuple[str, Tensor]]:
     """Every tensor of a state with a name (``"0.h"``, ``"0.c"``, ``"1.h"``, ...)."""
     for layer, parts in enumerate(state or ()):
         for name, tensor in zip(("h", "c"), parts, strict=False):
             yield f"{layer}.{name}", tensor
+
+
+def state_from(tensors: Mapping[str, Tensor]) -> State | None:
+    """The state whose :func:`state_tensors` these are, in any order; ``None`` where there are
+    none."""
+    layers: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        layer, _, part = name.partition(".")
+        layers.setdefault(int(layer), {})[part] = tensor
+    found = [layers[layer] for layer in sorted(layers)]
+    return (
+        tuple(tuple(parts[name] for name in ("h", "c") if name in parts) for parts in found) or None
+    )
 
 
 def detach(state: State) -> State:

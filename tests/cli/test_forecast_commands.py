@@ -90,7 +90,7 @@ def test_depth() -> None:
 def test_refusals_are_one_line_and_leave_nothing(world: Path) -> None:
     before = tree(world)
     train = ("train", *FORECAST, "--out", "run")
-    refused(lamina(*train, "--time", "day"), "power.csv", "no column 'day'", "date")
+    refused(lamina(*train, "--time", "day"), "power.csv", "no column 'day' (--time)", "date")
     refused(lamina(*train, "--look-back", "1000"), "one window needs 1,006")
     refused(lamina(*train, "--segment", "7"), "need a look_back of whole segments")
     refused(lamina(*train, "--calendar", "moon"), "--calendar is 'moon'; need minute|hour|weekday")

@@ -37,7 +37,7 @@ def refused(*words: object) -> str:
 def test_recordings_are_learnt_scored_and_transcribed() -> None:
     outcome = done(lamina("train", "transcribe", "tones.csv", *TINY, "--halvings", 2))
     assert re.fullmatch(
-        r"test WER \d+\.\d\d%, loss .* nats, over \d+ predictions\n  CER \d.*\n", outcome.out
+        r"test WER \d+\.\d\d%, loss .* nats, over \d+ predictions\n  CER \d+\.\d\d%\n", outcome.out
     )
     assert outcome.err.endswith("next  lamina predict runs/tones FILE.wav\n")
     config = json.loads(Path("runs/tones/config.json").read_text())

@@ -86,7 +86,7 @@ def server(monkeypatch) -> Iterator[Server]:
 @pytest.fixture(autouse=True)
 def one_corpus(monkeypatch):
     corpus = Corpus("a play", "free", "plays", {"text": FILE}, "the library")
-    monkeypatch.setattr("lamina.data.corpora.CORPORA", {"play": corpus})
+    monkeypatch.setattr("lamina.data.corpus_files.CORPORA", {"play": corpus})
     monkeypatch.delenv("LAMINA_DATA", raising=False)
 
 
@@ -226,7 +226,7 @@ def test_what_is_known_is_complete():
 def user_corpus(monkeypatch, folder: Path, name: str, role: str, content: bytes) -> None:
     file = CorpusFile("file.txt", len(content), hashlib.sha256(content).hexdigest())
     monkeypatch.setattr(
-        "lamina.data.corpora.CORPORA", {name: Corpus("a", "b", "c", {role: file}, "d")}
+        "lamina.data.corpus_files.CORPORA", {name: Corpus("a", "b", "c", {role: file}, "d")}
     )
     monkeypatch.setenv("LAMINA_DATA", str(folder))
     (folder / "c").mkdir()

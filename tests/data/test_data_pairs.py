@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lamina.data.pair_batches import PairBatches
-from lamina.data.pairs import read_lines, read_pair_table, read_pairs
+from lamina.data.pairs import read_lines, read_pair_table, read_pairs, read_sources
 from lamina.spec import LaminaError
 
 
@@ -136,3 +136,17 @@ def test_pairs_that_do_not_match_are_refused() -> None:
         PairBatches(sequences([1, 1], 0), sequences([1], 0), batch_size=1, shuffle=False)
     with pytest.raises(LaminaError, match="pair 1 has an empty side"):
         PairBatches(sequences([1, 1], 0), sequences([1, 0], 0), batch_size=1, shuffle=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "sources"),
+    [
+        ("go.\tva !\nrun!\tcours !\n", ["go.", "run!"]),
+        ("go.\nrun!\n", ["go.", "run!"]),
+        ("go.\tva !\nrun!\n", ["go.\tva !", "run!"]),
+    ],
+)
+def test_of_pairs_the_first_is_translated(tmp_path: Path, text: str, sources: list[str]) -> None:
+    path = tmp_path / "p.txt"
+    path.write_text(text, encoding="utf-8")
+    assert read_sources(path) == sources

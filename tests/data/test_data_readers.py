@@ -346,4 +346,6 @@ def test_a_table_without_numbers_or_rows(tmp_path):
         in error_of(read_sequence_table, path, id="id", label="label").message
     )
     path = write(tmp_path, "s.csv", "id,label,x\n")
-    assert "no rows" in error_of(read_sequence_table, path, id="id", label="label").message
+    for features in (None, ["x"]):
+        found = error_of(read_sequence_table, path, id="id", label="label", features=features)
+        assert "no rows" in found.message

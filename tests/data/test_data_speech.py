@@ -139,7 +139,7 @@ def test_a_manifest_is_relative_to_itself(tmp_path: Path) -> None:
     ("content", "words"),
     [
         ("audio,text\n", "got a header and no rows"),
-        ("audio,words\na,b\n", ":1: no column 'text'"),
+        ("audio,words\na,b\n", ":1: no column 'text' (--text)"),
         ("audio,text\na.wav,\n", ":2: column 'text' is empty"),
         ("audio,text,part\na.wav,b,tset\n", ":2: column 'part' is 'tset'; need one of train,"),
     ],

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lamina.data import Split, split_rows, split_stream
+from lamina.data import PARTS, Split, fill_parts, shares_left, split_rows, split_stream
+from lamina.data.split import linked
 from lamina.spec import LaminaError
 
 law = settings(deadline=None, max_examples=200)
@@ -103,7 +104,9 @@ def test_a_large_group_does_not_break_the_counts():
     [
         (["pos"] * 300, {}, 'got one class "pos" in 300 rows; need at least two'),
         (["a", "b"], {}, "got 2 rows (2 different, 2 classes)"),
+        (["a", "b"], {}, "or give validation a larger share, or 0"),
         ([], {}, "got 0 rows"),
+        (["a", "b"] * 9, {"seed": -1}, "split_seed is -1; need 0 or more"),
         (["a", "b"] * 9, {"fractions": (0.5, 0.5)}, "need train, validation and test"),
         (["a", "b"] * 9, {"fractions": (0.5, 0.4, 0.4)}, "together 1"),
         (["a", "b"] * 9, {"fractions": (0.0, 0.5, 0.5)}, "train above 0"),
@@ -113,7 +116,7 @@ def test_a_large_group_does_not_break_the_counts():
 )
 def test_what_cannot_be_split(labels, options, words):
     with pytest.raises(LaminaError) as caught:
-        split_rows(range(len(labels)), labels, seed=0, **options)
+        split_rows(range(len(labels)), labels, **{"seed": 0, **options})
     assert words in caught.value.message
 
 
@@ -156,3 +159,41 @@ def test_large_groups_are_placed_first(seed):
     keys = ["small"] * 10 + ["middle"] * 20 + ["large"] * 70
     split = split_rows(keys, None, fractions=(0.7, 0.2, 0.1), seed=seed)
     assert [len(part) for part in parts(split)] == [70, 20, 10]
+
+
+@given(there=st.sets(st.sampled_from(["validation", "test"])), seed=st.integers(0, 9))
+@law
+def test_parts_that_are_there_take_no_rows(there: set[str], seed: int) -> None:
+    keys = [str(i) for i in range(50)]
+    own = {part: ["own"] for part in there}
+    got = fill_parts(
+        own, lambda rows: [keys[i] for i in rows], keys, fractions=(0.6, 0.2, 0.2), seed=seed
+    )
+    assert tuple(got) == PARTS
+    assert {part for part in PARTS if got[part] == ["own"]} == there
+    assert sorted(key for part in PARTS if part not in there for key in got[part]) == sorted(keys)
+    shares = shares_left((0.6, 0.2, 0.2), there)
+    assert sum(shares) == pytest.approx(1)
+    for part, share in zip(PARTS, shares, strict=True):
+        assert part in there or abs(len(got[part]) - 50 * share) < 1
+
+
+letters = st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("uvwxyz")), max_size=12)
+
+
+@given(letters)
+def test_linked_pairs_have_one_key_and_no_others(pairs):
+    keys = linked([a for a, _ in pairs], [b for _, b in pairs])
+    tied = [{i} for i in range(len(pairs))]
+    for _ in pairs:  # as often as the longest chain could need
+        for i, (a, b) in enumerate(pairs):
+            for j, (c, d) in enumerate(pairs):
+                if a == c or b == d:
+                    tied[i] |= tied[j]
+    for i, key in enumerate(keys):
+        assert {j for j, other in enumerate(keys) if other == key} == tied[i]
+
+
+def test_rows_without_labels_are_not_said_to_have_classes():
+    with pytest.raises(LaminaError, match=r"got 40 rows \(5 different\); that"):
+        split_rows([i % 5 for i in range(40)], None, seed=0)

@@ -217,3 +217,10 @@ def test_a_lexicon_knows_words_and_characters_apart() -> None:
 def test_a_long_word_keeps_its_ends() -> None:
     assert cut("a" * 30 + "b" * 30) == "a" * 20 + "b" * 20
     assert len(cut("c" * MOST_CHARACTERS)) == MOST_CHARACTERS
+
+
+def test_a_word_is_not_its_own_label(tmp_path: Path) -> None:
+    path = put(tmp_path, "t.txt", "Ada\nflew\n")
+    assert read_columns(path, word=1, label=None)[0].words == ["Ada", "flew"]
+    with pytest.raises(LaminaError, match=r"t.txt:1: the last column, 1, is that of the word"):
+        read_columns(path, word=1, label=-1)

@@ -13,7 +13,8 @@ from verdict_maker import make_verdict
 
 from lamina.depth.report import render, write_report
 from lamina.depth.verdict import load, save
-from lamina.spec import PERPLEXITY, LaminaError, Metric
+from lamina.spec import ACCURACY, PERPLEXITY, LaminaError, Metric
+from lamina.tasks.error_rates import WORD_ERROR_RATE
 
 NAN = math.nan
 USE = {1: [0.881, 0.884, 0.879], 2: [0.904, 0.907, 0.905], 3: [0.906, 0.904, 0.907]}
@@ -171,3 +172,23 @@ def test_a_verdict_of_another_version_is_refused(tmp_path):
     save(msgspec.structs.replace(CASES["use"], format=99), tmp_path / "verdict.json")
     with pytest.raises(LaminaError, match="format 99"):
         load(tmp_path / "verdict.json")
+
+
+@pytest.mark.parametrize(
+    ("metric", "values", "title", "ends"),
+    [
+        (ACCURACY, {1: [0.2, 0.9], 2: [0.1, 0.95]}, "accuracy, %", (0, 100)),
+        (WORD_ERROR_RATE, {1: [1.0, 1.7], 2: [0.1, 1.9]}, "WER, % (lower is better)", (0, None)),
+        (PERPLEXITY, {1: [7.1, 7.2], 2: [6.5, 6.6]}, "perplexity (lower is better)", (0, None)),
+    ],
+)
+def test_charts_say_what_is_better_and_show_nothing_impossible(metric, values, title, ends):
+    verdict = make_verdict(values, metric=metric)
+    assert (f"Lower {metric.name} is better." in render(verdict)) != metric.higher_is_better
+    chart = json.dumps(specs(render(verdict))["scores"])
+    assert title in chart
+    found = re.findall(r'"(?:low|high)": ([-\d.e+]+)', chart)
+    assert len(found) == 4
+    for end in map(float, found):
+        assert end >= ends[0]
+        assert ends[1] is None or end <= ends[1]

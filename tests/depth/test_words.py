@@ -12,7 +12,8 @@ from verdict_maker import make_verdict
 
 from lamina.depth.table import layer_gain, show, size
 from lamina.depth.words import amount, gain_percent
-from lamina.spec import ACCURACY, PERPLEXITY, Metric
+from lamina.spec import ACCURACY, BLEU, PERPLEXITY, Metric
+from lamina.tasks.forecast import MSE
 
 NAN = math.nan
 BITS = Metric("reward", higher_is_better=True, gain="relative")
@@ -211,3 +212,31 @@ def test_the_table_fits_eighty_columns_and_marks_the_choice(values):
     marked = [row.strip().startswith("▸") for row in rows]
     assert marked == [d == verdict.depth for d in values]
     assert verdict.headline in capture.get()
+
+
+def test_a_gain_of_nothing_is_no_improvement():
+    verdict = make_verdict({1: [0.5, 0.9], 2: [0.5, 0.9]})
+    assert "Going from 1 to 2 layers leaves accuracy as it is (" in str(verdict)
+
+
+def test_only_of_an_accuracy_it_is_known_what_an_example_is_worth():
+    verdict = make_verdict({1: [0.3, 0.31]}, metric=BLEU, checked=180)
+    assert "The validation part is small: 180 examples." in str(verdict)
+    assert "is worth" not in str(verdict)
+
+
+def test_no_number_of_a_wide_table_is_cut():
+    console = Console(width=80)
+    values = {1: [0.6250, 0.2963], 2: [0.2222, 0.0741]}
+    with console.capture() as capture:
+        console.print(show(make_verdict(values, budget=123_456)))
+    table = capture.get()
+    assert "\N{HORIZONTAL ELLIPSIS}" not in table
+    for number in ("123,455", "123,454", "46.06% ± 23.24", "\N{MINUS SIGN}31.25", "1.8 MB"):
+        assert number in table
+
+
+@pytest.mark.parametrize("baseline", [0.0, 1e-300])
+def test_an_error_of_nothing_can_be_compared_with(baseline):
+    verdict = make_verdict({1: [0.02, 0.03], 2: [0.0, 0.04]}, metric=MSE, baseline=baseline)
+    assert "No depth is clearly better than an answer without a network (0.000)" in str(verdict)

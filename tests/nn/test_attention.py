@@ -37,12 +37,12 @@ def test_additive_is_the_equation_of_bahdanau() -> None:
     torch.testing.assert_close(contexts[0, 0], a @ outputs[:, 0])
 
 
-def test_multiplicative_is_the_equation_of_luong() -> None:
+def test_multiplicative_is_the_equation_of_luong_with_a_scale() -> None:
     torch.manual_seed(0)
     ask = attention("multiplicative", 3, 4).double()
     outputs, query = double(5, 1, 4), double(1, 1, 3)
     contexts, weights = ask(query, ask.prepare(outputs))
-    a = torch.softmax(outputs[:, 0] @ ask.key.weight.T @ query[0, 0], dim=0)
+    a = torch.softmax(outputs[:, 0] @ ask.key.weight.T @ query[0, 0] / 3**0.5, dim=0)
     torch.testing.assert_close(weights[0, 0], a)
     torch.testing.assert_close(contexts[0, 0], a @ outputs[:, 0])
 
@@ -162,3 +162,25 @@ def test_several_sequences_of_a_member_see_its_memory(kind: str, depth: int) -> 
         state = tuple(tuple(part[:, i : i + 1] for part in layer) for layer in begin)
         alone, _ = made(x[:, i : i + 1], state, own)
         torch.testing.assert_close(outputs[:, i : i + 1], alone, **EXACT)
+
+
+def test_what_upper_layers_read_is_added_to_what_they_give() -> None:
+    """With weights of zero the upper layers give zero, and the learned map is all there is."""
+    chosen = StackOptions(cell="gru", depth=3, width=(4, 5, 6), residual=True)
+    encoder = Encoder(3, chosen).double().eval()
+    made, memory = decoder(chosen, "multiplicative", [4, 2])
+    for module in (encoder, made):
+        assert module.above is not None
+        for weight in module.above.parameters():
+            torch.nn.init.zeros_(weight)
+    x, begin = double(5, 2, 3), Stack(3, chosen).double().zero_state(2)
+    assert encoder.skip is not None
+    outputs, _ = encoder(x, torch.tensor([5, 2]))
+    first, _ = encoder.first(x, lengths=torch.tensor([5, 2]))
+    torch.testing.assert_close(outputs, first @ encoder.skip.weight.T, **EXACT)
+    assert made.skip is not None
+    outputs, _ = made(x, begin, memory)
+    below, _ = made.first(x, begin[:1])
+    contexts = outputs[:, :, 6:]
+    need = torch.cat((below, contexts), dim=2) @ made.skip.weight.T
+    torch.testing.assert_close(outputs[:, :, :6], need, **EXACT)

@@ -132,3 +132,58 @@ def test_without_transitions_labels_are_independent() -> None:
     a, b = (model.loss(scores, labels, lengths) for model in (chain, free))
     torch.testing.assert_close(a, b, **EXACT)
     assert torch.equal(chain.decode(scores, lengths), free.decode(scores, lengths))
+
+
+def chain(model: CRF, scores: Tensor) -> tuple[Tensor, list[int]]:
+    """``log Z`` as a product of matrices, and the best path, of one long member ``(T, K)``."""
+    weights = model.transitions.detach().exp()
+    sums = (model.start.detach() + scores[0]).exp()
+    best = model.start.detach() + scores[0]
+    came = []
+    for step in scores[1:]:
+        sums = (sums @ weights) * step.exp()
+        ways = best[:, None] + model.transitions.detach()
+        came.append(ways.argmax(dim=0).tolist())
+        best = torch.tensor([ways[:, k].max() for k in range(len(best))]) + step
+    path = [int((best + model.end.detach()).argmax())]
+    for before in reversed(came):
+        path.append(before[path[-1]])
+    return (sums @ model.end.detach().exp()).log(), path[::-1]
+
+
+def test_sums_over_many_steps_are_the_products_of_matrices() -> None:
+    model = crf(3)
+    torch.manual_seed(3)
+    lengths = torch.tensor([40, 33, 32, 17, 16, 1])
+    scores = torch.randn(40, 6, 3).double()
+    partition, found = model.log_partition(scores, lengths), model.decode(scores, lengths)
+    for b, length in enumerate(lengths.tolist()):
+        whole, path = chain(model, scores[:length, b])
+        torch.testing.assert_close(partition[b], whole, **EXACT)
+        assert found[:length, b].tolist() == path
+    labels = torch.randint(-1, 3, (40, 6))
+    through = scores.masked_fill(
+        (torch.arange(3) != labels[..., None]) & (labels >= 0)[..., None], -1e4
+    )
+    part = model.log_partition(through, lengths)
+    expected = (partition - part).sum()
+    torch.testing.assert_close(model.loss(scores, labels, lengths), expected, **EXACT)
+
+
+def test_a_long_sequence_in_single_precision_keeps_its_gradient() -> None:
+    """Sums over paths grow with time; what labels differ by does not drown in them."""
+    torch.manual_seed(4)
+    labels = torch.randint(0, 4, (3000, 2))
+    scores = 10 * (torch.randn(3000, 2, 4) + torch.nn.functional.one_hot(labels, 4))
+    single, double = crf(4).float(), crf(4)
+    made = []
+    for model in (single, double):
+        x = scores.to(model.start.dtype).requires_grad_()
+        loss = model.loss(x, labels)
+        made.append((loss, *torch.autograd.grad(loss, (x, *model.parameters()))))
+    assert torch.equal(single.decode(scores), double.decode(scores.double()))
+    assert float(made[0][0]) == pytest.approx(float(made[1][0]), rel=1e-4)
+    (by_scores, *rest), (by_scores_64, *rest_64) = (one[1:] for one in made)
+    torch.testing.assert_close(by_scores.double(), by_scores_64, atol=1e-3, rtol=0)
+    for a, b in zip(rest, rest_64, strict=True):  # sums of 6,000 numbers
+        torch.testing.assert_close(a.double(), b, atol=0.5, rtol=1e-3)

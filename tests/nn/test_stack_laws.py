@@ -148,6 +148,7 @@ def test_pooling_reads_valid_steps_only(name: str, lengths: list[int], direction
     torch.manual_seed(0)
     pooled = pool(name, 4, directions).double()
     outputs = torch.randn(max(lengths), len(lengths), 4, dtype=torch.float64)
+    outputs[torch.arange(max(lengths))[:, None] >= torch.tensor(lengths)] = torch.nan
     got = pooled(outputs, torch.tensor(lengths))
     for member, length in enumerate(lengths):
         alone = pooled(outputs[:length, member : member + 1], None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import pytest
 import torch
@@ -118,3 +119,13 @@ def test_a_larger_penalty_gives_longer_answers() -> None:
         found = [search(Chain(s), [4], [12], width=4, alpha=alpha)[0] for s in range(40)]
         lengths.append(sum(len(one.tokens) for one in found))
     assert lengths[0] < lengths[1]
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_what_gives_no_numbers_finds_nothing(width: int) -> None:
+    chain = Chain(0)
+    chain.table.fill_(torch.nan)
+    for found in search(chain, [1, 2], [3, 5], width=width):
+        assert found.tokens == []
+        assert math.isnan(found.log_probability)
+        assert math.isnan(found.score)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from itertools import groupby, product
 
 import jiwer
@@ -106,6 +107,19 @@ def test_a_narrow_beam_finds_what_greedy_misses() -> None:
 def test_a_beam_needs_a_width() -> None:
     with pytest.raises(LaminaError, match="beam is 0"):
         PrefixBeam(0, 0)
+
+
+@pytest.mark.parametrize("beam", [1, 3])
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+def test_frames_without_a_probability_are_read(beam: int, value: float) -> None:
+    """A network may give what is no number; whoever looks at the loss sees it."""
+    good = frames(3, 3, seed=0)
+    for broken in (np.full((2, 3), value), np.concatenate((good, np.full((1, 3), value), good))):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            (found,) = decode([broken], blank=0, beam=beam)
+        assert set(found) <= {1, 2}
+    assert decode([np.zeros((0, 3))], blank=0, beam=beam) == [[]]
 
 
 def distance(a: list[str] | str, b: list[str] | str) -> int:

@@ -121,6 +121,7 @@ def test_parts_by_time(wide: Path, split: dict[str, Any], sizes: list[int]) -> N
         ({"rows": (100, 50, 50), "dates": ("2024-01-05", "2024-01-06")}, "one of the two"),
         ({"dates": ("soon", "2024-01-06")}, "dates is 'soon'"),
         ({"dates": ("2024-01-06", "2024-01-05")}, "validation to begin before test"),
+        ({"dates": ("2024-01-06", "2030-01-01")}, "and the last time is 2024-01-09 07:00:00; need"),
         ({"loss": "quantile", "quantiles": (0.1, 0.9)}, "0.5 among them"),
         ({"quantiles": (0.5, 0.1)}, "ascending"),
         ({"quantiles": (0.2, 0.5)}, "need loss='quantile'"),

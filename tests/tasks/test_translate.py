@@ -23,6 +23,7 @@ from lamina.data.pairs import read_pair_table
 from lamina.data.subwords import BEGIN, END
 from lamina.spec import LaminaError
 from lamina.tasks import Translate, Translator, load, reopen, translation_scores
+from lamina.tasks.saved import SavedModel
 from lamina.tasks.translate_data import TranslateData, read
 from lamina.tasks.translator import limits, shifted
 from lamina.train import Silent, evaluate, fit
@@ -305,6 +306,12 @@ def test_errors_are_one_line(numbers: Path, make, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_task_for_a_model_refuses_a_field_that_it_has_not(numbers: Path) -> None:
+    model = Translate(numbers / "p.tsv", **TINY).model()
+    with pytest.raises(LaminaError, match="no field 'label'"):
+        Translate.for_model(model, numbers / "p.tsv", label="x")
+
+
 def test_without_sacrebleu_one_line_names_the_extra(numbers: Path, monkeypatch) -> None:
     translation_scores._metrics.cache_clear()
     real = builtins.__import__
@@ -336,7 +343,7 @@ def test_a_damaged_run_is_refused(
     if name == "config.json":
         config = json.loads(file.read_text())["model"]
         with pytest.raises(LaminaError, match=message):
-            Translator.from_config(config, made.assets(), "config.json")
+            Translator.from_saved(SavedModel(config, made.assets(), "config.json"))
         message = "was changed after training"
     with pytest.raises(LaminaError, match=message):
         load(tmp_path / "run")
@@ -357,7 +364,7 @@ def test_files_are_translated_by_the_commands(numbers: Path, monkeypatch) -> Non
     monkeypatch.chdir(numbers)
     files = ("p.en", "--target", "p.de", "--validation", "p.en,p.de", "--test", "p.tsv")
     trained = done(lamina("train", "translate", *files, *QUICK, "--out", "runs/a"))
-    others = "".join(rf"  {name} \d\.\d{{4}}\n" for name in ("chrf", "greedy_bleu", "greedy_chrf"))
+    others = "".join(rf"  {name} \d+\.\d\d%\n" for name in ("chrf", "greedy_bleu", "greedy_chrf"))
     told = r"test bleu \d+\.\d\d%, loss \d\.\d{4} nats, over [\d,]+ predictions\n"
     score = told + others
     assert re.fullmatch(score, trained.out)
@@ -414,6 +421,8 @@ def test_no_english_sentence_of_fra_eng_is_in_two_parts() -> None:
     parts, _ = read(TranslateData(source="fra_eng", languages=("fr", "en")))
     english = [set(pairs.targets) for pairs in parts.values()]
     assert sum(map(len, english)) == len(set.union(*english)) == 116_830
+    french = [set(pairs.sources) for pairs in parts.values()]  # what is read, in this direction
+    assert sum(map(len, french)) == len(set.union(*french))
     assert sum(len(pairs) for pairs in parts.values()) == 167_130
 
 
@@ -429,3 +438,11 @@ def test_a_table_equals_its_two_files(numbers: Path) -> None:
     assert parts["train"].sources == pairs.sources
     assert parts["train"].targets == pairs.targets
     assert np.array_equal(parts["validation"].sources, [])
+
+
+def test_a_book_in_one_line_is_refused(task: Translate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lamina.tasks.translator.MOST_SUBWORDS", 30)
+    made = model(task)
+    assert len(made.answers(["one two"])) == 1
+    with pytest.raises(LaminaError, match=r"^example 2: has \d+ subwords; need at most 30\."):
+        made.answers(["one two", "one two " * 100])

@@ -6,7 +6,8 @@ import pytest
 import torch
 from toy import Stream
 
-from lamina.spec import Batch, Model, State, Step
+from lamina.nn import Stack
+from lamina.spec import Batch, CellKind, Model, State, Step, state_from, state_tensors
 from lamina.train import Silent, evaluate, fit
 
 
@@ -49,3 +50,14 @@ def test_each_batch_goes_on_where_the_one_before_ended(part: str, starts: int) -
             torch.testing.assert_close(given, before, atol=0, rtol=0)
             assert not any(part.requires_grad for layer in given for part in layer)
         before = gave
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_a_state_comes_back_from_its_tensors_in_any_order(cell: CellKind) -> None:
+    """Of an LSTM ``c`` comes before ``h``, and layer 10 before layer 2, where names are sorted."""
+    stack = Stack(2, cell=cell, depth=11, width=3)
+    zeros = stack.zero_state(4)
+    state = tuple(tuple(torch.randn_like(part) for part in layer) for layer in zeros)
+    back = state_from(dict(sorted(state_tensors(state))))
+    torch.testing.assert_close(back, state, atol=0, rtol=0)
+    assert state_from({}) is None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from lamina.data import is_ts
 from lamina.data.rows import listed, read_rows
 from lamina.spec import LaminaError
 from lamina.tasks.classify_data import NAMED, ClassifyData
+from lamina.tasks.source import is_corpus
 
 
 def check_columns(data: type, given: Mapping[str, Any]) -> None:
@@ -21,7 +21,7 @@ def check_columns(data: type, given: Mapping[str, Any]) -> None:
     if data is not ClassifyData or ("text" in given) != ("id" in given):
         return
     source = given["source"]
-    if is_ts(source) or (source in NAMED and not Path(source).exists()):
+    if is_ts(source) or is_corpus(source, NAMED):
         return
     raise LaminaError(
         "need --text COLUMN (texts) or --id COLUMN (numeric sequences); the columns are "

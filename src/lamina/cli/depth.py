@@ -53,7 +53,8 @@ def _command(name: str) -> Any:
         min_gain: Annotated[
             float,
             _option(
-                "What a deeper one must gain: points of accuracy, percent of perplexity.",
+                "What a deeper one must gain: points of accuracy, F1, BLEU or WER; percent of "
+                "perplexity or MSE.",
                 metavar="FLOAT",
             ),
         ] = 1.0,

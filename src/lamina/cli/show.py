@@ -8,8 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from lamina.spec import Model, Reports
-from lamina.tasks.inputs import TextInputs
+from lamina.spec import TYPED_TEXT, Generates, Model, Reports
 
 
 def note(text: str) -> None:
@@ -30,7 +29,7 @@ def show_test(task: Any, scores: Mapping[str, float]) -> None:
         if name.startswith(f"{metric.name}["):  # of a part of the data: perplexity[wells]
             print(f"  {name.removeprefix(metric.name)[1:-1]} {metric.show(score)}")
         elif name not in ("loss", metric.name):
-            print(f"  {name} {score:.4f}")
+            print(f"  {name} {metric.show(score)}")
 
 
 def run_name(source: str | tuple[str, ...]) -> str:
@@ -47,18 +46,9 @@ def predictions(task: Any) -> int:
 
 def next_command(model: Model, out: Path) -> str:
     """What can be done with a model that was trained."""
-    if hasattr(model, "generate"):
-        return shell("generate", out) + ' --prompt "..."'
-    if model.typed is not None:
-        return shell("predict", out, model.typed)
-    if reads_text(model):
-        return shell("predict", out) + ' "..."'
-    return shell("predict", out) + " --file FILE"
-
-
-def reads_text(model: Model) -> bool:
-    """Whether the model's examples can be typed; numeric sequences come in files."""
-    return isinstance(getattr(model, "inputs", None), TextInputs) or hasattr(model, "vocabulary")
+    if isinstance(model, Generates):
+        return f"{shell('generate', out)} --prompt {TYPED_TEXT}"
+    return f"{shell('predict', out)} {model.typed or '--file FILE'}"
 
 
 def shell(*words: object) -> str:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from lamina.cli.show import note, reads_text, shell, show_test
-from lamina.spec import LaminaError, Model, Tabular
-from lamina.tasks import LanguageNetwork, load, task_class
-from lamina.tasks.inputs import SequenceInputs, TextInputs
+from lamina.cli.show import note, shell, show_test
+from lamina.spec import Generates, LaminaError, Tabular
+from lamina.tasks import load, task_class
 from lamina.train import evaluate as score
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a training or a search.")]
@@ -46,7 +45,13 @@ def evaluate(
     model = load(run)
     given = {"label": label, "target": target, "mask": mask}
     fields = {name: value for name, value in given.items() if value is not None}
-    task = task_class(model.task).for_model(model, data, **fields)
+    kind = task_class(model.task)
+    for name in fields:
+        if name not in kind.Data.__struct_fields__:
+            raise LaminaError(
+                f"a run of {model.task} takes no --{name}; leave it out", place=str(run)
+            )
+    task = kind.for_model(model, data, **fields)
     show_test(task, score(model, task, "test"))
 
 
@@ -76,8 +81,8 @@ def predict(
         if isinstance(model, Tabular):
             _print_table(model.table(file), json_lines)
             return
-        examples, names = _read(model, file)
-    elif not reads_text(model):
+        examples, names = model.read_labelled(file)
+    elif model.typed is None:
         raise LaminaError(
             f"reads sequences of numbers; need a file: {shell('predict', run, '--file', 'FILE')}",
             place=str(run),
@@ -103,20 +108,6 @@ def _print_table(rows: Iterable[dict[str, Any]], json_lines: bool) -> None:
         if number == 0:
             table.writerow(row)
         table.writerow(f"{v:.6g}" if isinstance(v, float) else v for v in row.values())
-
-
-def _read(model: Model, file: Path) -> tuple[Sequence[Any], list[dict[str, str]]]:
-    """The examples of a file, and what tells each from the others: ``place`` (file:line) of a
-    text, ``id`` of a sequence."""
-    inputs = getattr(model, "inputs", None)
-    if isinstance(inputs, SequenceInputs):
-        table = inputs.table(file, labelled=False)
-        return table.sequences, [{"id": name} for name in table.ids]
-    if isinstance(inputs, TextInputs):
-        rows = inputs.read(file, labelled=False)
-        return rows.values, [{"place": place} for place in rows.places]
-    examples = model.read(file)
-    return examples, [model.label(example) for example in examples]
 
 
 def _lines_of_stdin() -> list[str]:
@@ -152,8 +143,10 @@ def generate(
 ) -> None:
     """Text from a language model, after a prompt."""
     model = load(run)
-    if not isinstance(model, LanguageNetwork):
+    if not isinstance(model, Generates):
         raise LaminaError(f"is a run of {model.task}; need one of language-model", place=str(run))
     if temperature != 0 and not 1e-3 <= temperature <= 1e3:  # else scores would overflow
         raise LaminaError(f"got temperature {temperature}; need 0, or a number in 0.001..1000")
+    if not -(2**63) <= seed < 2**63:
+        raise LaminaError(f"got seed {seed}; need a number of at most 63 bits")
     print(model.generate(prompt, length, temperature=temperature, top_k=top_k, seed=seed))

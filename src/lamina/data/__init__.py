@@ -5,7 +5,8 @@ split says which rows train, and batches are what a model sees.
 """
 
 from lamina.data.batches import BucketedBatches, ChainedBatches, StreamBatches
-from lamina.data.corpora import CORPORA, Corpus, CorpusFile, find
+from lamina.data.corpora import CORPORA, Corpus, CorpusFile
+from lamina.data.corpus_files import find
 from lamina.data.kept_sequences import kept_sequence_table
 from lamina.data.mixture import Mixture, Renumbered, Tokens
 from lamina.data.named import corpus_table
@@ -18,13 +19,22 @@ from lamina.data.readers import (
     read_text,
     read_text_table,
 )
-from lamina.data.split import Split, as_shares, split_rows, split_stream
+from lamina.data.split import (
+    PARTS,
+    Split,
+    as_shares,
+    fill_parts,
+    shares_left,
+    split_rows,
+    split_stream,
+)
 from lamina.data.tokenised import TokenisedText, tokenise
 from lamina.data.ts_files import is_ts, read_ts
 from lamina.data.vocabulary import Vocabulary
 
 __all__ = [
     "CORPORA",
+    "PARTS",
     "BucketedBatches",
     "ChainedBatches",
     "Corpus",
@@ -41,6 +51,7 @@ __all__ = [
     "as_shares",
     "corpus_table",
     "digits",
+    "fill_parts",
     "find",
     "fingerprint",
     "is_ts",
@@ -50,6 +61,7 @@ __all__ = [
     "read_text",
     "read_text_table",
     "read_ts",
+    "shares_left",
     "split_rows",
     "split_stream",
     "tokenise",

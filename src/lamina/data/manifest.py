@@ -68,7 +68,8 @@ def read_manifest(
     for column in named:
         if named.count(column) > 1:
             raise LaminaError(f"column {shown(column)} is named for two uses", place=str(path))
-    positions = [rows.position(column) for column in named]
+    options = {audio: "audio", text: "text", speaker: "speaker", split: "split"}
+    positions = [rows.position(column, options[column]) for column in named]
     folder = Path(path).parent
     values: dict[str, list[str]] = {column: [] for column in named}
     places: list[str] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from lamina.data.corpora import find
+from lamina.data.corpus_files import find
 from lamina.data.files import read_bytes
 from lamina.data.readers import TextTable, read_text_table
 from lamina.spec import LaminaError

@@ -77,3 +77,14 @@ def read_pair_table(path: str | Path) -> Pairs:
         targets.append(columns[1])
         places.append(place)
     return Pairs(sources, targets, places)
+
+
+def read_sources(path: str | Path) -> list[str]:
+    """The texts of a file, one a line; of a file of pairs (one tab in each line) the first of each.
+
+    Raises LaminaError for a file that cannot be read, and a blank line.
+    """
+    lines = read_lines(path)
+    columns = [line.split("\t") for line in lines]
+    pairs = all(len(row) == 2 and row[0].strip() for row in columns)
+    return [row[0] for row in columns] if pairs else lines

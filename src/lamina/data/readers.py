@@ -106,7 +106,7 @@ def read_text_table(
     rows = read_rows(path)
     _check_roles([text] if label is None else [text, label], path)
     text_at = rows.position(text)
-    label_at = None if label is None else rows.position(label)
+    label_at = None if label is None else rows.position(label, "label")
     texts: list[str] = []
     labels: list[str] = []
     lines: list[int] = []
@@ -152,7 +152,7 @@ def read_sequence_table(
     if features == []:
         raise LaminaError("got no features; need at least one feature column.", place=str(path))
     id_at = rows.position(id)
-    label_at = None if label is None else rows.position(label)
+    label_at = None if label is None else rows.position(label, "label")
 
     members: dict[str, int] = {}
     labels: list[str] = []
@@ -177,7 +177,7 @@ def read_sequence_table(
                     f"{shown(labels[code])}; need one label an id.",
                     place=f"{path}:{line}",
                 )
-    if features is None:
+    if features is None or not blocks:
         raise LaminaError("got a header and no rows; need at least one row.", place=str(path))
 
     order = np.argsort(np.asarray(codes), kind="stable")

@@ -41,8 +41,9 @@ class Rows:
     columns: list[str]
     rows: Iterator[tuple[int, list[str | None]]]
 
-    def position(self, column: str) -> int:
-        """Where ``column`` stands. Raises LaminaError if it is absent or stands there twice."""
+    def position(self, column: str, option: str | None = None) -> int:
+        """Where ``column`` stands. Raises LaminaError if it is absent (the
+        ``option`` that names it is told) or stands there twice."""
         count = self.columns.count(column)
         if count == 1:
             return self.columns.index(column)
@@ -58,17 +59,23 @@ class Rows:
                 "(.csv) or tabs (.tsv): save the table as one of these.",
                 place=place,
             )
-        close = difflib.get_close_matches(column, self.columns, n=1, cutoff=0.5)
-        hint = f" Did you mean {shown(close[0])}?" if close else ""
-        raise LaminaError(
-            f"no column {shown(column)}; the columns are {listed(self.columns)}.{hint}", place=place
-        )
+        raise no_column(column, self.columns, option, place)
 
     def _other_delimiter(self) -> str | None:
         """What stands between fields where the header came out as one column."""
         if len(self.columns) > 1 or Path(self.path.removesuffix(".gz")).suffix not in _DELIMITERS:
             return None
         return next((mark for mark in ";\t,|" if mark in self.columns[0]), None)
+
+
+def no_column(column: str, columns: Sequence[str], option: str | None, place: str) -> LaminaError:
+    """The error for a column that is not there; ``option`` is the one that names it."""
+    close = difflib.get_close_matches(column, columns, n=1, cutoff=0.5)
+    hint = f" Did you mean {shown(close[0])}?" if close else ""
+    role = f" (--{option})" if option else ""
+    return LaminaError(
+        f"no column {shown(column)}{role}; the columns are {listed(columns)}.{hint}", place=place
+    )
 
 
 def listed(names: Sequence[str], most: int = 20) -> str:

@@ -56,6 +56,12 @@ def read_columns(path: str | Path, *, word: int, label: int | None) -> list[Sent
             row = split_fields(block.lines[at])
             number = block.first + at
             columns = columns or (len(row), number)
+            if label == -1 and word == len(row):
+                raise LaminaError(
+                    f"the last column, {word}, is that of the word; need one of labels behind it, "
+                    "with a tab or spaces between them.",
+                    place=f"{path}:{number}",
+                )
             if len(row) != columns[0]:
                 raise LaminaError(
                     f"got {len(row)} columns; need {columns[0]}, as in line {columns[1]}. "

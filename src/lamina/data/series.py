@@ -6,12 +6,7 @@ named choice; nothing is filled with what came later.
 
 from __future__ import annotations
 
-import difflib
-import io
-import os
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -19,9 +14,9 @@ from typing import Literal, TypeAlias
 import numpy as np
 import polars as pl
 
-from lamina.data.files import unreadable
-from lamina.data.rows import listed, read_rows, shown
-from lamina.data.timestamps import TimeStep, find_step, read_times, shown_time
+from lamina.data.rows import shown
+from lamina.data.timed_table import TimedTable
+from lamina.data.timestamps import TimeStep, find_step, read_times
 from lamina.spec import LaminaError
 
 Missing: TypeAlias = Literal["refuse", "forward"]
@@ -87,7 +82,7 @@ def read_series(
         LaminaError: with the line, for a broken file, a column that is not there, a value that is
             no finite number, and times that do not ascend by one step.
     """
-    table = _Table.read(path, time)
+    table = TimedTable.read(path, time)
     named = [time, *([] if id is None else [id]), *columns, *covariates]
     for name in named:
         if named.count(name) > 1:
@@ -136,7 +131,7 @@ def _end(values: np.ndarray) -> int:
     return int(filled[-1]) + 1 if len(filled) else 0
 
 
-def _members(table: _Table, id: str | None) -> tuple[list[str], list[np.ndarray]]:
+def _members(table: TimedTable, id: str | None) -> tuple[list[str], list[np.ndarray]]:
     """The names of the series and the rows of each, in the order of the file."""
     if id is None:
         return [""], [np.arange(len(table.frame))]
@@ -153,7 +148,7 @@ def _members(table: _Table, id: str | None) -> tuple[list[str], list[np.ndarray]
     return list(members), [np.array(rows) for rows in members.values()]
 
 
-def _check_order(table: _Table, times: np.ndarray, members: list[np.ndarray]) -> None:
+def _check_order(table: TimedTable, times: np.ndarray, members: list[np.ndarray]) -> None:
     for rows in members:
         back = np.flatnonzero(np.diff(times[rows]) <= 0)
         if len(back):
@@ -166,7 +161,7 @@ def _check_order(table: _Table, times: np.ndarray, members: list[np.ndarray]) ->
             )
 
 
-def _check_filled(table: _Table, rows: np.ndarray, values: np.ndarray) -> None:
+def _check_filled(table: TimedTable, rows: np.ndarray, values: np.ndarray) -> None:
     gap = np.flatnonzero(np.isnan(values[rows]).any(axis=1))
     if len(gap):
         raise LaminaError(
@@ -177,7 +172,7 @@ def _check_filled(table: _Table, rows: np.ndarray, values: np.ndarray) -> None:
 
 
 def _steps(
-    table: _Table, step: TimeStep, times: np.ndarray, rows: np.ndarray, missing: Missing
+    table: TimedTable, step: TimeStep, times: np.ndarray, rows: np.ndarray, missing: Missing
 ) -> np.ndarray:
     """How many steps after the first each row of a series stands.
 
@@ -231,146 +226,3 @@ def _forward(values: np.ndarray, first: str) -> np.ndarray:
         raise LaminaError("begins with a missing value, and none is before it", place=first)
     there = np.where(np.isnan(values), 0, np.arange(len(values))[:, None])
     return np.take_along_axis(values, np.maximum.accumulate(there, axis=0), axis=0)
-
-
-@dataclass(frozen=True)
-class _Table:
-    """A table, the line of the file on which each row begins (``None``: Parquet has rows only), and
-    the column of the time."""
-
-    path: str
-    frame: pl.DataFrame
-    lines: list[int] | None
-    time: str
-
-    @classmethod
-    def read(cls, path: str | Path, time: str) -> _Table:
-        if str(path).lower().endswith(".parquet"):
-            frame = _parquet(path)
-            lines = None
-        else:
-            rows = read_rows(path)
-            for name in rows.columns:
-                rows.position(name)  # refuses a name that stands there twice
-            found = list(rows.rows)
-            lines = [line for line, _ in found]
-            fields = zip(*(row for _, row in found), strict=True)
-            frame = pl.DataFrame(
-                [
-                    pl.Series(name, column, dtype=pl.String)
-                    for name, column in zip(rows.columns, fields, strict=False)
-                ]
-            )
-        if not len(frame):
-            raise LaminaError("got a header and no rows; need at least one row.", place=str(path))
-        return cls(str(path), frame, lines, time)
-
-    def column(self, name: str) -> pl.Series:
-        if name not in self.frame.columns:
-            close = difflib.get_close_matches(name, self.frame.columns, n=1, cutoff=0.5)
-            hint = f" Did you mean {shown(close[0])}?" if close else ""
-            raise LaminaError(
-                f"no column {shown(name)}; the columns are {listed(self.frame.columns)}.{hint}",
-                place=self.path,
-            )
-        column = self.frame[name]
-        if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
-            raise LaminaError(
-                f"column {shown(name)} is of type {column.dtype}; need times, texts or numbers",
-                place=self.path,
-            )
-        return column
-
-    def place(self, row: int) -> str:
-        """Where a row stands, for messages."""
-        if self.lines is None:
-            return f"{self.path}, row {row + 1}"
-        return f"{self.path}:{self.lines[row]}"
-
-    def text(self, row: int) -> str:
-        """The time of a row, for messages."""
-        return shown_time(self.column(self.time), row)
-
-    def numeric(self, skip: Sequence[str]) -> list[str]:
-        """The columns of which at least half of the rows are numbers."""
-        others = [name for name in self.frame.columns if name not in skip]
-        found = [
-            name
-            for name in others
-            if 2 * _numbers(self.frame[name]).null_count() <= len(self.frame)
-        ]
-        if not found:
-            raise LaminaError(
-                f"no column of numbers among {listed(others)}; need at least one series. Name the "
-                "columns, or add one.",
-                place=self.path,
-            )
-        return found
-
-    def numbers(self, names: Sequence[str]) -> np.ndarray:
-        """``(rows, names)`` float64; not-a-number where a value is missing.
-
-        Raises:
-            LaminaError: a value that is no finite number.
-        """
-        out = np.empty((len(self.frame), len(names)))
-        for i, name in enumerate(names):
-            column = self.column(name)
-            out[:, i] = _numbers(column).fill_null(np.nan).to_numpy()
-            # Beyond float32 a network could not read it.
-            wrong = np.abs(out[:, i]) > np.finfo(np.float32).max
-            if column.dtype == pl.String:
-                wrong |= np.isnan(out[:, i]) & ~_blank(column)
-            elif not column.dtype.is_numeric():
-                wrong |= ~column.is_null().to_numpy()
-            if wrong.any():
-                row = int(wrong.argmax())
-                raise LaminaError(
-                    f"{shown(name)} is {shown(str(column[row]))}; need a finite number. Mend it, "
-                    "or name the columns without this one.",
-                    place=self.place(row),
-                )
-        return out
-
-
-def _blank(column: pl.Series) -> np.ndarray:
-    return (column.is_null() | (column.str.strip_chars() == "")).fill_null(True).to_numpy()
-
-
-def _numbers(column: pl.Series) -> pl.Series:
-    """Float64, null where a value is no number."""
-    if column.dtype == pl.String:
-        column = column.str.strip_chars()
-    elif not column.dtype.is_numeric():
-        return pl.Series([None] * len(column), dtype=pl.Float64)
-    return column.cast(pl.Float64, strict=False)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Nothing on stderr meanwhile: over a broken Parquet file threads of polars write pages there,
-    past Python, before the exception comes that says all."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
-
-
-def _parquet(path: str | Path) -> pl.DataFrame:
-    try:
-        with open(path, "rb") as file:
-            content = file.read()
-    except (OSError, ValueError) as error:
-        raise unreadable(path, error) from None
-    try:
-        with _quiet():
-            return pl.read_parquet(io.BytesIO(content))
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        what = " ".join(str(error).split())[:100]
-        raise LaminaError(f"is no Parquet file that can be read: {what}", place=str(path)) from None

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Container, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 
 from lamina.spec import LaminaError, Part
+
+R = TypeVar("R")
 
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
@@ -39,9 +42,12 @@ def split_rows(
     fractions: shares of train, validation and test; a share of 0 leaves that part empty.
     seed:      the same arguments give the same split on every machine.
 
-    Raises LaminaError for labels of one class, and when a part with a share gets no row.
+    Raises LaminaError for a negative seed, labels of one class, and when a part with a share gets
+    no row.
     """
     shares = as_shares(fractions)
+    if seed < 0:
+        raise LaminaError(f"split_seed is {seed}; need 0 or more")
     if labels is not None:
         _check_labels(labels, len(keys))
     firsts, members = _groups(keys)
@@ -67,11 +73,39 @@ def split_rows(
     ]
     for name, rows, share in zip(PARTS, parts, shares, strict=True):
         if share > 0 and not len(rows):
+            classes = "" if labels is None else f", {len(strata)} classes"
             raise LaminaError(
-                f"got {len(keys)} rows ({len(firsts)} different, {len(strata)} classes); that "
-                f"leaves {name} (share {share:g}) empty. Bring more rows, or give {name} share 0."
+                f"got {len(keys)} rows ({len(firsts)} different{classes}); that leaves {name} "
+                f"(share {share:g}) empty. Bring more rows, or give {name} a larger share, or 0."
             )
     return Split(*parts)
+
+
+def fill_parts(
+    there: Mapping[str, R],
+    take: Callable[[np.ndarray], R],
+    keys: Sequence[Hashable],
+    labels: Sequence[str] | None = None,
+    *,
+    fractions: Sequence[float],
+    seed: int,
+) -> dict[str, R]:
+    """All three parts: those that are not there yet are drawn from rows as :func:`split_rows` does.
+
+    there: validation or test, or both, where they have a file of their own.
+    take:  what the rows of those numbers make.
+
+    Raises LaminaError as :func:`split_rows` does.
+    """
+    split = split_rows(keys, labels, fractions=shares_left(fractions, there), seed=seed)
+    return {part: take(getattr(split, part)) for part in PARTS} | dict(there)
+
+
+def shares_left(fractions: Sequence[float], there: Container[str]) -> tuple[float, float, float]:
+    """Shares of 1 where the parts that are there already take none."""
+    left = [0.0 if part in there else x for part, x in zip(PARTS, fractions, strict=True)]
+    train, validation, test = (share / sum(left) for share in left)
+    return train, validation, test
 
 
 def split_stream(
@@ -92,6 +126,25 @@ def split_stream(
                 f"need at least 2. Bring a longer text, or give {name} share 0."
             )
     return slices[0], slices[1], slices[2]
+
+
+def linked(one: Sequence[Hashable], other: Sequence[Hashable]) -> list[int]:
+    """Keys for :func:`split_rows` that keep pairs together which share a side, and those that share
+    one with these, and so on: for each pair the number of a pair, the same for all of them."""
+    above = list(range(len(one)))  # a forest: each points to itself or to one before it
+
+    def root(pair: int) -> int:
+        while above[pair] != pair:
+            above[pair] = above[above[pair]]
+            pair = above[pair]
+        return pair
+
+    for side in (one, other):
+        firsts: dict[Hashable, int] = {}
+        for pair, text in enumerate(side):
+            first, own = root(firsts.setdefault(text, pair)), root(pair)
+            above[max(first, own)] = min(first, own)
+    return [root(pair) for pair in range(len(one))]
 
 
 def as_shares(fractions: Sequence[float]) -> np.ndarray:

@@ -5,9 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 
 from lamina.spec import LaminaError
+
+
+class Figures(msgspec.Struct, forbid_unknown_fields=True):
+    """A :class:`Standardizer` as a file holds it."""
+
+    mean: list[float]
+    scale: list[float]
+
+    def holds(self, features: int) -> bool:
+        """Whether they can be those of so many features."""
+        return len(self.mean) == len(self.scale) == features and all(x > 0 for x in self.scale)
 
 
 @dataclass(frozen=True)
@@ -44,3 +56,35 @@ class Standardizer:
     def __call__(self, sequence: np.ndarray) -> np.ndarray:
         """``(T, I)`` float32; what is missing stays so."""
         return ((sequence - self.mean) / self.scale).astype(np.float32)
+
+    def figures(self) -> Figures:
+        """What :meth:`of` reads."""
+        return Figures(mean=self.mean.tolist(), scale=self.scale.tolist())
+
+    @classmethod
+    def of(cls, figures: Figures) -> Standardizer:
+        """The inverse of :meth:`figures`."""
+        return cls(np.array(figures.mean), np.array(figures.scale))
+
+    def to_json(self) -> str:
+        """The text of ``scale.json``."""
+        return msgspec.json.encode(self.figures()).decode()
+
+    @classmethod
+    def from_json(cls, text: str, features: int, place: str) -> Standardizer:
+        """The inverse of :meth:`to_json`, for so many features.
+
+        Raises:
+            LaminaError: malformed, or for another number.
+        """
+        try:
+            read = msgspec.json.decode(text, type=Figures)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise LaminaError(f"is no scale: {error}", place=place) from None
+        if not read.holds(features):
+            raise LaminaError(
+                f"has {len(read.mean)} means and {len(read.scale)} scales for {features} features; "
+                "need one of each, scales above 0",
+                place=place,
+            )
+        return cls.of(read)

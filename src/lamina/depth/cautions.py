@@ -8,7 +8,7 @@ from lamina.depth.decision import Decision
 from lamina.depth.measure import Checked
 from lamina.depth.trials import Trial
 from lamina.depth.words import amount
-from lamina.spec import Metric
+from lamina.spec import ACCURACY, Metric
 
 #: The error rates of the decision are measured for up to this many looks at one search.
 LOOKS_COVERED = 4
@@ -28,10 +28,11 @@ def cautions(
     """What may make the verdict less than it seems, one sentence each; often nothing."""
     found = [*_chance(decision, metric, baseline), *_unfinished(trials), *_unstable(decision)]
     if metric.gain == "points" and checked.count * min_gain < FEW * 100:
-        found.append(
-            f"The validation part is small: one example in it is worth"
-            f" {amount(metric, 100 / checked.count)}."
-        )
+        # Of other metrics an example's worth differs from one to the next.
+        worth = f"one example in it is worth {amount(metric, 100 / checked.count)}"
+        size = f"{checked.count:,} {checked.what.removeprefix('validation ')}"
+        told = worth if metric.name == ACCURACY.name else size
+        found.append(f"The validation part is small: {told}.")
     if len(looks) > LOOKS_COVERED:
         found.append(
             f"This search has been decided {len(looks)} times as seeds were added; its error rates"

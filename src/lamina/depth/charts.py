@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from typing import Any, TypeAlias
 
@@ -34,8 +35,8 @@ def scores(verdict: Verdict) -> Spec:
         {
             "depth": s.depth,
             "mean": shown(metric, metric.value(s.mean)),
-            "low": shown(metric, metric.value(s.low if s.low is not None else s.mean)),
-            "high": shown(metric, metric.value(s.high if s.high is not None else s.mean)),
+            "low": shown(metric, _possible(metric, s.low if s.low is not None else s.mean)),
+            "high": shown(metric, _possible(metric, s.high if s.high is not None else s.mean)),
         }
         for s in decision.scores
         if s.mean is not None and not s.diverged
@@ -141,14 +142,24 @@ def cost(verdict: Verdict, title: str, values: dict[int, float], format: str) ->
     return _spec(alt.layer(bars, numbers), 30 * len(rows) + 10, title)
 
 
+def _possible(metric: Metric, utility: float) -> float:
+    """The end of an interval as a value, no further than values can be: a share is not below 0,
+    nor above 1 where more is better (an error rate may be)."""
+    value = metric.value(utility)
+    if metric.gain != "points":
+        return value
+    return min(max(value, 0.0), 1.0 if metric.higher_is_better else math.inf)
+
+
 def shown(metric: Metric, value: float) -> float:
     """A value as charts show it: shares in percent."""
     return 100 * value if metric.gain == "points" else value
 
 
 def unit_title(metric: Metric) -> str:
-    """What the axis of scores is called."""
-    return f"{metric.name}, %" if metric.gain == "points" else metric.name
+    """What the axis of scores is called; it says where less is better."""
+    name = f"{metric.name}, %" if metric.gain == "points" else metric.name
+    return name if metric.higher_is_better else f"{name} (lower is better)"
 
 
 def _depths(verdict: Verdict) -> list[int]:

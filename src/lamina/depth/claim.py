@@ -30,6 +30,8 @@ def claim(folder: Path, config: dict[str, Any]) -> None:
             raise LaminaError(
                 "is not valid JSON; it was cut short or edited", place=str(file)
             ) from None
+        if not isinstance(before, dict):
+            raise LaminaError("holds no JSON object; it was edited", place=str(file))
         for key, value in config.items():
             difference = _difference(key, before.get(key), value)
             if difference:
@@ -44,7 +46,8 @@ def claim(folder: Path, config: dict[str, Any]) -> None:
 def _difference(name: str, before: Any, now: Any) -> str | None:
     """In words, where ``now`` is not ``before`` (or, for seeds and depths, more than before)."""
     if isinstance(before, dict) and isinstance(now, dict):
-        keys = sorted(before.keys() | now.keys())
+        # Plain values first: another task, not the options that the two do not share.
+        keys = sorted(before.keys() | now.keys(), key=lambda k: (isinstance(now.get(k), dict), k))
         found = (_difference(f"{name}.{k}", before.get(k), now.get(k)) for k in keys)
         return next((difference for difference in found if difference), None)
     if name == "seeds":

@@ -94,6 +94,8 @@ def _scores_note(verdict: Verdict) -> str:
     decision = verdict.decision
     level = f"{100 * (1 - decision.alpha):g}%"
     note = f"Each pale dot is one seed; the large dot is their mean, the line its {level} interval."
+    if not verdict.metric.higher_is_better:
+        note += f" Lower {verdict.metric.name} is better."
     if decision.shown is not None:
         note += (
             f" The grey band starts at the mean of {words.layers(decision.shown)} and is"
@@ -141,8 +143,9 @@ def _table(verdict: Verdict) -> str:
 
 def _table_note(verdict: Verdict) -> str:
     note = (
-        f"Scores are means ± standard deviations over seeds, gains are over the row above with"
-        f" their {100 * (1 - verdict.decision.alpha):g}% interval. Step times were taken in turns,"
+        f"Scores are means ± standard deviations over seeds, gains (above 0: better) are over the"
+        f" row above with their {100 * (1 - verdict.decision.alpha):g}% interval. Step times were"
+        " taken in turns,"
         " so that a busy machine slows all depths alike. Memory is weights, gradients, optimizer"
         " state and what is kept for the backward pass."
     )

@@ -40,13 +40,14 @@ def table(
     """One row a depth. Before the decision the columns of gains and costs are left out."""
     trials, cost = tuple(trials), {c.depth: c for c in costs}
     grid = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 1))
-    grid.add_column("depth", justify="right")
-    grid.add_column("width", justify="right")
-    grid.add_column("params", justify="right")
+    # Where 80 columns are too few, the gain with its interval takes two lines.
+    grid.add_column("depth", justify="right", no_wrap=True)
+    grid.add_column("width", justify="right", no_wrap=True)
+    grid.add_column("params", justify="right", no_wrap=True)
     grid.add_column(metric.name, justify="right", no_wrap=True)
     if decision is not None:
-        grid.add_column("gain of layer", justify="right", no_wrap=True)
-        grid.add_column("step ms", justify="right")
+        grid.add_column("gain of layer", justify="right")
+        grid.add_column("step ms", justify="right", no_wrap=True)
         grid.add_column("memory", justify="right", no_wrap=True)
     for candidate in candidates:
         d = candidate.depth

@@ -114,6 +114,8 @@ def _going(decision: Decision, metric: Metric, gain: Gain, start: str = "Going")
 
 
 def _changes(metric: Metric, percent: float) -> str:
+    if amount(metric, percent) == amount(metric, 0.0):
+        return f"leaves {metric.name} as it is"
     if percent < 0:
         return f"worsens {metric.name}: a gain of {amount(metric, percent)}"
     return f"improves {metric.name} by {amount(metric, percent)}"

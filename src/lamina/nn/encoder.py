@@ -13,8 +13,10 @@ from lamina.spec import STATE_PARTS, LayerState, State
 
 class Encoder(nn.Module):
     """A bidirectional first layer and one-way layers above: Wu et al. (2016), *Google's Neural
-    Machine Translation System*, section 3.2. What the second layer reads is twice as wide as what
-    it gives, so residual connections start at the third.
+    Machine Translation System*, section 3.2. With ``residual``, what the layers above read is
+    added to what they give through a learned map, besides the connections among themselves.
+    Without it, the outputs of a one-way layer are all but sums of the text up to there, and an
+    attention does not learn to tell its words apart.
 
     Args:
         inputs:  size ``I`` of the input at each step.
@@ -25,9 +27,11 @@ class Encoder(nn.Module):
         super().__init__()
         self.options = options
         self.first = Stack(inputs, options.part(slice(1), bidirectional=True))
-        self.above = None
+        self.above = self.skip = None
         if options.depth > 1:
             self.above = Stack(self.first.outputs, options.part(slice(1, None)))
+            if options.residual:
+                self.skip = nn.Linear(self.first.outputs, self.above.outputs, bias=False)
         width = options.widths[0]
         # Each part of the first layer's state has a map of its own.
         self.bridges = nn.ModuleList(nn.Linear(2 * width, width) for _ in STATE_PARTS[options.cell])
@@ -50,8 +54,10 @@ class Encoder(nn.Module):
         begin: State = (self._bridged(state[0]),)
         if self.above is not None:
             options = self.options
-            outputs = drop(outputs, options.dropout, options.dropout_kind, training=self.training)
-            outputs, state = self.above(outputs, lengths=lengths)
+            entering = drop(outputs, options.dropout, options.dropout_kind, training=self.training)
+            outputs, state = self.above(entering, lengths=lengths)
+            if self.skip is not None:
+                outputs = outputs + self.skip(entering)
             begin += state
         return outputs, begin
 

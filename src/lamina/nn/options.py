@@ -56,9 +56,8 @@ class StackOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
                 raise LaminaError(f"{name} is {value!r}; need one of {', '.join(get_args(hint))}")
         if not 1 <= self.depth <= MOST_LAYERS:
             raise LaminaError(f"depth is {self.depth}; need 1 to {MOST_LAYERS} layers")
-        for name in ("dropout", "recurrent_dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise LaminaError(f"{name} is {getattr(self, name)}; need 0 <= {name} < 1")
+        check_share("dropout", self.dropout)
+        check_share("recurrent_dropout", self.recurrent_dropout)
         for name in ("width", "activation"):
             value = getattr(self, name)
             if isinstance(value, tuple) and len(value) != self.depth:
@@ -75,12 +74,16 @@ class StackOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         if self.cell != "rnn" and set(self.activations) != {"tanh"}:
             raise LaminaError(f"activation is {self.activation!r}; only cell 'rnn' has a choice")
 
+    def bare(self, **changes: Any) -> StackOptions:
+        """These fields alone, without those that a task's options add, and some of them changed."""
+        shape = {name: getattr(self, name) for name in StackOptions.__struct_fields__}
+        return StackOptions(**{**shape, **changes})
+
     def part(self, layers: slice, **changes: Any) -> StackOptions:
         """The options of a stack that has only these layers, with some fields changed."""
-        shape = {name: getattr(self, name) for name in StackOptions.__struct_fields__}
         widths, activations = self.widths[layers], self.activations[layers]
         own = {"depth": len(widths), "width": widths, "activation": activations}
-        return StackOptions(**{**shape, **own, **changes})
+        return self.bare(**{**own, **changes})
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -100,7 +103,13 @@ class StackOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         return 2 if self.bidirectional else 1
 
 
-def check_embedding(size: int | str) -> None:
+def check_embedding(size: int, name: str = "embedding") -> None:
     """Refuse an embedding that is no size."""
-    if isinstance(size, int) and not 1 <= size <= MOST_UNITS:
-        raise LaminaError(f"embedding is {size}; need 1 to {MOST_UNITS:,} numbers a token")
+    if not 1 <= size <= MOST_UNITS:
+        raise LaminaError(f"{name} is {size}; need 1 to {MOST_UNITS:,} numbers a token")
+
+
+def check_share(name: str, share: float) -> None:
+    """Refuse what is no share of a whole, or all of it."""
+    if not 0 <= share < 1:
+        raise LaminaError(f"{name} is {share}; need 0 <= {name} < 1")

@@ -68,9 +68,12 @@ class Attention(nn.Module):
 
     def forward(self, outputs: Tensor, lengths: Tensor | None) -> Tensor:
         """``(T, B, size)`` -> ``(B, size)``."""
+        valid = None if lengths is None else _valid(outputs, lengths)
+        if valid is not None:
+            outputs = outputs.masked_fill(~valid, 0.0)  # 0 * nan would be nan
         score = self.query(torch.tanh(self.key(outputs)))  # (T, B, 1)
-        if lengths is not None:
-            score = score.masked_fill(~_valid(outputs, lengths), -torch.inf)
+        if valid is not None:
+            score = score.masked_fill(~valid, -torch.inf)
         return (torch.softmax(score, dim=0) * outputs).sum(dim=0)
 
 

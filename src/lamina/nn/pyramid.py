@@ -52,13 +52,7 @@ class Pyramid(nn.Module):
         self.stages = nn.ModuleList()
         size = inputs
         for index, (start, end) in enumerate(pairwise(starts)):
-            stack = Stack(
-                size,
-                options,
-                depth=end - start,
-                width=options.widths[start:end],
-                activation=options.activations[start:end],
-            )
+            stack = Stack(size, options.part(slice(start, end)))
             self.stages.append(stack)
             size = stack.outputs * (2 if index < halvings else 1)
         self.outputs = size

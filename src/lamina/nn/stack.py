@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any, Literal
 
-import msgspec
 import torch
 from torch import Tensor, nn
 
@@ -30,7 +29,8 @@ class Stack(nn.Module):
 
     Args:
         inputs: size ``I`` of the input at each step.
-        options: a :class:`StackOptions`; its fields can also be given by name.
+        options: a :class:`StackOptions`, or a task's, of which the stack's own fields are read; its
+            fields can also be given by name.
 
     Raises:
         LaminaError: options that do not fit together.
@@ -38,7 +38,7 @@ class Stack(nn.Module):
 
     def __init__(self, inputs: int, options: StackOptions | None = None, **changes: Any):
         super().__init__()
-        self.options = options = msgspec.structs.replace(options or StackOptions(), **changes)
+        self.options = options = (options or StackOptions()).bare(**changes)
         self.inputs = inputs
         outputs = [options.directions * width for width in options.widths]
         sizes = [inputs, *outputs]

@@ -1,8 +1,10 @@
-"""Tasks: data and a goal. One file each; to add one, write its file and its line in ``TASKS``.
+"""Tasks: data and a goal. To add one, write its class and its network, and its name in ``TASKS``.
 
 A task class has ``name``, ``metric``, ``Data`` (the fields that say where the data is and how it
-is read), ``Options`` (the shape of its network), ``Network`` (the :class:`lamina.spec.Model`), and
-the methods of :class:`lamina.spec.Task`.
+is read; ``source`` among them), ``Options`` (the shape of its network), ``Network`` (the
+:class:`lamina.spec.Model`, with ``from_saved``), ``for_model`` (the task that scores a model on a
+file), ``data`` and ``fingerprints`` (what it was made with), and the methods of
+:class:`lamina.spec.Task`.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from lamina.tasks.forecast import Forecast
 from lamina.tasks.forecaster import Forecaster
 from lamina.tasks.language_model import LanguageModel
 from lamina.tasks.language_network import LanguageNetwork
+from lamina.tasks.saved import SavedModel
 from lamina.tasks.tag import Tag
 from lamina.tasks.tagger import Tagger
 from lamina.tasks.transcribe import Transcribe
@@ -99,7 +102,7 @@ def load(path: str | Path, *, device: str | torch.device = "cpu") -> Model:
     kind = task_class(config["model"].get("task"), place)
     with torch.device("meta"):  # shapes only, until the tensors are known to fit
         try:
-            model = kind.Network.from_config(config["model"], assets, place)
+            model = kind.Network.from_saved(SavedModel(config["model"], assets, place))
         except (RuntimeError, TypeError, OverflowError, MemoryError) as error:
             what = " ".join(str(error).split())[:100]
             raise LaminaError(f"describes no model that can be: {what}", place=place) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -91,4 +92,8 @@ def beam_search(
         history = torch.cat((past, tokens[:, :, None]), dim=2)
         rows = (parent + kept * torch.arange(members, device=device)[:, None]).flatten()
         state = tuple(tuple(part.index_select(1, rows) for part in layer) for layer in state)
-    return [max(found, key=lambda hypothesis: hypothesis.score) for found in finished]
+    # What gives not-a-number ends nowhere; whoever looks at the probability is to see that.
+    nothing = Hypothesis([], math.nan, math.nan)
+    return [
+        max(found, key=lambda hypothesis: hypothesis.score, default=nothing) for found in finished
+    ]

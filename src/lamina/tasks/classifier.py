@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from textwrap import shorten
 from typing import Any, Literal
 
 import msgspec
@@ -16,19 +15,18 @@ from lamina.data import BucketedBatches, Vocabulary
 from lamina.nn import Convolution, Stack, StackOptions, pool
 from lamina.nn.convolution import check_convolution
 from lamina.nn.dropout import drop, drop_rows, drop_words
-from lamina.nn.options import check_embedding
-from lamina.spec import LaminaError, Model
-from lamina.store.structs import struct_from
-from lamina.tasks.inputs import (
+from lamina.nn.options import check_embedding, check_share
+from lamina.spec import TYPED_TEXT, LaminaError, Model
+from lamina.tasks.classify_inputs import (
     Fitted,
     Inputs,
     Rows,
     TextInputs,
-    fitted_from_json,
-    fitted_to_json,
     inputs_from,
 )
+from lamina.tasks.examples import check_several
 from lamina.tasks.labelling import Labelling, ManyLabels, labelling
+from lamina.tasks.saved import SavedModel
 
 NAME = "classify"
 _UNKNOWN = 0  # in every vocabulary
@@ -65,9 +63,8 @@ class ClassifyOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_fi
         check_convolution(self.convolution or 1, self.kernel, self.stride)
         if self.convolution is not None and self.convolution < 1:
             raise LaminaError(f"convolution is {self.convolution}; need at least 1 feature")
-        for name in ("embedding_dropout", "word_dropout"):
-            if not 0 <= (getattr(self, name) or 0) < 1:
-                raise LaminaError(f"{name} is {getattr(self, name)}; need 0 <= {name} < 1")
+        check_share("embedding_dropout", self.embedding_dropout or 0.0)
+        check_share("word_dropout", self.word_dropout)
 
 
 class Classifier(Model):
@@ -90,6 +87,7 @@ class Classifier(Model):
         super().__init__()
         self.options, self.inputs, self.fitted = options, inputs, fitted
         self.labelling = labelling
+        self.typed = TYPED_TEXT if isinstance(inputs, TextInputs) else None
         if isinstance(inputs, TextInputs):
             assert isinstance(fitted, Vocabulary)
             self.embedding = nn.Embedding(len(fitted), options.embedding)
@@ -104,8 +102,7 @@ class Classifier(Model):
                 size, options.convolution, options.kernel, options.stride
             )
             size = options.convolution
-        shape = {name: getattr(options, name) for name in StackOptions.__struct_fields__}
-        self.stack = Stack(size, StackOptions(**shape))
+        self.stack = Stack(size, options)
         self.pool = pool(options.pooling, self.stack.outputs, options.directions)
         self.head = nn.Linear(self.stack.outputs, len(labelling.names))
 
@@ -145,31 +142,27 @@ class Classifier(Model):
 
     def assets(self) -> dict[str, str]:
         """See :class:`lamina.spec.Model`."""
-        return {self.inputs.asset: fitted_to_json(self.fitted)}
+        return {self.inputs.asset: self.fitted.to_json()}
 
     @classmethod
-    def from_config(
-        cls, config: Mapping[str, Any], assets: Mapping[str, str], place: str
-    ) -> Classifier:
-        """The same network from what :meth:`config` and :meth:`assets` gave.
+    def from_saved(cls, saved: SavedModel) -> Classifier:
+        """The same network from what a run folder keeps of it.
 
         Raises:
             LaminaError: malformed.
         """
-        options = struct_from(
-            ClassifyOptions, config.get("options") or {}, what="model option", place=place
-        )
-        inputs = inputs_from(config.get("inputs") or {}, place)
-        labels = config.get("labels")
+        inputs = inputs_from(saved)
+        labels = saved.config.get("labels")
         if not (isinstance(labels, list) and all(isinstance(name, str) for name in labels)):
-            raise LaminaError("has no list of labels", place=place)
-        if inputs.asset not in assets:
-            raise LaminaError(f"has no {inputs.asset}", place=place)
-        threshold = config.get("threshold", 0.5)
+            raise LaminaError("has no list of labels", place=saved.place)
+        threshold = saved.config.get("threshold", 0.5)
         if not (isinstance(threshold, float) and 0 < threshold < 1):
-            raise LaminaError(f"has threshold {threshold!r}; need 0 < threshold < 1", place=place)
-        fitted = fitted_from_json(inputs, assets[inputs.asset], inputs.asset)
-        return cls(options, inputs, fitted, labelling(labels, inputs.separator, threshold))
+            raise LaminaError(
+                f"has threshold {threshold!r}; need 0 < threshold < 1", place=saved.place
+            )
+        fitted = inputs.fitted(saved.asset(inputs.asset))
+        kind = labelling(labels, inputs.separator, threshold)
+        return cls(saved.part("options", ClassifyOptions), inputs, fitted, kind)
 
     # -- answers
 
@@ -177,15 +170,17 @@ class Classifier(Model):
         """Examples from a file of the kind that the model was trained on; it needs no labels."""
         return self.inputs.read(path, labelled=False).values
 
-    @torch.no_grad()
+    def read_labelled(self, path: str | Path) -> tuple[Sequence[Any], list[dict[str, str]]]:
+        """See :class:`lamina.spec.Model`: ``place`` of a text, ``id`` of a sequence."""
+        return self.inputs.read_labelled(path)
+
     def predict_proba(self, examples: Sequence[Any], batch_size: int = 64) -> np.ndarray:
         """Probability of each class for texts, or for arrays ``(T, I)``: ``(N, classes)``.
 
         Raises:
             LaminaError: an example that cannot be read, with its position.
         """
-        if isinstance(examples, str):
-            raise LaminaError(f"got one text, {shorten(examples, 40)!r}; need a list of texts")
+        check_several(examples)
         places = [f"example {i}" for i in range(1, len(examples) + 1)]
         return self._probabilities(Rows(examples, None, places), batch_size)
 
@@ -194,7 +189,6 @@ class Classifier(Model):
         those above the threshold with the separator between them."""
         return [self.labelling.predicted(row) for row in self.predict_proba(examples)]
 
-    @torch.no_grad()
     def _probabilities(self, rows: Rows, batch_size: int) -> np.ndarray:
         if not rows.values:
             return np.zeros((0, len(self.labels)), dtype=np.float32)
@@ -204,13 +198,11 @@ class Classifier(Model):
         )
         device = self.head.weight.device
         probabilities = torch.empty(len(arrays), len(self.labels))
-        was_training = self.training
-        self.eval()
-        for batch in batches:
-            scores = self(batch.inputs.to(device), batch.lengths)
-            assert batch.index is not None
-            probabilities[batch.index] = self.labelling.probabilities(scores.float()).cpu()
-        self.train(was_training)
+        with self.evaluating():
+            for batch in batches:
+                scores = self(batch.inputs.to(device), batch.lengths)
+                assert batch.index is not None
+                probabilities[batch.index] = self.labelling.probabilities(scores.float()).cpu()
         return probabilities.numpy()
 
     def answers(self, examples: Sequence[Any]) -> list[dict[str, Any]]:

@@ -10,14 +10,16 @@ import msgspec
 import numpy as np
 import torch
 
-from lamina.data import BucketedBatches, Vocabulary, fingerprint, split_rows
+from lamina.data import BucketedBatches, Vocabulary, fingerprint
 from lamina.data.standardize import Standardizer
 from lamina.spec import Batch, Metric, Model, Part, State, Step
 from lamina.store.structs import changed, struct_from
 from lamina.tasks.classifier import NAME, Classifier, ClassifyOptions
 from lamina.tasks.classify_data import ClassifyData, read
-from lamina.tasks.inputs import Fitted, Rows, TextInputs, as_source
+from lamina.tasks.classify_inputs import Fitted, Rows, TextInputs
+from lamina.tasks.config import task_config
 from lamina.tasks.labelling import class_weights, label_names, labelling
+from lamina.tasks.source import as_source
 
 
 class Classify:
@@ -43,8 +45,7 @@ class Classify:
     def __init__(self, source: str | Path, **changes: Any):
         values = {"source": as_source(source), **changes}
         self.data = data = struct_from(ClassifyData, values, what="field")
-        self.inputs, rows, self.fingerprints = read(data)
-        self._split(rows)
+        self.inputs, self.parts, self.fingerprints = read(data)
         train = self.parts["train"]
         names = label_names(train.labels or (), data.separator)
         self.labelling = labelling(names, data.separator, data.threshold)
@@ -80,26 +81,6 @@ class Classify:
         task.fingerprints = {str(path): fingerprint(path)}
         task._encode()
         return task
-
-    def _split(self, parts: dict[str, Rows]) -> None:
-        train, validation, test = self.data.fractions
-        if "validation" in parts:
-            validation = 0.0
-        if "test" in parts:
-            test = 0.0
-        whole = train + validation + test
-        source = parts.pop("source")
-        found = split_rows(
-            source.keys(),
-            None if self.data.separator else source.labels,
-            fractions=(train / whole, validation / whole, test / whole),
-            seed=self.data.split_seed,
-        )
-        self.parts: dict[str, Rows] = {
-            "train": _take(source, found.train),
-            "validation": parts.get("validation") or _take(source, found.validation),
-            "test": parts.get("test") or _take(source, found.test),
-        }
 
     def _encode(self) -> None:
         self.metric = self.labelling.metric
@@ -154,18 +135,5 @@ class Classify:
 
     def config(self) -> dict[str, Any]:
         """See :class:`lamina.spec.Task`."""
-        return {
-            "name": NAME,
-            "data": msgspec.to_builtins(self.data),
-            "fingerprints": self.fingerprints,
-            "sizes": {part: len(rows.values) for part, rows in self.parts.items()},
-        }
-
-
-def _take(rows: Rows, index: np.ndarray) -> Rows:
-    labels = rows.labels
-    return Rows(
-        [rows.values[i] for i in index],
-        None if labels is None else [labels[i] for i in index],
-        [rows.places[i] for i in index],
-    )
+        sizes = {part: len(rows.values) for part, rows in self.parts.items()}
+        return task_config(NAME, self.data, self.fingerprints, sizes)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import msgspec
 
 from lamina.data import (
     as_shares,
     corpus_table,
     digits,
+    fill_parts,
     find,
     fingerprint,
     is_ts,
@@ -17,8 +16,17 @@ from lamina.data import (
 )
 from lamina.data.missing import Missing
 from lamina.data.vocabulary import Level, Normalize
+from lamina.nn.options import check_share
 from lamina.spec import LaminaError
-from lamina.tasks.inputs import Inputs, Keep, Rows, SequenceInputs, TextInputs, check_separator
+from lamina.tasks.classify_inputs import (
+    Inputs,
+    Keep,
+    Rows,
+    SequenceInputs,
+    TextInputs,
+    check_separator,
+)
+from lamina.tasks.source import is_corpus
 
 #: Corpora that can be classified, and the role of each of their files.
 NAMED = {
@@ -33,8 +41,8 @@ NAMED = {
 class ClassifyData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the examples are, how they are read, split and batched, and what a mistake costs.
 
-    source:            a CSV, TSV, JSONL or .ts file, or the name of a corpus (``imdb``,
-                       ``digits``, ``japanese_vowels``).
+    source:            a CSV, TSV, JSONL or .ts file, or the name of a corpus
+                       (``digits``, ``imdb``, ``japanese_vowels``, ``names``, ``trec``).
     label:             the column of the label.
     text:              the column of the text; for texts.
     id:                the column that says to which sequence a row belongs; for numbers.
@@ -96,10 +104,7 @@ class ClassifyData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
                 raise LaminaError(f"{name} is {value}; need at least 1")
         if not 0 < self.threshold < 1:
             raise LaminaError(f"threshold is {self.threshold}; need a number between 0 and 1")
-        if not 0 <= self.label_smoothing < 1:
-            raise LaminaError(
-                f"label_smoothing is {self.label_smoothing}; need 0 <= label_smoothing < 1"
-            )
+        check_share("label_smoothing", self.label_smoothing)
         check_separator(self.separator)
         if self.missing_indicator and self.missing == "refuse":
             raise LaminaError(
@@ -119,14 +124,11 @@ class ClassifyData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     @property
     def named(self) -> bool:
         """Whether ``source`` is the name of a corpus; a file of that name goes before it."""
-        return self.source in NAMED and not Path(self.source).exists()
+        return is_corpus(self.source, NAMED)
 
 
 def read(data: ClassifyData) -> tuple[Inputs, dict[str, Rows], dict[str, str]]:
-    """The inputs, the rows by part, and the files' fingerprints.
-
-    The rows of ``"source"`` are still to be split; ``"validation"`` and ``"test"`` are there where
-    they have a file of their own.
+    """The inputs, the rows of each part, and the files' fingerprints.
 
     Raises:
         LaminaError: a file that cannot be read, with the line.
@@ -157,7 +159,16 @@ def read(data: ClassifyData) -> tuple[Inputs, dict[str, Rows], dict[str, str]]:
     for part, path in paths.items():
         rows[part] = inputs.read(path)
         fingerprints[path] = fingerprint(path)
-    return inputs, rows, fingerprints
+    source = rows.pop("source")
+    parts = fill_parts(
+        rows,
+        source.take,
+        source.keys(),
+        None if data.separator else source.labels,
+        fractions=data.fractions,
+        seed=data.split_seed,
+    )
+    return inputs, parts, fingerprints
 
 
 #: Corpora that arrive with other packages, by part.

@@ -84,8 +84,9 @@ class PrefixBeam:
 
     def feed(self, log_probs: np.ndarray) -> None:
         """See :class:`Decoder`."""
-        for frame in log_probs.astype(np.float64):
-            self._step(frame)
+        with np.errstate(invalid="ignore"):
+            for frame in log_probs.astype(np.float64):
+                self._step(frame)
 
     def _step(self, frame: np.ndarray) -> None:
         """One frame ``(V,)``; ``P`` prefixes become at most ``width``."""
@@ -110,6 +111,8 @@ class PrefixBeam:
         if len(scores) > self._width:
             kept = np.argpartition(-scores, self._width - 1)[: self._width]
         kept = np.sort(kept[scores[kept] > -np.inf])
+        if not len(kept):  # a frame that gives nothing a probability
+            kept = np.array([ended.argmax()])
         old, new = kept[kept < len(nodes)], kept[kept >= len(nodes)] - len(nodes)
         origins, tokens = np.divmod(new, len(frame))
         made = [self._child(int(nodes[o]), int(t)) for o, t in zip(origins, tokens, strict=True)]
@@ -126,16 +129,19 @@ class PrefixBeam:
             self._lasts.append(token)
         return found
 
+    @property
+    def _totals(self) -> np.ndarray:
+        with np.errstate(invalid="ignore"):  # not-a-number goes through
+            return np.logaddexp(self._in_blank, self._in_token)
+
     def scores(self) -> dict[tuple[int, ...], float]:
         """The prefixes in the beam, and the logarithm of what their alignments sum to."""
-        totals = np.logaddexp(self._in_blank, self._in_token)
-        return {
-            tuple(self._path(int(n))): float(s) for n, s in zip(self._nodes, totals, strict=True)
-        }
+        paths = (tuple(self._path(int(node))) for node in self._nodes)
+        return dict(zip(paths, self._totals.tolist(), strict=True))
 
     def tokens(self) -> list[int]:
         """See :class:`Decoder`."""
-        return self._path(int(self._nodes[np.logaddexp(self._in_blank, self._in_token).argmax()]))
+        return self._path(int(self._nodes[self._totals.argmax()]))
 
     def _path(self, node: int) -> list[int]:
         path: list[int] = []

@@ -8,7 +8,12 @@ from lamina.spec import LaminaError, Metric
 
 #: Summed edit distances (insertions, deletions, substitutions of words) over the summed lengths of
 #: the references; it can be above 1.
-WORD_ERROR_RATE = Metric("WER", higher_is_better=False, gain="points")
+WORD_ERROR_RATE = Metric(
+    "WER",
+    higher_is_better=False,
+    gain="points",
+    blind="the better of nothing and the most frequent text",
+)
 
 
 def error_counts(references: Sequence[str], answers: Sequence[str]) -> dict[str, int]:

@@ -7,20 +7,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import torch
 from torch import Tensor
 
-from lamina.data import fingerprint
+from lamina.data import PARTS, fingerprint
 from lamina.data.series import SeriesTable
 from lamina.data.windows import WindowBatches
 from lamina.spec import Batch, LaminaError, Metric, Model, Part, State, Step
 from lamina.store.structs import changed, struct_from
-from lamina.tasks.forecast_data import PARTS, ForecastData, ForecastInputs, Scale, read, split
+from lamina.tasks.config import task_config
+from lamina.tasks.forecast_data import ForecastData, read, split
+from lamina.tasks.forecast_inputs import ForecastInputs
+from lamina.tasks.forecast_scale import Scale
 from lamina.tasks.forecast_scores import error_sums, mean_loss, score
 from lamina.tasks.forecaster import NAME, Forecaster, ForecastOptions
-from lamina.tasks.inputs import as_source
+from lamina.tasks.source import as_source
 
 _NAIVE = "the better of the last value and the season before"
 MSE = Metric("mse", higher_is_better=False, gain="relative", blind=_NAIVE)
@@ -228,9 +230,5 @@ class Forecast:
 
     def config(self) -> dict[str, Any]:
         """See :class:`lamina.spec.Task`."""
-        return {
-            "name": NAME,
-            "data": msgspec.to_builtins(self.data),
-            "fingerprints": self.fingerprints,
-            "sizes": {part: len(starts) for part, starts in self.starts.items()},
-        }
+        sizes = {part: len(starts) for part, starts in self.starts.items()}
+        return task_config(NAME, self.data, self.fingerprints, sizes)

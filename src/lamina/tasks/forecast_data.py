@@ -1,23 +1,19 @@
-"""Where time series come from, how they are read and split, and on what scale they are forecast."""
+"""Where time series come from, and how they are read and split."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import msgspec
 import numpy as np
 
 from lamina.data import as_shares, find, fingerprint
-from lamina.data.series import Missing, Series, SeriesTable, read_series
-from lamina.data.standardize import Standardizer
-from lamina.data.timestamps import Calendar, TimeStep, calendar_features, read_time
-from lamina.spec import LaminaError, Part
-
-Loss: TypeAlias = Literal["mse", "mae", "quantile"]
-PARTS: tuple[Part, ...] = ("train", "validation", "test")
+from lamina.data.series import Missing, Series, SeriesTable
+from lamina.data.timestamps import Calendar, read_time, write_times
+from lamina.spec import LaminaError
+from lamina.tasks.forecast_inputs import ForecastInputs, Loss, check_quantiles, read_table
+from lamina.tasks.source import is_corpus
 
 #: Corpora of time series: the fields that their users leave to custom.
 NAMED: dict[str, dict[str, Any]] = {"etth1": {"time": "date", "rows": (8640, 2880, 2880)}}
@@ -82,7 +78,7 @@ class ForecastData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     @property
     def named(self) -> bool:
         """Whether ``source`` is the name of a corpus; a file of that name goes before it."""
-        return self.source in NAMED and not Path(self.source).exists()
+        return is_corpus(self.source, NAMED)
 
     def resolved(self) -> ForecastData:
         """With the customs of a named corpus in the fields that were left as they are."""
@@ -95,175 +91,6 @@ class ForecastData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         return msgspec.structs.replace(self, **custom)
 
 
-def check_quantiles(quantiles: Sequence[float]) -> None:
-    """Refuse quantiles that are not ascending in 0..1, or without the median."""
-    ascending = list(quantiles) == sorted(set(quantiles))
-    if not ascending or 0.5 not in quantiles or not 0 < quantiles[0] <= quantiles[-1] < 1:
-        raise LaminaError(
-            f"quantiles are {tuple(quantiles)}; need ascending shares between 0 and 1 with 0.5 "
-            "among them, such as 0.1, 0.5, 0.9"
-        )
-
-
-class ForecastInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a forecaster reads and tells; kept with the model. Fields as in :class:`ForecastData`;
-    ``quantiles`` are empty for a single number, ``ids`` is ``("",)`` for a wide table."""
-
-    time: str
-    id: str | None
-    ids: tuple[str, ...]
-    series: tuple[str, ...]
-    covariates: tuple[str, ...]
-    calendar: tuple[Calendar, ...]
-    time_format: str | None
-    missing: Missing
-    look_back: int
-    horizon: int
-    loss: Loss
-    quantiles: tuple[float, ...]
-    season: int
-    step: TimeStep
-
-    def __post_init__(self) -> None:
-        for name in ("look_back", "horizon", "season"):
-            if not 1 <= getattr(self, name) < 2**31:
-                raise LaminaError(f"{name} is {getattr(self, name)}; need 1 or more, below 2**31")
-        if not self.series or not self.ids:
-            raise LaminaError("names no series")
-        if self.quantiles:
-            check_quantiles(self.quantiles)
-
-    @property
-    def known(self) -> int:
-        """``K``: numbers a step that are known in advance."""
-        return len(self.covariates) + 2 * len(self.calendar)
-
-    def read(self, path: str | Path) -> SeriesTable:
-        """A file of the kind that the model was trained on.
-
-        Raises:
-            LaminaError: one that cannot be read, with the line; an id that was not in training;
-                another step.
-        """
-        table = read_series(
-            path,
-            time=self.time,
-            id=self.id,
-            columns=self.series,
-            covariates=self.covariates,
-            time_format=self.time_format,
-            missing=self.missing,
-        )
-        if table.step != self.step:
-            raise LaminaError(
-                f"its rows are {table.step} apart; the model was trained on {self.step}",
-                place=str(path),
-            )
-        for series in table.series:
-            if series.id not in self.ids:
-                raise LaminaError(
-                    f"id {series.id!r} was not in training. Take its rows out, or train with it.",
-                    place=str(path),
-                )
-        return table
-
-
-@dataclass(frozen=True)
-class Scale:
-    """How series are brought on one scale: one entry an id.
-
-    values:     of the ``C`` columns; fitted on the training part.
-    covariates: of the covariates' columns, likewise.
-    naive:      ``(ids, C)``: the mean absolute error, in the training part, of saying what was one
-                season before; the unit of MASE (Hyndman and Koehler 2006). 0 where there is none.
-    """
-
-    values: list[Standardizer]
-    covariates: list[Standardizer]
-    naive: np.ndarray
-
-    @classmethod
-    def fit(cls, parts: Sequence[Series], ends: Sequence[int], season: int) -> Scale:
-        """From the first ``ends[i]`` rows of each series."""
-        values, covariates, naive = [], [], []
-        for series, end in zip(parts, ends, strict=True):
-            values.append(Standardizer.fit([series.values[:end]]))
-            covariates.append(Standardizer.fit([series.covariates[:end]]))
-            both = series.observed[season:end] & series.observed[: max(end - season, 0)]
-            gaps = np.abs(series.values[season:end] - series.values[: max(end - season, 0)])
-            naive.append((gaps * both).sum(axis=0) / np.maximum(both.sum(axis=0), 1))
-        return cls(values, covariates, np.array(naive))
-
-    def rows(
-        self, group: int, series: Series, inputs: ForecastInputs, ahead: int = 0
-    ) -> np.ndarray:
-        """``(T + ahead, C + K)`` float32: values (0 behind the end), covariates, calendar."""
-        times = np.concatenate([series.times, inputs.step.after(int(series.times[-1]), ahead)])
-        rows = np.zeros((len(times), len(inputs.series) + inputs.known), np.float32)
-        values = self.values[group](series.values)
-        rows[: len(values), : values.shape[1]] = values
-        known = [calendar_features(times, inputs.calendar)]
-        if inputs.covariates:
-            known.insert(0, self.covariates[group](series.covariates[: len(times)]))
-        rows[:, values.shape[1] :] = np.concatenate(known, axis=1)
-        return rows
-
-    def to_json(self) -> str:
-        """The text that :meth:`from_json` reads."""
-        return msgspec.json.encode(
-            _Scale(
-                values=[_plain(s) for s in self.values],
-                covariates=[_plain(s) for s in self.covariates],
-                naive=self.naive.tolist(),
-            )
-        ).decode()
-
-    @classmethod
-    def from_json(cls, text: str, inputs: ForecastInputs, place: str) -> Scale:
-        """Read what :meth:`to_json` wrote for ``inputs``.
-
-        Raises:
-            LaminaError: malformed, or of another kind.
-        """
-        try:
-            read = msgspec.json.decode(text, type=_Scale)
-        except (msgspec.MsgspecError, RecursionError) as error:
-            raise LaminaError(f"is no scale: {error}", place=place) from None
-        sizes = (len(inputs.series), len(inputs.covariates))
-        for each, size in ((read.values, sizes[0]), (read.covariates, sizes[1])):
-            good = len(each) == len(inputs.ids) and all(
-                len(s.mean) == len(s.scale) == size and all(x > 0 for x in s.scale) for s in each
-            )
-            if not good:
-                raise LaminaError(
-                    f"does not hold one mean and one scale above 0 for each of {size} columns of "
-                    f"{len(inputs.ids)} series",
-                    place=place,
-                )
-        if [len(row) for row in read.naive] != [sizes[0]] * len(inputs.ids):
-            raise LaminaError("does not hold one naive error a series", place=place)
-        made = [
-            [Standardizer(np.array(s.mean), np.array(s.scale)) for s in each]
-            for each in (read.values, read.covariates)
-        ]
-        return cls(made[0], made[1], np.array(read.naive))
-
-
-class _Standard(msgspec.Struct, forbid_unknown_fields=True):
-    mean: list[float]
-    scale: list[float]
-
-
-class _Scale(msgspec.Struct, forbid_unknown_fields=True):
-    values: list[_Standard]
-    covariates: list[_Standard]
-    naive: list[list[float]]
-
-
-def _plain(scale: Standardizer) -> _Standard:
-    return _Standard(mean=scale.mean.tolist(), scale=scale.scale.tolist())
-
-
 def read(data: ForecastData) -> tuple[SeriesTable, ForecastInputs, dict[str, str]]:
     """The series, what a model of them reads, and the file's fingerprint.
 
@@ -271,15 +98,7 @@ def read(data: ForecastData) -> tuple[SeriesTable, ForecastInputs, dict[str, str
         LaminaError: a file that cannot be read, with the line.
     """
     path = find(data.source)["table"] if data.named else Path(data.source)
-    table = read_series(
-        path,
-        time=data.time,
-        id=data.id,
-        columns=data.series,
-        covariates=data.covariates,
-        time_format=data.time_format,
-        missing=data.missing,
-    )
+    table = read_table(path, data)
     if data.calendar and table.step.unit == "index":
         raise LaminaError(
             f"column {data.time!r} holds whole numbers; need dates for calendar features",
@@ -316,6 +135,15 @@ def split(data: ForecastData, table: SeriesTable, series: Series) -> tuple[int, 
         first, second = (read_time(text, table.form, "dates") for text in data.dates)
         if first > second:
             raise LaminaError(f"dates are {data.dates}; need validation to begin before test")
+        # To leave a part out, its date may be that of the row after the last.
+        last = max(int(one.times[-1]) for one in table.series)
+        behind = int(table.step.after(last, 1)[-1])
+        if second > behind:
+            raise LaminaError(
+                f"dates are {data.dates}, and the last time is "
+                f"{write_times(np.array([last]), table.form)[0]}; need dates within the file",
+                place=str(table.path),
+            )
         ends = (*np.searchsorted(series.times, [first, second]).tolist(), count)
     elif data.rows is not None:
         ends = tuple(np.cumsum(data.rows).tolist())

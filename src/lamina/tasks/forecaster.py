@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,10 @@ from lamina.data.series import Series
 from lamina.data.timestamps import write_times
 from lamina.nn import StackOptions
 from lamina.spec import CellKind, LaminaError, Model
-from lamina.store.structs import struct_from
-from lamina.tasks.forecast_data import ForecastInputs, Scale
+from lamina.tasks.forecast_inputs import ForecastInputs
+from lamina.tasks.forecast_scale import Scale
 from lamina.tasks.forecast_schemes import SCHEMES, Scheme, Shape
+from lamina.tasks.saved import SavedModel
 
 NAME = "forecast"
 ASSET = "scale.json"
@@ -63,7 +64,6 @@ class Forecaster(Model):
         super().__init__()
         self.options, self.inputs, self.scale = options, inputs, scale
         quantiles = inputs.quantiles
-        stack = {name: getattr(options, name) for name in StackOptions.__struct_fields__}
         shape = Shape(
             look_back=inputs.look_back,
             horizon=inputs.horizon,
@@ -73,7 +73,7 @@ class Forecaster(Model):
             outputs=len(quantiles) or 1,
             middle=quantiles.index(0.5) if quantiles else 0,
         )
-        self.scheme = SCHEMES[options.scheme](shape, StackOptions(**stack), options.segment)
+        self.scheme = SCHEMES[options.scheme](shape, options, options.segment)
 
     def forward(
         self, inputs: Tensor, future: Tensor, series: Tensor, targets: Tensor | None = None
@@ -109,23 +109,15 @@ class Forecaster(Model):
         return {ASSET: self.scale.to_json()}
 
     @classmethod
-    def from_config(
-        cls, config: Mapping[str, Any], assets: Mapping[str, str], place: str
-    ) -> Forecaster:
-        """The same network from what :meth:`config` and :meth:`assets` gave.
+    def from_saved(cls, saved: SavedModel) -> Forecaster:
+        """The same network from what a run folder keeps of it.
 
         Raises:
             LaminaError: malformed.
         """
-        options = struct_from(
-            ForecastOptions, config.get("options") or {}, what="model option", place=place
-        )
-        inputs = struct_from(
-            ForecastInputs, config.get("inputs") or {}, what="input field", place=place
-        )
-        if ASSET not in assets:
-            raise LaminaError(f"has no {ASSET}", place=place)
-        return cls(options, inputs, Scale.from_json(assets[ASSET], inputs, ASSET))
+        inputs = saved.part("inputs", ForecastInputs)
+        scale = Scale.from_json(saved.asset(ASSET), inputs, ASSET)
+        return cls(saved.part("options", ForecastOptions), inputs, scale)
 
     # -- answers
 
@@ -133,7 +125,6 @@ class Forecaster(Model):
         """The series of a file of the kind that the model was trained on, one an id."""
         return self.inputs.read(path).series
 
-    @torch.no_grad()
     def forecast(self, series: Series) -> np.ndarray:
         """The ``horizon`` values after the end of a series, ``(horizon, C, Q)`` float64 on the
         original scale, quantiles ascending.
@@ -159,14 +150,12 @@ class Forecaster(Model):
         rows = torch.from_numpy(self.scale.rows(group, series, inputs, ahead=inputs.horizon))
         rows = rows[end - past : end + inputs.horizon, None]
         device = next(self.parameters()).device
-        was_training = self.training
-        self.eval()
-        made = self(
-            rows[:past].to(device),
-            rows[past:, :, columns:].to(device),
-            torch.tensor([group], device=device),
-        )
-        self.train(was_training)
+        with self.evaluating():
+            made = self(
+                rows[:past].to(device),
+                rows[past:, :, columns:].to(device),
+                torch.tensor([group], device=device),
+            )
         scaled = made[:, 0].sort(dim=-1).values.cpu().double().numpy()
         standard = self.scale.values[group]
         return scaled * standard.scale[:, None] + standard.mean[:, None]

@@ -13,7 +13,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from lamina.spec import ACCURACY, LaminaError, Metric
 
-MICRO_F1 = Metric("micro_f1", higher_is_better=True, gain="points")
+MICRO_F1 = Metric(
+    "micro_f1", higher_is_better=True, gain="points", blind="always the most frequent labels"
+)
 
 
 @dataclass(frozen=True)

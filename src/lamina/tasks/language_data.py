@@ -10,17 +10,28 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from lamina.data import Renumbered, TokenisedText, Tokens, Vocabulary, as_shares, find, tokenise
-from lamina.data.corpora import CORPORA
+from lamina.data import (
+    CORPORA,
+    Renumbered,
+    TokenisedText,
+    Tokens,
+    Vocabulary,
+    as_shares,
+    find,
+    shares_left,
+    tokenise,
+)
 from lamina.data.vocabulary import Level, Normalize
 from lamina.spec import LaminaError, Part
+from lamina.tasks.source import is_corpus
 
 
 class LanguageModelData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the text is and how it is read, split and batched.
 
-    source:         a UTF-8 text file, or the name of a corpus (``timemachine``, ``wikitext2``);
-                    several are mixed, and each is scored by itself too.
+    source:         a UTF-8 text file, or the name of a corpus (``timemachine``,
+                    ``tinyshakespeare``, ``wikitext2``); several are mixed, and each is scored by
+                    itself too.
     weights:        shares of the training tokens, one a source; 0: it is scored only. An epoch
                     has as many tokens as the sources that train have together. Empty: each token
                     is read about once.
@@ -112,22 +123,16 @@ def read(data: LanguageModelData) -> list[Source]:
 
 def _read(data: LanguageModelData, source: str, name: str) -> Source:
     paths: dict[str, Path] = {"source": Path(source)}
-    if not paths["source"].exists() and source in CORPORA:
+    if is_corpus(source, CORPORA):
         found = find(source)
         paths = {("source" if role in ("text", "train") else role): p for role, p in found.items()}
     for part in ("validation", "test"):
         if own := getattr(data, part):
             paths[part] = Path(own)
-    train, validation, test = data.fractions
-    validation = 0.0 if "validation" in paths else validation
-    test = 0.0 if "test" in paths else test
-    whole = train + validation + test
     parts: dict[Part, TokenisedText] = {}
     fingerprints: dict[str, str] = {}
     for role, path in paths.items():
-        shares = (1.0, 0.0, 0.0)
-        if role == "source":
-            shares = (train / whole, validation / whole, test / whole)
+        shares = shares_left(data.fractions, paths) if role == "source" else (1.0, 0.0, 0.0)
         cut, fingerprints[str(path)] = tokenise(
             path, level=data.level, normalize=data.normalize, fractions=shares
         )

@@ -7,16 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 
-from lamina.data import ChainedBatches, Mixture, StreamBatches, Tokens, tokenise
-from lamina.data.split import PARTS
+from lamina.data import PARTS, ChainedBatches, Mixture, StreamBatches, Tokens, tokenise
 from lamina.spec import PERPLEXITY, Batch, LaminaError, Model, Part, State, Step, detach
 from lamina.store.structs import changed, struct_from
-from lamina.tasks.inputs import as_sources
+from lamina.tasks.config import task_config
 from lamina.tasks.language_data import LanguageModelData, count, read, renumbered, vocabulary
 from lamina.tasks.language_network import NAME, LanguageModelOptions, LanguageNetwork
+from lamina.tasks.source import as_sources
 
 #: Tokens in a row from one source of a mixture, in multiples of ``steps``: a piece begins behind
 #: another author's words, and few do.
@@ -175,12 +174,8 @@ class LanguageModel:
 
     def config(self) -> dict[str, Any]:
         """See :class:`lamina.spec.Task`."""
-        return {
-            "name": NAME,
-            "data": msgspec.to_builtins(self.data),
-            "fingerprints": self.fingerprints,
-            "sizes": {part: sum(map(len, texts)) for part, texts in self.texts.items()},
-        }
+        sizes = {part: sum(map(len, texts)) for part, texts in self.texts.items()}
+        return task_config(NAME, self.data, self.fingerprints, sizes)
 
 
 def _perplexity(loss: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,10 +15,11 @@ from torch.nn.functional import cross_entropy, linear
 from lamina.data import Vocabulary, read_text
 from lamina.nn import Stack, StackOptions
 from lamina.nn.dropout import drop, drop_embedded, drop_rows
-from lamina.nn.options import check_embedding
+from lamina.nn.options import check_embedding, check_share
 from lamina.nn.softmax import AdaptiveSoftmax
-from lamina.spec import LaminaError, Model, State
-from lamina.store.structs import struct_from
+from lamina.spec import TYPED_TEXT, LaminaError, Model, State
+from lamina.tasks.examples import check_several
+from lamina.tasks.saved import SavedModel
 
 NAME = "language-model"
 ASSET = "vocabulary.json"
@@ -50,17 +51,15 @@ class LanguageModelOptions(StackOptions, frozen=True, kw_only=True, forbid_unkno
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_embedding(self.embedding)
+        if isinstance(self.embedding, int):
+            check_embedding(self.embedding)
         if self.bidirectional:
             raise LaminaError("bidirectional=True would let a language model read its own answer")
         if self.tied and self.embedding == "onehot":
             raise LaminaError("tied=True needs an embedding; got embedding='onehot'")
         if not self.cutoffs or list(self.cutoffs) != sorted({*self.cutoffs}) or self.cutoffs[0] < 1:
             raise LaminaError(f"cutoffs are {self.cutoffs}; need rising numbers above 0")
-        if not 0 <= self.embedding_dropout < 1:
-            raise LaminaError(
-                f"embedding_dropout is {self.embedding_dropout}; need 0 <= embedding_dropout < 1"
-            )
+        check_share("embedding_dropout", self.embedding_dropout)
         if self.embedding_dropout and self.embedding == "onehot":
             raise LaminaError("embedding_dropout needs an embedding; got embedding='onehot'")
 
@@ -74,6 +73,7 @@ class LanguageNetwork(Model):
     """
 
     task = NAME
+    typed = TYPED_TEXT
 
     def __init__(self, options: LanguageModelOptions, vocabulary: Vocabulary):
         super().__init__()
@@ -84,10 +84,7 @@ class LanguageNetwork(Model):
         if options.embedding != "onehot" and not (options.tied and adaptive):
             self.embedding = nn.Embedding(size, options.embedding)
             nn.init.normal_(self.embedding.weight, std=0.1)
-        shape = {name: getattr(options, name) for name in StackOptions.__struct_fields__}
-        self.stack = Stack(
-            size if options.embedding == "onehot" else options.embedding, StackOptions(**shape)
-        )
+        self.stack = Stack(size if options.embedding == "onehot" else options.embedding, options)
         self.bridge = None
         if options.tied and self.stack.outputs != options.embedding:
             self.bridge = nn.Linear(self.stack.outputs, self.stack.inputs, bias=False)
@@ -152,20 +149,14 @@ class LanguageNetwork(Model):
         return {ASSET: self.vocabulary.to_json()}
 
     @classmethod
-    def from_config(
-        cls, config: Mapping[str, Any], assets: Mapping[str, str], place: str
-    ) -> LanguageNetwork:
-        """The same network from what :meth:`config` and :meth:`assets` gave.
+    def from_saved(cls, saved: SavedModel) -> LanguageNetwork:
+        """The same network from what a run folder keeps of it.
 
         Raises:
             LaminaError: malformed.
         """
-        options = struct_from(
-            LanguageModelOptions, config.get("options") or {}, what="model option", place=place
-        )
-        if ASSET not in assets:
-            raise LaminaError(f"has no {ASSET}", place=place)
-        return cls(options, Vocabulary.from_json(assets[ASSET], ASSET))
+        vocabulary = Vocabulary.from_json(saved.asset(ASSET), ASSET)
+        return cls(saved.part("options", LanguageModelOptions), vocabulary)
 
     # -- answers
 
@@ -173,7 +164,6 @@ class LanguageNetwork(Model):
         """Prompts from a text file, one a line."""
         return [line for line in read_text(path).splitlines() if line.strip()]
 
-    @torch.no_grad()
     def generate(
         self,
         prompt: str,
@@ -201,16 +191,14 @@ class LanguageNetwork(Model):
             raise LaminaError(f"nothing is left of the prompt {prompt!r}; need at least one token")
         device = next(self.parameters()).device
         generator = torch.Generator().manual_seed(seed)
-        was_training = self.training
-        self.eval()
         tokens = torch.from_numpy(read)[:, None].to(device)  # (T, 1)
         state: State | None = None
         made: list[int] = []
-        for _ in range(length):
-            scores, state = self(tokens, state)
-            made.append(self._draw(scores[-1, 0].float().cpu(), temperature, top_k, generator))
-            tokens = torch.tensor([[made[-1]]], device=device)
-        self.train(was_training)
+        with self.evaluating():
+            for _ in range(length):
+                scores, state = self(tokens, state)
+                made.append(self._draw(scores[-1, 0].float().cpu(), temperature, top_k, generator))
+                tokens = torch.tensor([[made[-1]]], device=device)
         return self.vocabulary.decode(np.concatenate((read, np.array(made, dtype=np.int64))))
 
     def _draw(
@@ -226,6 +214,7 @@ class LanguageNetwork(Model):
 
     def answers(self, examples: Sequence[str]) -> list[dict[str, Any]]:
         """The most probable continuation of each prompt."""
+        check_several(examples)
         return [{"text": self.generate(prompt, 80, temperature=0)} for prompt in examples]
 
     def predict(self, examples: Sequence[str]) -> list[str]:

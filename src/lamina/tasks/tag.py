@@ -11,15 +11,16 @@ import msgspec
 import numpy as np
 import torch
 
-from lamina.data import fingerprint
+from lamina.data import PARTS, fingerprint
 from lamina.data.labelled_batches import NOT_COUNTED, LabelledBatches
 from lamina.data.lexicon import Lexicon
 from lamina.data.schemes import OUTSIDE, recognise
 from lamina.spec import ACCURACY, SPAN_F1, Batch, LaminaError, Model, Part, State, Step
 from lamina.store.structs import changed, struct_from
-from lamina.tasks.inputs import as_source
+from lamina.tasks.config import task_config
+from lamina.tasks.source import as_source
 from lamina.tasks.span_counts import SpanCounts, f1
-from lamina.tasks.tag_data import PARTS, TagData, counted, read
+from lamina.tasks.tag_data import TagData, counted, read
 from lamina.tasks.tagger import NAME, Tagger, TagLabels, TagOptions
 
 
@@ -84,9 +85,9 @@ class Tag:
         return task
 
     def _learn_labels(self) -> TagLabels:
-        """What the training part's labels are; a file's scheme is that of all its parts."""
+        """What the training part's labels are, and the scheme that they follow."""
         data = self.data
-        written = recognise(s.labels or () for part in PARTS for s in self.parts[part])
+        written = recognise(sentence.labels or () for sentence in self.parts["train"])
         if written is None and data.scheme is not None:
             raise LaminaError(
                 f"scheme is {data.scheme}, but the labels mark no spans (O, B-PER, I-PER); leave "
@@ -192,9 +193,5 @@ class Tag:
 
     def config(self) -> dict[str, Any]:
         """See :class:`lamina.spec.Task`."""
-        return {
-            "name": NAME,
-            "data": msgspec.to_builtins(self.data),
-            "fingerprints": self.fingerprints,
-            "sizes": {part: len(sentences) for part, sentences in self.parts.items()},
-        }
+        sizes = {part: len(sentences) for part, sentences in self.parts.items()}
+        return task_config(NAME, self.data, self.fingerprints, sizes)

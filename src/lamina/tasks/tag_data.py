@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 import msgspec
 import numpy as np
 
-from lamina.data import as_shares, find, fingerprint, split_rows
+from lamina.data import PARTS, as_shares, fill_parts, find, fingerprint
 from lamina.data.schemes import Matching, Scheme
 from lamina.data.sentences import Sentence
 from lamina.spec import LaminaError
+from lamina.tasks.source import is_corpus
 from lamina.tasks.tag_inputs import Format, TagInputs, format_of
 
 #: Corpora that can be labelled, and how they are read.
@@ -21,14 +21,14 @@ NAMED: dict[str, TagInputs] = {
     "ud_english_ewt": TagInputs(format="conllu", label="upos"),
     "protein_ss3": TagInputs(format="fasta", label="labels"),
 }
-PARTS = ("train", "validation", "test")
 _FIRST_LABEL: dict[Format, str] = {"columns": "-1", "conllu": "upos", "fasta": ""}
 
 
 class TagData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the sentences are and how they are read, split and batched.
 
-    source:         a file, or the name of a corpus (``conll2003``, ``protein_ss3``).
+    source:         a file, or the name of a corpus (``conll2003``, ``wnut17``,
+                    ``ud_english_ewt``, ``protein_ss3``).
     format:         words in columns, CoNLL-U, or residues in FASTA; ``auto``: by the file's name.
     word:           the column of the word, from 1; of columns only.
     label:          the column of the label: a number, -1 for the last; of CoNLL-U ``upos`` or
@@ -92,7 +92,7 @@ class TagData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     @property
     def named(self) -> bool:
         """Whether ``source`` is the name of a corpus; a file of that name goes before it."""
-        return self.source in NAMED and not Path(self.source).exists()
+        return is_corpus(self.source, NAMED)
 
     def inputs(self) -> TagInputs:
         """How the files are read."""
@@ -141,14 +141,14 @@ def _split(
     data: TagData, source: list[Sentence], parts: dict[str, list[Sentence]]
 ) -> dict[str, list[Sentence]]:
     """All three parts: those that are not there already come from ``source``."""
-    shares = [
-        0.0 if part in parts else share for part, share in zip(PARTS, data.fractions, strict=True)
-    ]
-    fractions = [share / sum(shares) for share in shares]
     keys = [s.words if isinstance(s.words, str) else tuple(s.words) for s in source]
-    split = split_rows(keys, None, fractions=fractions, seed=data.split_seed)
-    drawn = {part: [source[i] for i in getattr(split, part)] for part in PARTS}
-    return {**drawn, **parts}
+    return fill_parts(
+        parts,
+        lambda rows: [source[i] for i in rows],
+        keys,
+        fractions=data.fractions,
+        seed=data.split_seed,
+    )
 
 
 def counted(sentence: Sentence) -> np.ndarray:

@@ -19,10 +19,11 @@ from lamina.data.lexicon import Lexicon
 from lamina.data.schemes import Matching, Scheme, convert
 from lamina.data.sentences import Sentence
 from lamina.nn import CHARACTERS, CRF, Independent, Stack, StackOptions, valid_steps
-from lamina.nn.dropout import drop, drop_rows
-from lamina.nn.options import check_embedding
-from lamina.spec import LaminaError, Model
-from lamina.store.structs import struct_from
+from lamina.nn.dropout import drop, drop_rows, drop_words
+from lamina.nn.options import check_embedding, check_share
+from lamina.spec import TYPED_TEXT, LaminaError, Model
+from lamina.tasks.examples import check_several
+from lamina.tasks.saved import SavedModel
 from lamina.tasks.tag_inputs import TagInputs
 
 NAME = "tag"
@@ -58,12 +59,8 @@ class TagOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_fields=
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("embedding", "character_embedding", "character_width"):
-            try:
-                check_embedding(getattr(self, name))
-            except LaminaError as error:
-                raise LaminaError(error.message.replace("embedding", name, 1)) from None
-        if not 0 <= self.word_dropout < 1:
-            raise LaminaError(f"word_dropout is {self.word_dropout}; need 0 <= word_dropout < 1")
+            check_embedding(getattr(self, name), name)
+        check_share("word_dropout", self.word_dropout)
 
 
 class TagLabels(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -108,6 +105,7 @@ class Tagger(Model):
     """
 
     task = NAME
+    typed = TYPED_TEXT
 
     def __init__(self, options: TagOptions, inputs: TagInputs, lexicon: Lexicon, labels: TagLabels):
         super().__init__()
@@ -128,8 +126,7 @@ class Tagger(Model):
                 options.cell,
             )
             size += self.spelling.outputs
-        shape = {name: getattr(options, name) for name in StackOptions.__struct_fields__}
-        self.stack = Stack(size, StackOptions(**shape))
+        self.stack = Stack(size, options)
         self.head = nn.Linear(self.stack.outputs, len(labels.names))
         crf = output == "crf" or (output == "auto" and labels.scheme is not None)
         self.output = (CRF if crf else Independent)(len(labels.names))
@@ -143,9 +140,8 @@ class Tagger(Model):
         """Words ``(T, B)`` -> scores ``(T, B, K)``; ``more`` as
         :class:`lamina.data.labelled_batches.LabelledBatches` gives it."""
         p, kind = self.options.dropout, self.options.dropout_kind
-        if self.training and self.options.word_dropout:
-            gone = torch.rand(inputs.shape, device=inputs.device) < self.options.word_dropout
-            inputs = inputs.masked_fill(gone, self.lexicon.words.unknown)
+        unknown = self.lexicon.words.unknown
+        inputs = drop_words(inputs, self.options.word_dropout, unknown, training=self.training)
         if self.spelling is None:
             x, tokens = drop_rows(self.embedding.weight, inputs, p, kind, training=self.training)
             outputs, _ = self.stack(x, lengths=lengths, tokens=tokens)
@@ -178,35 +174,24 @@ class Tagger(Model):
         }
 
     @classmethod
-    def from_config(
-        cls, config: Mapping[str, Any], assets: Mapping[str, str], place: str
-    ) -> Tagger:
-        """The same network from what :meth:`config` and :meth:`assets` gave.
+    def from_saved(cls, saved: SavedModel) -> Tagger:
+        """The same network from what a run folder keeps of it.
 
         Raises:
             LaminaError: malformed.
         """
-
-        def part(kind: Any, name: str) -> Any:
-            values = config.get(name)
-            if not isinstance(values, Mapping):
-                raise LaminaError(f"has no object {name!r}", place=place)
-            return struct_from(kind, values, what=f"field of {name}", place=place)
-
-        for name in (WORDS, LETTERS):
-            if name not in assets:
-                raise LaminaError(f"has no {name}", place=place)
-        lookup = part(_Lookup, "lookup")
+        lookup = saved.part("lookup", _Lookup)
         lexicon = Lexicon(
-            Vocabulary.from_json(assets[WORDS], WORDS),
-            Vocabulary.from_json(assets[LETTERS], LETTERS),
+            Vocabulary.from_json(saved.asset(WORDS), WORDS),
+            Vocabulary.from_json(saved.asset(LETTERS), LETTERS),
             lookup.lower,
             lookup.digits,
         )
-        labels = part(TagLabels, "labels")
+        labels = saved.part("labels", TagLabels)
         if not labels.names:
-            raise LaminaError("has no labels", place=place)
-        return cls(part(TagOptions, "options"), part(TagInputs, "inputs"), lexicon, labels)
+            raise LaminaError("has no labels", place=saved.place)
+        options, inputs = saved.part("options", TagOptions), saved.part("inputs", TagInputs)
+        return cls(options, inputs, lexicon, labels)
 
     # -- answers
 
@@ -230,8 +215,7 @@ class Tagger(Model):
         Raises:
             LaminaError: an example that is none of these, with its position.
         """
-        if isinstance(examples, str):
-            raise LaminaError(f"got one text, {shorten(examples, 40)!r}; need a list of texts")
+        check_several(examples)
         sentences = [self._sentence(e, f"example {i}") for i, e in enumerate(examples, start=1)]
         return [
             {"words": list(sentence.words), "labels": self.labels.write(labels)}
@@ -257,7 +241,6 @@ class Tagger(Model):
             )
         return Sentence(example, place)
 
-    @torch.no_grad()
     def _label(self, sentences: Sequence[Sentence], batch_size: int = 64) -> list[list[str]]:
         forms, encoded = self.lexicon.encode([sentence.words for sentence in sentences])
         steps = [np.stack((words, np.zeros_like(words)), axis=1) for words in encoded]
@@ -267,17 +250,15 @@ class Tagger(Model):
         )
         device = self.head.weight.device
         found: list[list[str]] = [[] for _ in sentences]
-        was_training = self.training
-        self.eval()
-        for k in range(len(batches)):
-            batch = batches[k].to(device)
-            scores = self(batch.inputs, batch.lengths, batch.more)
-            best = self.output.decode(scores, batch.lengths).T.tolist()
-            assert batch.index is not None
-            for i, row in zip(batch.index.tolist(), best, strict=True):
-                length = len(sentences[i].words)
-                found[i] = [self.labels.names[label] for label in row[:length]]
-        self.train(was_training)
+        with self.evaluating():
+            for k in range(len(batches)):
+                batch = batches[k].to(device)
+                scores = self(batch.inputs, batch.lengths, batch.more)
+                best = self.output.decode(scores, batch.lengths).T.tolist()
+                assert batch.index is not None
+                for i, row in zip(batch.index.tolist(), best, strict=True):
+                    length = len(sentences[i].words)
+                    found[i] = [self.labels.names[label] for label in row[:length]]
         return found
 
 

@@ -16,14 +16,16 @@ from torch.nn.functional import ctc_loss
 
 from lamina.data import Vocabulary
 from lamina.data.manifest import Manifest
+from lamina.data.speech_batches import SpeechBatches
 from lamina.data.standardize import Standardizer
 from lamina.spec import Batch, LaminaError, Model, Part, State, Step
 from lamina.store.structs import changed, struct_from
+from lamina.tasks.config import task_config
 from lamina.tasks.ctc import frames_needed
 from lamina.tasks.error_rates import WORD_ERROR_RATE, error_counts
-from lamina.tasks.inputs import as_source
-from lamina.tasks.transcribe_data import Recordings, SpeechBatches, TranscribeData, read
-from lamina.tasks.transcriber import BLANK, NAME, TranscribeOptions, Transcriber
+from lamina.tasks.source import as_source
+from lamina.tasks.transcribe_data import Recordings, TranscribeData, read
+from lamina.tasks.transcriber import BLANK, MOST_HALVINGS, NAME, TranscribeOptions, Transcriber
 
 #: Stands in a text for a token that the vocabulary lacks: equal to nothing that a model says.
 _UNKNOWN = "\N{REPLACEMENT CHARACTER}"
@@ -135,6 +137,7 @@ class Transcribe:
             self.parts[part].frames,
             self.tokens[part],
             self.scale,
+            [max(frames_needed(tokens), 1) * 2**MOST_HALVINGS for tokens in self.tokens[part]],
             batch_size=self.data.batch_size,
             augmentation=self.data.augmentation if training else None,
             shuffle=training,
@@ -181,9 +184,5 @@ class Transcribe:
 
     def config(self) -> dict[str, Any]:
         """See :class:`lamina.spec.Task`."""
-        return {
-            "name": NAME,
-            "data": msgspec.to_builtins(self.data),
-            "fingerprints": self.fingerprints,
-            "sizes": {part: len(recordings) for part, recordings in self.parts.items()},
-        }
+        sizes = {part: len(recordings) for part, recordings in self.parts.items()}
+        return task_config(NAME, self.data, self.fingerprints, sizes)

@@ -1,32 +1,25 @@
-"""Where the recordings of a transcription come from, and their batches."""
+"""Where the recordings of a transcription come from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 import numpy as np
-import torch
 
-from lamina.data import as_shares, fingerprint, split_rows
-from lamina.data.audio import read_audio, sampling_rate
+from lamina.data import PARTS, as_shares, fill_parts, fingerprint
+from lamina.data.audio import sampling_rate
 from lamina.data.augment import SpeechAugmentation
-from lamina.data.batches import Batches, buckets, padded
 from lamina.data.kept_features import kept_features
 from lamina.data.manifest import Manifest, read_manifest
 from lamina.data.mel import LogMel
-from lamina.data.split import PARTS
-from lamina.data.standardize import Standardizer
 from lamina.data.vocabulary import Level, Normalize
-from lamina.spec import Batch, LaminaError
-from lamina.tasks.ctc import frames_needed
+from lamina.spec import LaminaError
+from lamina.tasks.transcribe_inputs import SpeechInputs
 
 T = TypeVar("T")
-
-#: The most often that a network may halve the frames; batches keep enough of them for that.
-MOST_HALVINGS = 3
 
 
 class TranscribeData(SpeechAugmentation, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,44 +79,6 @@ class TranscribeData(SpeechAugmentation, frozen=True, kw_only=True, forbid_unkno
         return SpeechAugmentation(**{name: getattr(self, name) for name in names})
 
 
-class SpeechInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a transcriber reads; kept with the model.
-
-    audio:    the manifest's column of the audio file.
-    text:     its column of what is said.
-    features: how samples become frames.
-    resample: whether a recording of another rate is resampled.
-    """
-
-    audio: str
-    text: str
-    features: LogMel
-    resample: bool = False
-
-    def manifest(self, path: str | Path, *, labelled: bool = True) -> Manifest:
-        """The recordings of a manifest; without their texts if not ``labelled``."""
-        return read_manifest(path, audio=self.audio, text=self.text if labelled else None)
-
-    def samples(self, path: str | Path) -> np.ndarray:
-        """A recording, long enough for a frame: ``(N,)`` float32.
-
-        Raises:
-            LaminaError: see :func:`lamina.data.audio.read_audio`; or too short.
-        """
-        kind = self.features
-        samples = read_audio(path, kind.rate, resample=self.resample)
-        self.check_length(samples, str(path))
-        return samples
-
-    def check_length(self, samples: np.ndarray, place: str) -> None:
-        """Refuse what is shorter than a frame."""
-        need = int(self.features.rate * self.features.window_ms / 1000)
-        if len(samples) < need:
-            raise LaminaError(
-                f"has {len(samples)} samples; need {need}, which is one frame", place=place
-            )
-
-
 class Recordings:
     """The recordings of one part: their frames, on disk and mapped into memory, and their texts.
 
@@ -180,13 +135,15 @@ def read(data: TranscribeData) -> tuple[SpeechInputs, dict[str, Manifest], dict[
         split = {part: [i for i, p in enumerate(whole.parts) if p == part] for part in PARTS}
         if not split["train"]:
             raise LaminaError(f"column {data.split!r} has no row 'train'", place=data.source)
+        manifests = {part: whole.take(rows) for part, rows in split.items()}
     else:
-        left = [0.0 if p in parts else x for p, x in zip(PARTS, data.fractions, strict=True)]
-        shares = tuple(share / sum(left) for share in left)
-        keys = whole.speakers or [str(path) for path in whole.audio]
-        found = split_rows(keys, None, fractions=shares, seed=data.split_seed)
-        split = {part: getattr(found, part).tolist() for part in PARTS}
-    manifests = {part: parts.get(part) or whole.take(split[part]) for part in PARTS}
+        manifests = fill_parts(
+            parts,
+            lambda rows: whole.take(rows.tolist()),
+            whole.speakers or [str(path) for path in whole.audio],
+            fractions=data.fractions,
+            seed=data.split_seed,
+        )
     rate = (
         data.rate if data.rate is not None else _at(whole.places[0], sampling_rate, whole.audio[0])
     )
@@ -197,57 +154,3 @@ def read(data: TranscribeData) -> tuple[SpeechInputs, dict[str, Manifest], dict[
         manifests,
         fingerprints,
     )
-
-
-class SpeechBatches(Batches):
-    """Recordings of like length together.
-
-    A batch has ``inputs`` ``(T, B, I)`` float32, standardised; ``lengths``; ``targets`` ``(S,)``
-    int64, the tokens of all members one after the other; ``more["target_lengths"]`` ``(B,)``; and
-    ``index``.
-
-    augmentation: how each recording is changed, from a generator of its own by ``(seed, epoch)``
-                  and its position; ``None``: not at all.
-    """
-
-    def __init__(
-        self,
-        frames: Sequence[np.ndarray],
-        tokens: Sequence[np.ndarray],
-        scale: Standardizer,
-        *,
-        batch_size: int,
-        augmentation: SpeechAugmentation | None = None,
-        shuffle: bool = False,
-        seed: int = 0,
-        epoch: int = 0,
-    ):
-        self._frames, self._tokens, self._scale = frames, tokens, scale
-        self._augmentation, self._seed, self._epoch = augmentation, seed, epoch
-        lengths = np.array([len(x) for x in frames], np.int64)
-        self._members = buckets(
-            lengths, batch_size=batch_size, shuffle=shuffle, seed=seed, epoch=epoch
-        )
-
-    def __len__(self) -> int:
-        return len(self._members)
-
-    def _batch(self, k: int) -> Batch:
-        members = self._members[k]
-        sequences = [self._sequence(int(i)) for i in members]
-        lengths = np.array([len(x) for x in sequences], np.int64)
-        tokens = [self._tokens[i] for i in members]
-        return Batch(
-            inputs=padded(sequences, lengths),
-            targets=torch.from_numpy(np.concatenate(tokens)),
-            lengths=None if lengths.min() == lengths.max() else torch.from_numpy(lengths),
-            index=torch.from_numpy(members),
-            more={"target_lengths": torch.tensor([len(t) for t in tokens])},
-        )
-
-    def _sequence(self, i: int) -> np.ndarray:
-        if self._augmentation is None:
-            return self._scale(self._frames[i])
-        rng = np.random.default_rng([self._seed, self._epoch, i])
-        least = max(frames_needed(self._tokens[i]), 1) * 2**MOST_HALVINGS
-        return self._augmentation(self._frames[i], self._scale, least, rng)

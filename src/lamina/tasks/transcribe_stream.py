@@ -41,7 +41,6 @@ class TranscriptStream:
         self._decoder = decoder(model.blank, model.options.beam)
         self._state: Any = None
 
-    @torch.no_grad()
     def feed(self, samples: np.ndarray) -> str:
         """Read the next samples ``(N,)`` in -1..1, at the model's rate; the text up to now. With a
         beam of more than 1, later samples may still change it.
@@ -52,11 +51,9 @@ class TranscriptStream:
         model = self._model
         frames = self._frames.feed(checked(samples))
         if len(frames):
-            was_training = model.training
-            model.eval()
             x = torch.from_numpy(model.scale(frames))[:, None].to(model.head.weight.device)
-            log_probs, self._state = model.scores(x, self._state)
-            model.train(was_training)
+            with model.evaluating():
+                log_probs, self._state = model.scores(x, self._state)
             self._decoder.feed(model.sayable(log_probs[:, 0]))
         return self.text
 

@@ -3,7 +3,7 @@ the blank."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,15 +20,16 @@ from lamina.data.standardize import Standardizer
 from lamina.nn import Pyramid, PyramidState, StackOptions
 from lamina.nn.dropout import drop
 from lamina.spec import LaminaError, Model
-from lamina.store.structs import struct_from
 from lamina.tasks.ctc import decode
-from lamina.tasks.inputs import scale_from_json, scale_to_json
-from lamina.tasks.transcribe_data import MOST_HALVINGS, SpeechInputs
+from lamina.tasks.saved import SavedModel
+from lamina.tasks.transcribe_inputs import SpeechInputs
 from lamina.tasks.transcribe_stream import TranscriptStream, checked
 
 NAME = "transcribe"
 VOCABULARY, SCALE = "vocabulary.json", "scale.json"
 BLANK = "<blank>"
+#: The most often that a network may halve the frames; training keeps enough of them for that.
+MOST_HALVINGS = 3
 
 
 class TranscribeOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -81,8 +82,7 @@ class Transcriber(Model):
         self.options, self.inputs = options, inputs
         self.vocabulary, self.scale = vocabulary, scale
         self.blank = vocabulary.id_of(BLANK)
-        shape = {name: getattr(options, name) for name in StackOptions.__struct_fields__}
-        self.pyramid = Pyramid(len(scale.mean), StackOptions(**shape), options.halvings)
+        self.pyramid = Pyramid(len(scale.mean), options, options.halvings)
         self.head = nn.Linear(self.pyramid.outputs, len(vocabulary))
 
     def forward(self, frames: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -125,31 +125,21 @@ class Transcriber(Model):
 
     def assets(self) -> dict[str, str]:
         """See :class:`lamina.spec.Model`."""
-        return {VOCABULARY: self.vocabulary.to_json(), SCALE: scale_to_json(self.scale)}
+        return {VOCABULARY: self.vocabulary.to_json(), SCALE: self.scale.to_json()}
 
     @classmethod
-    def from_config(
-        cls, config: Mapping[str, Any], assets: Mapping[str, str], place: str
-    ) -> Transcriber:
-        """The same network from what :meth:`config` and :meth:`assets` gave.
+    def from_saved(cls, saved: SavedModel) -> Transcriber:
+        """The same network from what a run folder keeps of it.
 
         Raises:
             LaminaError: malformed.
         """
-        options = struct_from(
-            TranscribeOptions, config.get("options") or {}, what="model option", place=place
-        )
-        inputs = struct_from(
-            SpeechInputs, config.get("inputs") or {}, what="input field", place=place
-        )
-        for name in (VOCABULARY, SCALE):
-            if name not in assets:
-                raise LaminaError(f"has no {name}", place=place)
-        vocabulary = Vocabulary.from_json(assets[VOCABULARY], VOCABULARY)
+        inputs = saved.part("inputs", SpeechInputs)
+        vocabulary = Vocabulary.from_json(saved.asset(VOCABULARY), VOCABULARY)
         if BLANK not in vocabulary.specials:
             raise LaminaError(f"has no token {BLANK}", place=VOCABULARY)
-        scale = scale_from_json(assets[SCALE], inputs.features.bins, SCALE)
-        return cls(options, inputs, vocabulary, scale)
+        scale = Standardizer.from_json(saved.asset(SCALE), inputs.features.bins, SCALE)
+        return cls(saved.part("options", TranscribeOptions), inputs, vocabulary, scale)
 
     # -- answers
 
@@ -208,13 +198,10 @@ class Transcriber(Model):
             )
         return frames
 
-    @torch.no_grad()
     def _answers(self, frames: list[np.ndarray], lengths: np.ndarray) -> list[dict[str, Any]]:
-        was_training = self.training
-        self.eval()
-        valid = None if lengths.min() == lengths.max() else torch.from_numpy(lengths)
-        log_probs, shorter = self(padded(frames, lengths).to(self.head.weight.device), valid)
-        self.train(was_training)
+        with self.evaluating():
+            valid = None if lengths.min() == lengths.max() else torch.from_numpy(lengths)
+            log_probs, shorter = self(padded(frames, lengths).to(self.head.weight.device), valid)
         log_probs = log_probs.cpu()
         found = self.tokens(log_probs, shorter)
         sizes = torch.tensor([len(tokens) for tokens in found])

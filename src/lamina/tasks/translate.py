@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import torch
 
@@ -20,7 +19,8 @@ from lamina.nn.output import output_loss
 from lamina.spec import BLEU, Batch, LaminaError, Model, Part, State, Step
 from lamina.store.structs import changed, struct_from
 from lamina.tasks.beam import Hypothesis
-from lamina.tasks.inputs import as_source
+from lamina.tasks.config import task_config
+from lamina.tasks.source import as_source
 from lamina.tasks.translate_data import TranslateData, read, read_files
 from lamina.tasks.translation_scores import check_installed, counts, scores
 from lamina.tasks.translator import NAME, TranslateOptions, Translator, limits, shifted
@@ -67,18 +67,15 @@ class Translate:
             )
 
     @classmethod
-    def for_model(
-        cls, model: Translator, path: str | Path, *, target: str | None = None
-    ) -> Translate:
-        """A task whose test part is the file of pairs at ``path``, or its lines with those of
-        ``target``, read as ``model`` reads."""
+    def for_model(cls, model: Translator, path: str | Path, **changes: Any) -> Translate:
+        """A task whose test part is the file of pairs at ``path``, or its lines with those of the
+        file ``target=``, read as ``model`` reads."""
         check_installed()
         task = cls.__new__(cls)
-        task.data = TranslateData(
-            source=str(path), target=target, bleu_tokenizer=model.bleu_tokenizer
-        )
+        fields = {"source": str(path), "bleu_tokenizer": model.bleu_tokenizer, **changes}
+        task.data = data = struct_from(TranslateData, fields, what="field")
         task.vocabulary, task.target_vocabulary = model.vocabulary, model.target_vocabulary
-        files = (str(path),) if target is None else (str(path), target)
+        files = data.files
         nothing = Pairs([], [], [])
         task.parts = {"train": nothing, "validation": nothing, "test": read_files(files)}
         task.fingerprints = {file: fingerprint(file) for file in files}
@@ -179,9 +176,5 @@ class Translate:
 
     def config(self) -> dict[str, Any]:
         """See :class:`lamina.spec.Task`."""
-        return {
-            "name": NAME,
-            "data": msgspec.to_builtins(self.data),
-            "fingerprints": self.fingerprints,
-            "sizes": {part: len(found) for part, found in self.sources.items()},
-        }
+        sizes = {part: len(found) for part, found in self.sources.items()}
+        return task_config(NAME, self.data, self.fingerprints, sizes)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from lamina.data import as_shares, find, fingerprint, split_rows
+from lamina.data import PARTS, as_shares, fill_parts, find, fingerprint
 from lamina.data.pairs import Pairs, read_pair_table, read_pairs
+from lamina.data.split import linked
 from lamina.spec import LaminaError
+from lamina.tasks.source import is_corpus
 from lamina.tasks.translator import BleuTokenizer
 
 #: Corpora that can be translated, and their languages; the first two are translated by default.
 NAMED = {"multi30k": ("en", "de", "fr"), "fra_eng": ("en", "fr")}
-PARTS = ("train", "validation", "test")
 
 
 class TranslateData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,7 +71,12 @@ class TranslateData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     @property
     def named(self) -> bool:
         """Whether ``source`` is the name of a corpus; a file of that name goes before it."""
-        return self.source in NAMED and self.target is None and not Path(self.source).exists()
+        return self.target is None and is_corpus(self.source, NAMED)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files of ``source`` and ``target``."""
+        return (self.source,) if self.target is None else (self.source, self.target)
 
 
 def read(data: TranslateData) -> tuple[dict[str, Pairs], dict[str, str]]:
@@ -79,28 +87,23 @@ def read(data: TranslateData) -> tuple[dict[str, Pairs], dict[str, str]]:
     """
     parts: dict[str, Pairs] = {}
     files: list[str] = []
+    keys: Sequence[Hashable]
     if data.named:
         parts, keys, paths = _corpus(data)
         files += map(str, paths)
     else:
-        parts["train"] = read_files((data.source, *([data.target] if data.target else [])))
-        files += [data.source, *([data.target] if data.target else [])]
+        parts["train"] = read_files(data.files)
+        files += data.files
         keys = parts["train"].sources
     for part in ("validation", "test"):
         if own := getattr(data, part):
             parts[part] = read_files(own)
             files += own
-    whole = parts["train"]
-    shares = [
-        0.0 if part in parts and part != "train" else share
-        for part, share in zip(PARTS, data.fractions, strict=True)
-    ]
-    shares = [share / sum(shares) for share in shares]
-    found = split_rows(keys, None, fractions=shares, seed=data.split_seed)
-    parts["train"] = _take(whole, found.train)
-    parts.setdefault("validation", _take(whole, found.validation))
-    parts.setdefault("test", _take(whole, found.test))
-    return parts, {file: fingerprint(file) for file in files}
+    whole = parts.pop("train")
+    filled = fill_parts(
+        parts, partial(_take, whole), keys, fractions=data.fractions, seed=data.split_seed
+    )
+    return filled, {file: fingerprint(file) for file in files}
 
 
 def read_files(paths: tuple[str, ...]) -> Pairs:
@@ -108,7 +111,7 @@ def read_files(paths: tuple[str, ...]) -> Pairs:
     return read_pair_table(paths[0]) if len(paths) == 1 else read_pairs(paths[0], paths[1])
 
 
-def _corpus(data: TranslateData) -> tuple[dict[str, Pairs], list[str], list[Path]]:
+def _corpus(data: TranslateData) -> tuple[dict[str, Pairs], Sequence[Hashable], list[Path]]:
     """The parts of a named corpus; what may not be split apart; the files."""
     known = NAMED[data.source]
     into = data.languages or known[:2]
@@ -120,11 +123,12 @@ def _corpus(data: TranslateData) -> tuple[dict[str, Pairs], list[str], list[Path
     found = find(data.source)
     if data.source == "fra_eng":
         table = read_pair_table(found["pairs"])
-        # A text stands there with several translations; English ones are the shorter list.
-        english = table.sources
+        keys: Sequence[Hashable] = table.sources
         if into == ("fr", "en"):
+            # A French text stands there with several English ones too: no side is in two parts.
+            keys = linked(table.sources, table.targets)
             table = Pairs(table.targets, table.sources, table.places)
-        return {"train": table}, english, [found["pairs"]]
+        return {"train": table}, keys, [found["pairs"]]
     files = {part: [found[f"{part}.{language}"] for language in into] for part in PARTS}
     parts = {part: read_pairs(*paths) for part, paths in files.items()}
     return parts, parts["train"].sources, [path for paths in files.values() for path in paths]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from textwrap import shorten
 from typing import Any, Literal, get_args
 
 import msgspec
@@ -14,21 +13,24 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from lamina.data.pair_batches import PairBatches
-from lamina.data.pairs import read_lines
+from lamina.data.pairs import read_sources
 from lamina.data.subwords import BEGIN, END, Subwords
 from lamina.nn import StackOptions, valid_steps
 from lamina.nn.attention import Memory
 from lamina.nn.decoder import Decoder
 from lamina.nn.dropout import drop, drop_rows
 from lamina.nn.encoder import Encoder
-from lamina.nn.options import check_embedding
-from lamina.spec import LaminaError, Model, State
-from lamina.store.structs import struct_from
+from lamina.nn.options import check_embedding, check_share
+from lamina.spec import TYPED_TEXT, LaminaError, Model, State
 from lamina.tasks.beam import Hypothesis, beam_search
+from lamina.tasks.examples import check_several
+from lamina.tasks.saved import SavedModel
 
 NAME = "translate"
 #: The file of a vocabulary that both languages share, or of each one's own.
 JOINT, SOURCE, TARGET = "subwords.json", "source_subwords.json", "target_subwords.json"
+#: A longer text is no sentence, and its translation would take many minutes.
+MOST_SUBWORDS = 10_000
 #: How text is cut into the words that BLEU compares; names of sacrebleu.
 BleuTokenizer = Literal["13a", "intl", "zh", "char"]
 
@@ -52,6 +54,7 @@ class TranslateOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_f
 
     cell: Literal["rnn", "gru", "lstm"] = "gru"
     width: int | tuple[int, ...] = 256
+    residual: bool = True
     dropout: float = 0.3
     embedding: int = 256
     attention: Literal["multiplicative", "additive"] = "multiplicative"
@@ -68,8 +71,7 @@ class TranslateOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_f
                 "bidirectional=True would let a translator read its own answer; the encoder's "
                 "first layer reads both ways already"
             )
-        if not 0 <= self.label_smoothing < 1:
-            raise LaminaError(f"label_smoothing is {self.label_smoothing}; need 0 to below 1")
+        check_share("label_smoothing", self.label_smoothing)
         if not 1 <= self.beam <= 1000:
             raise LaminaError(f"beam is {self.beam}; need 1 to 1,000 hypotheses")
         if not 0 <= self.length_penalty <= 10:
@@ -90,6 +92,7 @@ class Translator(Model):
     """
 
     task = NAME
+    typed = TYPED_TEXT
 
     def __init__(
         self,
@@ -187,52 +190,50 @@ class Translator(Model):
         return {SOURCE: self.vocabulary.to_json(), TARGET: self.target_vocabulary.to_json()}
 
     @classmethod
-    def from_config(
-        cls, config: Mapping[str, Any], assets: Mapping[str, str], place: str
-    ) -> Translator:
-        """The same network from what :meth:`config` and :meth:`assets` gave.
+    def from_saved(cls, saved: SavedModel) -> Translator:
+        """The same network from what a run folder keeps of it.
 
         Raises:
             LaminaError: malformed.
         """
-        options = struct_from(
-            TranslateOptions, config.get("options") or {}, what="model option", place=place
-        )
-        tokenizer: Any = config.get("bleu_tokenizer")
+        tokenizer: Any = saved.config.get("bleu_tokenizer")
         if tokenizer not in get_args(BleuTokenizer):
-            raise LaminaError(f"its bleu_tokenizer is {tokenizer!r}", place=place)
-        files = [JOINT] if JOINT in assets else [SOURCE, TARGET]
-        for name in files:
-            if name not in assets:
-                raise LaminaError(f"has no {name}", place=place)
-        read = [Subwords.from_json(assets[name], name) for name in files]
-        return cls(options, read[0], read[-1], tokenizer)
+            raise LaminaError(f"its bleu_tokenizer is {tokenizer!r}", place=saved.place)
+        files = [JOINT] if JOINT in saved.assets else [SOURCE, TARGET]
+        read = [Subwords.from_json(saved.asset(name), name) for name in files]
+        return cls(saved.part("options", TranslateOptions), read[0], read[-1], tokenizer)
 
     # -- answers
 
     def read(self, path: str | Path) -> list[str]:
-        """Texts to translate from a file, one a line."""
-        return read_lines(path)
+        """Texts to translate from a file, one a line, or of pairs the first of each."""
+        return read_sources(path)
 
-    @torch.no_grad()
     def answers(self, examples: Sequence[str]) -> list[dict[str, Any]]:
         """The translation of each text, and its log-probability in nats a token."""
         texts = _texts(examples)
         if not texts:
             return []
         sources = self.vocabulary.encode_many(texts)
+        for number, source in enumerate(sources, start=1):
+            if len(source) > MOST_SUBWORDS:
+                raise LaminaError(
+                    f"has {len(source):,} subwords; need at most {MOST_SUBWORDS:,}. Give each "
+                    "sentence a line of its own.",
+                    place=f"example {number}",
+                )
         nothing = [np.full(1, END)] * len(sources)
         device = self.readout.weight.device
-        was_training = self.training
-        self.eval()
         found: dict[int, Hypothesis] = {}
-        for batch in PairBatches(sources, nothing, batch_size=64, shuffle=False):
-            assert batch.lengths is not None
-            assert batch.index is not None
-            memory, state = self.encode(batch.inputs.to(device), batch.lengths)
-            best = self.search(memory, state, limits(batch.lengths).to(device), self.options.beam)
-            found.update(zip(batch.index.tolist(), best, strict=True))
-        self.train(was_training)
+        with self.evaluating():
+            for batch in PairBatches(sources, nothing, batch_size=64, shuffle=False):
+                assert batch.lengths is not None
+                assert batch.index is not None
+                memory, state = self.encode(batch.inputs.to(device), batch.lengths)
+                best = self.search(
+                    memory, state, limits(batch.lengths).to(device), self.options.beam
+                )
+                found.update(zip(batch.index.tolist(), best, strict=True))
         best = [found[i] for i in range(len(texts))]
         translations = self.target_vocabulary.decode_many([one.tokens for one in best])
         return [
@@ -257,8 +258,7 @@ def limits(lengths: Tensor) -> Tensor:
 
 
 def _texts(examples: Sequence[str]) -> list[str]:
-    if isinstance(examples, str):
-        raise LaminaError(f"got one text, {shorten(examples, 40)!r}; need a list of texts")
+    check_several(examples)
     for number, text in enumerate(examples, start=1):
         place = f"example {number}"
         if not isinstance(text, str):

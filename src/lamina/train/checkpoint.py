@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lamina.spec import LaminaError, Model, State, state_tensors
+from lamina.spec import LaminaError, Model, State, state_from, state_tensors
 from lamina.store import RunFolder, load_tensors, save_tensors
 from lamina.train.meter import Totals
 from lamina.train.schedules import Schedule
@@ -109,10 +109,8 @@ class Checkpoint:
         training.journal = self.journal
         load_weights(training.model, self._group("model"), self.place)
         training.best = {name: value.to(device) for name, value in self._group("best").items()}
-        layers: dict[int, list[Tensor]] = {}
-        for name, value in self._group("state").items():
-            layers.setdefault(int(name.partition(".")[0]), []).append(value.to(device))
-        training.state = tuple(tuple(layers[k]) for k in sorted(layers)) or None
+        carried = {name: value.to(device) for name, value in self._group("state").items()}
+        training.state = state_from(carried)
         values: dict[int, dict[str, Tensor]] = {}
         for name, value in self._group("optimizer").items():
             index, _, part = name.partition(".")

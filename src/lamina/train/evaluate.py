@@ -11,7 +11,6 @@ from lamina.train.meter import added
 CHUNK = 64
 
 
-@torch.no_grad()
 def evaluate(
     model: Model, task: Task, part: Part = "validation", device: torch.device | str | None = None
 ) -> dict[str, float]:
@@ -25,9 +24,7 @@ def evaluate(
     batches = task.batches(part)
     if not len(batches):
         raise LaminaError(f"the {part} part has no batches; there is nothing to evaluate on")
-    was_training = model.training
-    model.eval()
-    try:
+    with model.evaluating():
         state: State | None = None
         sums: dict[str, float] = {}
         pending: dict[str, torch.Tensor] = {}
@@ -42,6 +39,4 @@ def evaluate(
                 for name, value in pending.items():
                     sums[name] = sums.get(name, 0.0) + float(value)
                 pending = {}
-    finally:
-        model.train(was_training)
     return task.summary(sums, count)

@@ -24,28 +24,7 @@ from lamina.data import (
 from lamina.data.missing import Missing, filled
 from lamina.data.standardize import Standardizer
 from lamina.spec import LaminaError
-from lamina.store.structs import struct_from
-
-
-def as_source(source: object) -> str:
-    """The path or the name of a corpus as text.
-
-    Raises:
-        LaminaError: anything else, such as the data themselves.
-    """
-    if not isinstance(source, str | Path):
-        raise LaminaError(
-            f"got a {type(source).__name__} as source; need the path of a file or the name of a "
-            "corpus. Write data in memory to a CSV, TSV or JSONL file first."
-        )
-    return str(source)
-
-
-def as_sources(sources: object) -> str | tuple[str, ...]:
-    """As :func:`as_source`, of one or of several."""
-    if isinstance(sources, list | tuple):
-        return as_source(sources[0]) if len(sources) == 1 else tuple(map(as_source, sources))
-    return as_source(sources)
+from lamina.tasks.saved import SavedModel
 
 
 @dataclass(frozen=True)
@@ -59,6 +38,14 @@ class Rows:
     def keys(self) -> list[Any]:
         """Equal for examples that are copies of each other."""
         return [v if isinstance(v, str) else (v.shape, v.tobytes()) for v in self.values]
+
+    def take(self, index: np.ndarray) -> Rows:
+        """Those at the positions ``index``."""
+        return Rows(
+            [self.values[i] for i in index],
+            None if self.labels is None else [self.labels[i] for i in index],
+            [self.places[i] for i in index],
+        )
 
 
 Keep: TypeAlias = Literal["start", "end"]
@@ -96,11 +83,24 @@ class TextInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     asset = "vocabulary.json"
 
+    def fitted(self, text: str) -> Vocabulary:
+        """Read the asset.
+
+        Raises:
+            LaminaError: malformed.
+        """
+        return Vocabulary.from_json(text, self.asset)
+
     def read(self, path: str | Path, *, labelled: bool = True) -> Rows:
         """All rows of a CSV, TSV or JSONL file."""
         label = self.label if labelled else None
         blank = self.separator is not None
         return self.rows(read_text_table(path, text=self.text, label=label, blank_labels=blank))
+
+    def read_labelled(self, path: str | Path) -> tuple[Sequence[Any], list[dict[str, str]]]:
+        """All texts of a file, which needs no labels, and the ``place`` of each."""
+        rows = self.read(path, labelled=False)
+        return rows.values, [{"place": place} for place in rows.places]
 
     def rows(self, table: TextTable) -> Rows:
         """The rows of a table that was read already."""
@@ -119,9 +119,10 @@ class TextInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         tokens = [encoded[cut] for encoded in vocabulary.encode_many(list(rows.values))]
         for encoded, place in zip(tokens, rows.places, strict=True):
             if not len(encoded):
+                remedy = "Use normalize='lower', or take" if text.strip() else "Take"
                 raise LaminaError(
                     f"nothing is left of this text with normalize={vocabulary.normalize!r}; need "
-                    "one token at least. Use normalize='lower', or take the row out.",
+                    f"one token at least. {remedy} the text out.",
                     place=place,
                 )
         return tokens
@@ -154,6 +155,14 @@ class SequenceInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     asset = "scale.json"
 
+    def fitted(self, text: str) -> Standardizer:
+        """Read the asset.
+
+        Raises:
+            LaminaError: malformed.
+        """
+        return Standardizer.from_json(text, len(self.features), self.asset)
+
     @property
     def size(self) -> int:
         """Features of a step as the network reads it."""
@@ -162,6 +171,11 @@ class SequenceInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     def read(self, path: str | Path, *, labelled: bool = True) -> Rows:
         """All sequences of a CSV, TSV, JSONL or ``.ts`` file."""
         return self.rows(self.table(path, labelled=labelled))
+
+    def read_labelled(self, path: str | Path) -> tuple[Sequence[Any], list[dict[str, str]]]:
+        """All sequences of a file, which needs no labels, and the ``id`` of each."""
+        table = self.table(path, labelled=False)
+        return table.sequences, [{"id": name} for name in table.ids]
 
     def table(self, path: str | Path, *, labelled: bool = True) -> SequenceTable:
         """The file as a table; with no features named, every other column of numbers.
@@ -221,56 +235,11 @@ Inputs: TypeAlias = TextInputs | SequenceInputs
 Fitted: TypeAlias = Vocabulary | Standardizer
 
 
-def fitted_to_json(fitted: Fitted) -> str:
-    """The text of the asset that :func:`fitted_from_json` reads."""
-    if isinstance(fitted, Vocabulary):
-        return fitted.to_json()
-    return scale_to_json(fitted)
-
-
-def scale_to_json(scale: Standardizer) -> str:
-    """The text of ``scale.json``."""
-    values = {"mean": scale.mean.tolist(), "scale": scale.scale.tolist()}
-    return msgspec.json.encode(values).decode()
-
-
-class _Scale(msgspec.Struct, forbid_unknown_fields=True):
-    mean: list[float]
-    scale: list[float]
-
-
-def fitted_from_json(inputs: Inputs, text: str, place: str) -> Fitted:
-    """Read the asset of ``inputs``.
+def inputs_from(saved: SavedModel) -> Inputs:
+    """The inputs that a classifier's configuration names.
 
     Raises:
-        LaminaError: malformed, or of another kind.
+        LaminaError: malformed.
     """
-    if isinstance(inputs, TextInputs):
-        return Vocabulary.from_json(text, place)
-    return scale_from_json(text, len(inputs.features), place)
-
-
-def scale_from_json(text: str, features: int, place: str) -> Standardizer:
-    """The inverse of :func:`scale_to_json`, for so many features.
-
-    Raises:
-        LaminaError: malformed, or for another number.
-    """
-    try:
-        read = msgspec.json.decode(text, type=_Scale)
-    except msgspec.MsgspecError as error:
-        raise LaminaError(f"is no scale: {error}", place=place) from None
-    mean, scale = np.array(read.mean), np.array(read.scale)
-    if not (len(mean) == len(scale) == features and (scale > 0).all()):
-        raise LaminaError(
-            f"has {len(mean)} means and {len(scale)} scales for {features} features; "
-            "need one of each, scales above 0",
-            place=place,
-        )
-    return Standardizer(mean, scale)
-
-
-def inputs_from(values: dict[str, Any], place: str) -> Inputs:
-    """The inputs that a model's configuration names."""
-    kind = TextInputs if "text" in values else SequenceInputs
-    return struct_from(kind, values, what="input field", place=place)
+    text = "text" in (saved.config.get("inputs") or {})
+    return saved.part("inputs", TextInputs if text else SequenceInputs)

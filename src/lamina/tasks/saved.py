@@ -1,0 +1,48 @@
+"""A model as a run folder keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+
+from lamina.spec import LaminaError
+from lamina.store.structs import struct_from
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """What :meth:`lamina.spec.Model.config` and :meth:`lamina.spec.Model.assets` gave, perhaps
+    changed since.
+
+    place: the file of ``config``, for messages.
+    """
+
+    config: Mapping[str, Any]
+    assets: Mapping[str, str]
+    place: str
+
+    def part(self, name: str, kind: type[S]) -> S:
+        """The object of that name in ``config`` as a struct.
+
+        Raises:
+            LaminaError: it is missing or malformed.
+        """
+        values = self.config.get(name)
+        if not isinstance(values, Mapping):
+            raise LaminaError(f"has no object {name!r}", place=self.place)
+        return struct_from(kind, values, what=f"{name} field", place=self.place)
+
+    def asset(self, name: str) -> str:
+        """The text of a file.
+
+        Raises:
+            LaminaError: it is missing.
+        """
+        if name not in self.assets:
+            raise LaminaError(f"has no {name}", place=self.place)
+        return self.assets[name]
