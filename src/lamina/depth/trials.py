@@ -62,6 +62,10 @@ class Trial(Struct, frozen=True):
         """The score on the scale of gains; not-a-number where training diverged."""
         return math.nan if self.value is None else metric.utility(self.value)
 
+    def utilities(self, metric: Metric) -> list[tuple[int, float]]:
+        """``values`` on the scale of gains; not-a-number where training diverged."""
+        return [(d, math.nan if v is None else metric.utility(v)) for d, v in self.values]
+
 
 def spent(trials: Iterable[Trial]) -> float:
     """Seconds of training behind ``trials``; what was paused and went on counts once."""
