@@ -60,7 +60,7 @@ def translate(folder: Path) -> Made:
     picked = [[rng.choice(list(words)) for _ in range(1 + i % 3)] for i in range(60)]
     pairs = [(" ".join(p), " ".join(words[w] for w in p[::-1])) for p in picked]
     (folder / "p.tsv").write_text("".join(f"{a}\t{b}\n" for a, b in pairs), encoding="utf-8")
-    task = Translate(folder / "p.tsv", subwords=300, batch_size=16)
+    task = Translate(folder / "p.tsv", subwords=300, batch_size=5)
     return task, {"embedding": 5, "dropout": 0.0, "tied": "all"}
 
 

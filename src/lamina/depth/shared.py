@@ -1,8 +1,8 @@
 """Networks of several depths that share their layers and all that stands before them.
 
-A head after every layer, all trained together: Lee et al. (2015), *Deeply-Supervised Nets*, section
-2, whose companion objectives have heads of their own; Teerapittayanon et al. (2016), *BranchyNet*,
-equation 3, for the sum over exits.
+A head after every layer, all trained together: Lee et al. (2015), *Deeply-Supervised Nets*,
+section 2, whose companion objectives have heads of their own; Teerapittayanon et al. (2016),
+*BranchyNet*, whose loss is a sum over exits.
 """
 
 from __future__ import annotations
