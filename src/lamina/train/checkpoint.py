@@ -109,10 +109,18 @@ class Checkpoint:
         training.journal = self.journal
         load_weights(training.model, self._group("model"), self.place)
         training.best = {name: value.to(device) for name, value in self._group("best").items()}
-        layers: dict[int, list[Tensor]] = {}
+        layers: dict[int, dict[str, Tensor]] = {}
         for name, value in self._group("state").items():
-            layers.setdefault(int(name.partition(".")[0]), []).append(value.to(device))
-        training.state = tuple(tuple(layers[k]) for k in sorted(layers)) or None
+            layer, _, part = name.partition(".")
+            layers.setdefault(int(layer), {})[part] = value.to(device)
+        # h before c, whatever the order of their names.
+        training.state = (
+            tuple(
+                tuple(layers[k][part] for part in ("h", "c") if part in layers[k])
+                for k in sorted(layers)
+            )
+            or None
+        )
         values: dict[int, dict[str, Tensor]] = {}
         for name, value in self._group("optimizer").items():
             index, _, part = name.partition(".")
