@@ -24,6 +24,7 @@ class Trial(Struct, frozen=True):
     curve: (epoch, validation value) of each evaluation.
     values: of a kind that trains several depths at once, (depth, value) of each; ``value`` is then
         that of the depth it prefers.
+    shares: of a kind that learns a choice of depth, (depth, weight) at the end; they add up to 1.
     """
 
     job: Job
@@ -37,6 +38,7 @@ class Trial(Struct, frozen=True):
     step_ms: float
     curve: tuple[tuple[int, float], ...] = ()
     values: tuple[tuple[int, float | None], ...] = ()
+    shares: tuple[tuple[int, float], ...] = ()
 
     @property
     def depth(self) -> int:
@@ -61,6 +63,10 @@ class Trial(Struct, frozen=True):
     def utility(self, metric: Metric) -> float:
         """The score on the scale of gains; not-a-number where training diverged."""
         return math.nan if self.value is None else metric.utility(self.value)
+
+    def utilities(self, metric: Metric) -> list[tuple[int, float]]:
+        """``values`` on the scale of gains; not-a-number where training diverged."""
+        return [(d, math.nan if v is None else metric.utility(v)) for d, v in self.values]
 
 
 def spent(trials: Iterable[Trial]) -> float:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,9 @@ from lamina.nn.layer import Layer
 from lamina.nn.options import StackOptions
 from lamina.nn.streaming import make_stepper
 from lamina.spec import STATE_PARTS, LaminaError, State
+
+#: What a stack gives: outputs ``(T, B, D*H)``, and the state of its layers.
+Level: TypeAlias = tuple[Tensor, State]
 
 
 class Stack(nn.Module):
@@ -94,17 +98,36 @@ class Stack(nn.Module):
         Raises:
             LaminaError: shapes that do not fit.
         """
+        levels = self.levels(x, state, lengths, tokens=tokens, generator=generator, backend=backend)
+        top = next(levels)
+        for level in levels:  # not a list of them: what is below need not be kept
+            top = level
+        return top
+
+    def levels(
+        self,
+        x: Tensor | None,
+        state: State | None = None,
+        lengths: Tensor | None = None,
+        *,
+        tokens: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        backend: str = "auto",
+    ) -> Iterator[Level]:
+        """What the stacks of the lowest layer, of the lowest two, ... give: as :meth:`forward` for
+        each of them, but that every layer is run once."""
         batch = self._batch(x, lengths, tokens)
         state = self.zero_state(batch) if state is None else self._checked(state, batch)
         bottom, *above = self.layers
         outputs, bottom_state = bottom(x, state[0], lengths, generator, backend, tokens)
-        final = [bottom_state]
+        final = (bottom_state,)
+        yield outputs, final
         for index, layer in enumerate(above):
             entering = self._between(outputs, generator)
             out, layer_state = layer(entering, state[index + 1], lengths, generator, backend)
             outputs = out + self.skips[index](outputs) if self.options.residual else out
-            final.append(layer_state)
-        return outputs, tuple(final)
+            final += (layer_state,)
+            yield outputs, final
 
     def _batch(self, x: Tensor | None, lengths: Tensor | None, tokens: Tensor | None) -> int:
         """``B`` of an input that is as it should be."""

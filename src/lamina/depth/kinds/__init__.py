@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from lamina.depth.job import Job
-from lamina.depth.kinds import train
+from lamina.depth.kinds import exits, grow, relax, train
 from lamina.depth.setup import Setup
 from lamina.depth.trials import Trial, read_trial, run_folder, save_trial
 from lamina.train import Progress
@@ -14,7 +14,12 @@ from lamina.train import Progress
 #: Train a job in a folder, or go on there; KeyboardInterrupt where it was interrupted.
 Kind = Callable[[Job, Setup, Path, Progress], Trial]
 
-KINDS: Mapping[str, Kind] = {"train": train.run}
+KINDS: Mapping[str, Kind] = {
+    "train": train.run,
+    "exits": exits.run,
+    "grow": grow.run,
+    "relax": relax.run,
+}
 
 
 def run_job(job: Job, setup: Setup, out: Path, progress: Progress) -> Trial:

@@ -11,7 +11,7 @@ import torch
 from lamina.depth.job import Job
 from lamina.depth.setup import Setup
 from lamina.depth.trials import Trial
-from lamina.spec import Metric
+from lamina.spec import Metric, Model, Task
 from lamina.store import RunFolder
 from lamina.train import Diverged, Progress, Result, fit
 
@@ -22,28 +22,42 @@ def run(job: Job, setup: Setup, folder: Path, progress: Progress) -> Trial:
     Raises KeyboardInterrupt where the training was interrupted.
     """
     torch.manual_seed(job.seed)
-    model = setup.model(job)
+    result = trained(job, setup.model(job), setup.task, setup, folder, progress)
+    return trial_of(job, RunFolder.open(folder).history(), result, setup.task.metric)
+
+
+def trained(
+    job: Job, model: Model, task: Task, setup: Setup, folder: Path, progress: Progress
+) -> Result:
+    """What the training of ``model`` on ``task`` in ``folder`` came to, with the job's settings and
+    to its pause; at once where it has ended. Of one that diverged too.
+
+    Raises KeyboardInterrupt where the training was interrupted.
+    """
     settings = setup.settings_of(job)
     try:
         result = fit(
-            model,
-            setup.task,
-            settings,
-            out=folder,
-            progress=progress,
-            resume=True,
-            until=job.epochs,
+            model, task, settings, out=folder, progress=progress, resume=True, until=job.epochs
         )
     except Diverged as diverged:  # a result, not a gap
         result = diverged.result
     if result.stopped == "interrupted":
         raise KeyboardInterrupt
-    return trial_of(job, RunFolder.open(folder).history(), result, setup.task.metric)
+    return result
 
 
-def trial_of(job: Job, history: list[dict[str, Any]], result: Result, metric: Metric) -> Trial:
-    """What a training came to, up to the job's pause; the run itself may have gone on since."""
-    name = f"validation_{metric.name}"
+def trial_of(
+    job: Job,
+    history: list[dict[str, Any]],
+    result: Result,
+    metric: Metric,
+    mark: str = "",
+) -> Trial:
+    """What a training came to, up to the job's pause; the run itself may have gone on since.
+
+    ``mark`` stands behind the metric's name in the history, where it is one among several.
+    """
+    name = f"validation_{metric.name}{mark}"
     lines = [line for line in history if job.epochs is None or line["epoch"] <= job.epochs]
     curve = [(line["epoch"], line[name]) for line in lines if line.get(name) is not None]
     # One that broke off behind the pause had not diverged then.

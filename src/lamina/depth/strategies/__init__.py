@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lamina.depth.strategies.base import Strategy
+from lamina.depth.strategies.exits import Exits
 from lamina.depth.strategies.grid import Grid
+from lamina.depth.strategies.grow import Grow
+from lamina.depth.strategies.relax import Relax
 
-STRATEGIES: Mapping[str, type[Strategy]] = {strategy.name: strategy for strategy in (Grid,)}
+STRATEGIES: Mapping[str, type[Strategy]] = {
+    strategy.name: strategy for strategy in (Grid, Exits, Grow, Relax)
+}
 
 __all__ = ["STRATEGIES", "Strategy"]

@@ -1,0 +1,145 @@
+"""Networks of several depths that share their layers and all that stands before them.
+
+A head after every layer, all trained together: Lee et al. (2015), *Deeply-Supervised Nets*,
+section 2, whose companion objectives have heads of their own; Teerapittayanon et al. (2016),
+*BranchyNet*, whose loss is a sum over exits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lamina.nn.replay import recording, replaying, tensors
+from lamina.spec import Batch, LaminaError, Model, State, Step, Task
+
+
+class SharedDepths(Model):
+    """One network a depth; all hold the layers of the deepest, and what its layers depend on.
+
+    What is shared is found out, not declared: the parameters of the deepest network on which
+    something that its stacks give depends, such as an embedding, a convolution, or an output map
+    that is tied to the embedding. The rest (a head, an attention) each network has for itself.
+
+    networks: by depth; those that are shallower lose what is shared to the deepest one.
+    task, batch: to see what the deepest network does in training; nothing in it changes.
+
+    Raises LaminaError where the networks have no layers to share.
+    """
+
+    def __init__(self, networks: Mapping[int, Model], task: Task, batch: Batch):
+        super().__init__()
+        deepest, *shallower = sorted(networks, reverse=True)
+        self.depths = (deepest, *shallower)
+        if shallower:
+            names = _under_the_heads(networks[deepest], task, batch)
+            for depth in shallower:
+                _share(networks[depth], networks[deepest], names, "")
+        # Deepest first: alone, its parameters stand as they would without the others.
+        self.networks = nn.ModuleList(networks[depth] for depth in self.depths)
+
+    def network(self, depth: int) -> Model:
+        """That of one depth, complete: it runs, is scored and saved as any other."""
+        return self.networks[self.depths.index(depth)]  # type: ignore[return-value]
+
+    def steps(self, task: Task, batch: Batch, state: State | None) -> dict[int, Step]:
+        """``task.step`` of every depth; the deepest one's state is that of all.
+
+        In training each layer is run once. Otherwise each network runs alone: one that reads its
+        own answers goes another way than the deepest.
+        """
+        deepest, *shallower = self.depths
+        if not self.training:
+            alone: dict[int, Step] = {}
+            for depth in self.depths:
+                own = None if state is None else state[:depth]
+                alone[depth] = task.step(self.network(depth), batch, own)
+            return alone
+        with recording(self.network(deepest)) as tape:
+            steps = {deepest: task.step(self.network(deepest), batch, state)}
+        for depth in shallower:
+            with replaying(self.network(depth), tape):
+                steps[depth] = task.step(self.network(depth), batch, None)
+        return steps
+
+    def config(self) -> dict[str, Any]:
+        """That of the deepest network, and the depths."""
+        return {
+            "task": "shared depths",
+            "depths": list(self.depths),
+            "deepest": self.network(self.depths[0]).config(),
+        }
+
+    def assets(self) -> dict[str, str]:
+        """See :class:`lamina.spec.Model`."""
+        return self.network(self.depths[0]).assets()
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """What is shared stands there once, under its name in the deepest network."""
+        whole = super().state_dict(*args, **kwargs)
+        kept = set(self._names().values())
+        return {name: value for name, value in whole.items() if name in kept}
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> Any:
+        """The inverse of :meth:`state_dict`."""
+        names = self._names()
+        alike = {also: state_dict[name] for also, name in names.items() if name in state_dict}
+        others = {name: value for name, value in state_dict.items() if name not in alike}
+        return super().load_state_dict({**others, **alike}, strict, assign)
+
+    def _names(self) -> dict[str, str]:
+        """Every name of a tensor -> the first name of the same one."""
+        first: dict[int, str] = {}
+        whole = super().state_dict(keep_vars=True)
+        return {name: first.setdefault(id(tensor), name) for name, tensor in whole.items()}
+
+
+def _under_the_heads(network: Model, task: Task, batch: Batch) -> set[str]:
+    """Names of the parameters on which something that a stack gives depends."""
+    network.train()  # in evaluation, one that reads its own answers has all under its layers
+    kept = [(buffer, buffer.clone()) for buffer in network.buffers()]
+    with recording(network) as tape:
+        task.step(network, batch, None)
+    for buffer, before in kept:  # statistics of batch normalisation
+        buffer.copy_(before)
+    if not tape:
+        raise LaminaError(
+            f"the layers of the {task.name} network stand in no lamina.nn.Stack, so networks of"
+            " several depths cannot share them. Use strategy='grid'."
+        )
+    parameters = dict(network.named_parameters())
+    made = [part.sum() for part in tensors(tape) if part.requires_grad]
+    found = torch.autograd.grad(made, list(parameters.values()), allow_unused=True)
+    return {name for name, grad in zip(parameters, found, strict=True) if grad is not None}
+
+
+def _share(shallow: nn.Module, deep: nn.Module, names: set[str], place: str) -> None:
+    """Put the modules and parameters of ``deep`` called ``names`` into ``shallow`` too."""
+    for name, child in shallow.named_children():
+        other = getattr(deep, name, None)
+        if not isinstance(other, nn.Module):
+            continue
+        here = f"{place}{name}."
+        own = {f"{here}{part}": p.shape for part, p in child.named_parameters()}
+        whole = {f"{here}{part}": p.shape for part, p in other.named_parameters()}
+        if own and own == whole and own.keys() <= names:
+            setattr(shallow, name, other)  # with its buffers
+        else:
+            _share(child, other, names, here)
+    for name, parameter in list(shallow.named_parameters(recurse=False)):
+        if place + name in names:
+            setattr(shallow, name, _fitting(parameter, getattr(deep, name), place + name))
+
+
+def _fitting(shallow: Tensor, deep: Tensor, name: str) -> Tensor:
+    if shallow.shape != deep.shape:
+        raise LaminaError(
+            f"{name} is {tuple(shallow.shape)} in one depth and {tuple(deep.shape)} in another, so"
+            " it cannot be shared; need one width= at all depths, not parameters="
+        )
+    return deep
