@@ -27,7 +27,8 @@ def show(verdict: Verdict) -> RenderableType:
     if verdict.baseline is not None:
         parts.append(Text(without_network(verdict.metric, verdict.baseline), style="dim"))
     parts += [Text(), Text(verdict.headline, style="bold")]
-    return Group(*parts, *(Text(reason) for reason in verdict.reasons))
+    parts += [Text(reason) for reason in verdict.reasons]
+    return Group(*parts, *(Text(seen, style="dim") for seen in verdict.saw))
 
 
 def table(

@@ -14,8 +14,8 @@ from lamina.train import evaluate
 
 
 def winner(depth: int | None, trials: Iterable[Trial], metric: Metric) -> Trial | None:
-    """The best seed, by validation, among the whole trials of a depth."""
-    fit = [trial for trial in trials if trial.depth == depth and trial.whole and not trial.diverged]
+    """The best seed, by validation, among the judged trials of a depth."""
+    fit = [trial for trial in trials if trial.depth == depth and not trial.diverged]
     return max(fit, key=lambda trial: trial.utility(metric), default=None)
 
 

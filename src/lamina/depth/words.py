@@ -219,6 +219,7 @@ def _makes(depth: int) -> str:
 def about(decision: Decision, candidates: Sequence[Candidate], checked: Checked) -> str:
     """What was compared, and how far that reaches."""
     seeds = sorted({score.seeds for score in decision.scores})
+    candidates = [c for c in candidates if c.depth in {score.depth for score in decision.scores}]
     many = "1 seed" if seeds == [1] else f"{'-'.join(map(str, seeds))} seeds"
     sizes = [candidate.parameters for candidate in candidates]
     width = {candidate.width for candidate in candidates}

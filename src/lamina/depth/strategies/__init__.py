@@ -5,8 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lamina.depth.strategies.base import Strategy
+from lamina.depth.strategies.bayes import Bayes
 from lamina.depth.strategies.grid import Grid
+from lamina.depth.strategies.halving import Halving
+from lamina.depth.strategies.pareto import Pareto
+from lamina.depth.strategies.random import Random
+from lamina.depth.strategies.rules import Rules
 
-STRATEGIES: Mapping[str, type[Strategy]] = {strategy.name: strategy for strategy in (Grid,)}
+STRATEGIES: Mapping[str, type[Strategy]] = {
+    strategy.name: strategy
+    for strategy in (
+        Grid,
+        Random,
+        Bayes,
+        Pareto,
+        Halving,
+        Rules,
+    )
+}
 
 __all__ = ["STRATEGIES", "Strategy"]
