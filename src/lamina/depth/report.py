@@ -182,8 +182,11 @@ def _method(verdict: Verdict) -> str:
         " would compare on other data is not part of that figure."
     )
     walk = f"<ul>\n{steps}\n</ul>" if steps else "<p>No depth trained without diverging.</p>"
-    body = "\n".join(f"<p>{_text(paragraph)}</p>" for paragraph in paragraphs)
-    return f"{body}\n{walk}\n<p>{_text(closing)}</p>"
+    body, saw = (
+        "\n".join(f"<p>{_text(paragraph)}</p>" for paragraph in told)
+        for told in (paragraphs, verdict.saw)
+    )
+    return f"{body}\n{walk}\n<p>{_text(closing)}</p>\n{saw}"
 
 
 def _stage(stage: Stage, decision: Decision, metric: Metric, min_gain: float) -> str:

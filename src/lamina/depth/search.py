@@ -158,7 +158,7 @@ def search(
                     decision, task.metric, min_gain, costs, best if out is not None else None
                 ),
                 *cautions(decision, task.metric, min_gain, judged, checked, looks, baseline),
-                words.about(decision, candidates, checked),
+                words.about(decision, candidates, checked, space),
             ),
             metric=task.metric,
             min_gain=min_gain,
