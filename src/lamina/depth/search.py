@@ -123,6 +123,8 @@ def search(
         "seeds": seeds,
     }
     config = json.loads(json.dumps(config))
+    # Trials of other settings may share a folder: these two may differ between sessions.
+    asked = json.loads(json.dumps({**config, "vary": _plain(space), "trials": trials}))
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()) if out is None else out)
         claim(folder, config)
@@ -175,7 +177,7 @@ def search(
             baseline=baseline,
             tested=tested,
             looks=looks,
-            search={**config, "vary": _plain(space), "trials": trials},
+            search=asked,
             versions=versions(),
         )
         verdicts.save(verdict, folder / "verdict.json")

@@ -43,7 +43,8 @@ class Halving(Tuned):
         return sorted({math.ceil(epochs / ETA**k) for k in range(count)})
 
     def choosing(self, limit: float | None) -> Plan:
-        settings = [changed(setting) for setting in draw(self.problem.space, self._begun(limit))]
+        count = self._begun(limit)
+        settings = [changed(setting) for setting in draw(self.problem.space, count)]
         asked: list[list[Job]] = [[] for _ in self.rungs]
         later: list[Job] = []
         for depth in self.problem.depths:
@@ -51,7 +52,9 @@ class Halving(Tuned):
                 asked[rung] += waiting
                 later += coming
         urgent = [job for jobs in reversed(asked) for job in jobs]  # as ASHA: promote, then begin
-        return Plan(urgent, [*urgent, *later])
+        # How many a limit pays for is known once each depth has trained for a while.
+        timed = [job for job in self._probes() if limit is not None and self.told(job) is None]
+        return Plan(timed or urgent, [*urgent, *later])
 
     def _bracket(self, arms: Sequence[Job]) -> list[tuple[list[Job], list[Job]]]:
         """At each rung the jobs that are wanted, and those that will be if all goes as it looks."""
@@ -102,10 +105,21 @@ class Halving(Tuned):
             count -= 1
         return count
 
+    def _probes(self) -> list[Job]:
+        """The first setting of each depth, at the first rung."""
+        (first,) = draw(self.problem.space, 1)
+        arms = (replicated(depth, [changed(first)])[0] for depth in self.problem.depths)
+        return [self._at(arm, self.rungs[0]) for arm in arms]
+
     def _seconds(self, count: int) -> float:
         """What a bracket of ``count`` settings is expected to take, all depths together."""
+        an_epoch = 0.0
+        for job in self._probes():
+            trial = self.told(job)
+            guess = self.problem.epoch_seconds.get(job.depth, 0.0)
+            an_epoch += guess if trial is None else trial.seconds / max(trial.epochs, 1)
         epochs, before = 0, 0
         for rung in self.rungs:
             epochs += count * (rung - before)
             count, before = max(1, count // ETA), rung
-        return epochs * sum(self.problem.epoch_seconds.get(d, 0.0) for d in self.problem.depths)
+        return epochs * an_epoch
