@@ -16,6 +16,8 @@ from lamina.cli.help import EXAMPLE, Command, Group
 from lamina.cli.show import next_command, note, picked, run_name
 from lamina.depth import Verdict, parse_count, parse_depths, search
 from lamina.depth.report import write_report
+from lamina.depth.space import parse_vary
+from lamina.depth.strategies import STRATEGIES
 from lamina.depth.table import show
 from lamina.store.structs import struct_from
 from lamina.tasks import TASKS, load, task_class
@@ -40,7 +42,11 @@ def _command(name: str) -> Any:
 
     def command(
         depths: Annotated[
-            str, _option("Numbers of layers to compare: 1-5 or 1,2,4.", metavar="LIST")
+            str,
+            _option(
+                "Numbers of layers to compare: 1-5 or 1,2,4; auto: as rules of thumb suggest.",
+                metavar="LIST|auto",
+            ),
         ] = "1-5",
         seeds: Annotated[int, _option("Trainings of each depth.", metavar="INT")] = 3,
         parameters: Annotated[
@@ -58,6 +64,24 @@ def _command(name: str) -> Any:
                 metavar="FLOAT",
             ),
         ] = 1.0,
+        strategy: Annotated[
+            str, _option("Which trainings are made to find out.", metavar="|".join(STRATEGIES))
+        ] = "grid",
+        vary: Annotated[
+            list[str] | None,
+            _option(
+                "What to try beside the depth: lr=0.001,0.003 or dropout=0:0.5 or lr=1e-4:1e-2:log;"
+                " may be given several times.",
+                metavar="NAME=VALUES",
+            ),
+        ] = None,
+        trials: Annotated[
+            int,
+            _option(
+                "Settings to try, all depths together, where they are drawn or proposed.",
+                metavar="INT",
+            ),
+        ] = 20,
         out: Annotated[
             Path | None,
             _option(
@@ -66,14 +90,18 @@ def _command(name: str) -> Any:
         ] = None,
         **given: Any,
     ) -> None:
-        asked = parse_depths(depths)
+        asked = "auto" if depths.strip() == "auto" else parse_depths(depths)
         budget = None if parameters is None else parse_count(parameters)
         shape = picked(given, kind.Options.__struct_fields__)
         width = shape.pop("width", None)
         settings = struct_from(Settings, picked(given, Settings.__struct_fields__), what="setting")
         settings.choose_device()
         # Refused before the data is read: what no depth, or not the smallest, can have.
-        struct_from(kind.Options, {**shape, "depth": min(asked)}, what="model option")
+        struct_from(
+            kind.Options,
+            {**shape, "depth": 1 if asked == "auto" else min(asked)},
+            what="model option",
+        )
         check_columns(kind.Data, given)
         task = kind(**picked(given, kind.Data.__struct_fields__))
         run(
@@ -84,6 +112,9 @@ def _command(name: str) -> Any:
             width=width,
             parameters=budget,
             min_gain=min_gain,
+            strategy=strategy,
+            vary=parse_vary(vary or ()),
+            trials=trials,
             settings=settings,
             **shape,
         )

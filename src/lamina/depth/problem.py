@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from lamina.depth.advice import Facts
 from lamina.depth.job import Job, Value
 from lamina.spec import Metric
 
@@ -14,7 +15,8 @@ Values = tuple[Value, ...]
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers from ``low`` to ``high``; on a logarithmic scale where ``log``."""
+    """Numbers from ``low`` to ``high``; on a logarithmic scale where ``log``. Whole numbers where
+    both ends are."""
 
     low: float
     high: float
@@ -30,7 +32,8 @@ class Problem:
     epochs:   of a whole training.
     metric, margin, alpha, resolution: as :func:`lamina.depth.decision.decide` takes them.
     space:    what may be tried beside the depth, by name; often nothing.
-    trials:   trainings that a strategy which samples the space may make.
+    trials:   settings that a strategy which samples the space may try, all depths together.
+    facts:    what rules of thumb go by; None where nothing is known of the data.
     parallel: jobs that run side by side.
     epoch_seconds: of each depth, evaluation included, measured before the search.
     budget_seconds: of training, at most about so long; None: no limit.
@@ -45,6 +48,7 @@ class Problem:
     resolution: float = 0.0
     space: Mapping[str, Values | Range] = field(default_factory=dict)
     trials: int = 20
+    facts: Facts | None = None
     parallel: int = 1
     epoch_seconds: Mapping[int, float] = field(default_factory=dict)
     budget_seconds: float | None = None

@@ -34,6 +34,7 @@ class SearchPlan:
     seconds: what a job is expected to take.
     expected: the jobs that will run, as far as is known.
     done: trials of earlier sessions.
+    judged: gives those, of all so far, that a verdict would be drawn from.
     """
 
     opening: str
@@ -43,6 +44,7 @@ class SearchPlan:
     seconds: Callable[[Job], float]
     expected: tuple[Job, ...]
     done: tuple[Trial, ...] = ()
+    judged: Callable[[], Sequence[Trial]] = tuple
 
 
 class SearchProgress(Protocol):
@@ -164,8 +166,7 @@ class LiveSearch(SilentSearch):
             ProgressBar(pace.total, len(pace.done) + self.share, width=24),
             Text(pace.left().removeprefix("; "), style="dim"),
         )
-        whole = [trial for trial in pace.done if trial.whole]
-        grid = table(self.plan.metric, self.plan.candidates, whole)
+        grid = table(self.plan.metric, self.plan.candidates, self.plan.judged())
         self.live.update(Group(grid, Text(), line, Text(self.running, style="dim")), refresh=True)
 
 

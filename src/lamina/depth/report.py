@@ -14,6 +14,7 @@ from typing import Any
 from lamina.depth import charts, words
 from lamina.depth.decision import Decision, Stage
 from lamina.depth.table import layer_gain, score, size, width
+from lamina.depth.trials import apart
 from lamina.depth.verdict import Verdict
 from lamina.spec import Metric
 from lamina.store.atomic import write_text
@@ -108,7 +109,7 @@ def _scores_note(verdict: Verdict) -> str:
 
 
 def _table(verdict: Verdict) -> str:
-    metric, decision = verdict.metric, verdict.decision
+    metric, decision, trials = verdict.metric, verdict.decision, apart(verdict.trials)
     head = (
         "layers",
         f"{metric.name} (seeds)",
@@ -124,7 +125,7 @@ def _table(verdict: Verdict) -> str:
         cost = verdict.cost(d)
         cells = (
             str(d),
-            score(metric, (trial for trial in verdict.trials if trial.depth == d)),
+            score(metric, (trial for trial in trials if trial.depth == d)),
             layer_gain(decision, metric, d),
             f"{cost.step_ms:.1f}",
             size(cost.training_bytes),
@@ -185,8 +186,11 @@ def _method(verdict: Verdict) -> str:
         " would compare on other data is not part of that figure."
     )
     walk = f"<ul>\n{steps}\n</ul>" if steps else "<p>No depth trained without diverging.</p>"
-    body = "\n".join(f"<p>{_text(paragraph)}</p>" for paragraph in paragraphs)
-    return f"{body}\n{walk}\n<p>{_text(closing)}</p>"
+    body, saw = (
+        "\n".join(f"<p>{_text(paragraph)}</p>" for paragraph in told)
+        for told in (paragraphs, verdict.saw)
+    )
+    return f"{body}\n{walk}\n<p>{_text(closing)}</p>\n{saw}"
 
 
 def _stage(stage: Stage, decision: Decision, metric: Metric, min_gain: float) -> str:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import torch
 
+from lamina.depth import advice, words
 from lamina.depth import verdict as verdicts
-from lamina.depth import words
 from lamina.depth.candidates import Candidate, equal_parameters, equal_width
 from lamina.depth.cautions import cautions
 from lamina.depth.claim import claim
@@ -23,12 +23,13 @@ from lamina.depth.job import Job
 from lamina.depth.kinds import run_job
 from lamina.depth.ledger import FolderLedger
 from lamina.depth.measure import Cost, blind, epoch_seconds, measure, validation
-from lamina.depth.problem import Problem
+from lamina.depth.problem import Problem, Range, Values
 from lamina.depth.progress import SearchPlan, SearchProgress, choose_progress, opening
 from lamina.depth.runners import Serial
 from lamina.depth.setup import Setup
+from lamina.depth.space import checked_space
 from lamina.depth.strategies import STRATEGIES, Strategy
-from lamina.depth.trials import Trial, spent
+from lamina.depth.trials import Trial, apart, spent
 from lamina.depth.verdict import Tested, Verdict
 from lamina.depth.winner import present, winner
 from lamina.spec import CellKind, LaminaError, Task
@@ -44,13 +45,15 @@ _MACHINE_SETTINGS = frozenset({"checkpoint_seconds", "checkpoint_steps", "seed"}
 def search(
     task: Task,
     *,
-    depths: Iterable[int] = (1, 2, 3, 4, 5),
+    depths: Iterable[int] | Literal["auto"] = (1, 2, 3, 4, 5),
     seeds: int = 3,
     cell: CellKind | None = None,
     width: int | None = None,
     parameters: int | None = None,
     min_gain: float = 1.0,
     strategy: str = "grid",
+    vary: Mapping[str, Values | Range] | None = None,
+    trials: int = 20,
     out: str | Path | None = None,
     settings: Settings | None = None,
     options: Any = None,
@@ -59,7 +62,7 @@ def search(
 ) -> Verdict:
     """How deep should the network for ``task`` be? Trains depths with several seeds and decides.
 
-    depths:     numbers of layers to compare.
+    depths:     numbers of layers to compare; ``"auto"``: as :mod:`lamina.depth.advice` suggests.
     seeds:      trainings of each depth, or at most so many where the strategy stops earlier; a
                 seed changes the initial weights, the order of the data and dropout, never the
                 split.
@@ -69,6 +72,10 @@ def search(
                 ``options``.
     min_gain:   the gain a deeper network must bring: points, or percent of a relative metric.
     strategy:   which trainings are made, a name of :data:`lamina.depth.strategies.STRATEGIES`.
+    vary:       what is tried beside the depth: fields of ``options`` or ``settings`` by name, each
+                with some values or a :class:`lamina.depth.problem.Range`. Each depth is judged at
+                the best setting found for it, by :mod:`lamina.depth.strategies.tuned`.
+    trials:     settings that are tried, all depths together, where they are drawn or proposed.
     out:        a folder. A search that was stopped goes on there, and one that has ended may be
                 given more seeds or more depths: finished trials are not run again. Afterwards it
                 is the run folder of the winner's best seed. None: only the verdict is kept.
@@ -94,9 +101,16 @@ def search(
         raise LaminaError(f"got min_gain={min_gain:g}; need more than 0, below 100, such as 1.")
     if strategy not in STRATEGIES:
         raise LaminaError(f"got strategy={strategy!r}; need one of {', '.join(STRATEGIES)}.")
+    if trials < 1:
+        raise LaminaError(f"got trials={trials}; need at least 1, better 20.")
     margin = task.metric.utility_gain(min_gain)
     checked, baseline = validation(task), blind(task)
-    candidates = _candidates(task, depths, width, parameters, options, changes)
+    facts = advice.facts_of(task, options, changes)
+    compared = advice.to_compare(facts) if depths == "auto" else depths
+    candidates = _candidates(task, compared, width, parameters, options, changes)
+    setup = Setup(task, candidates, settings, options, changes)
+    space = checked_space(vary or {}, setup, equal_size=parameters is not None)
+    STRATEGIES[strategy].check(space)
     config = {
         "task": task.config(),
         "options": _plain(options),
@@ -109,11 +123,12 @@ def search(
         "seeds": seeds,
     }
     config = json.loads(json.dumps(config))
+    # Trials of other settings may share a folder: these two may differ between sessions.
+    asked = json.loads(json.dumps({**config, "vary": _plain(space), "trials": trials}))
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()) if out is None else out)
         claim(folder, config)
         stack.enter_context(hold(folder))
-        setup = Setup(task, candidates, settings, options, changes)
         costs = _costs(setup)
         # One validation example more or less is the smallest step of an accuracy.
         step = 100 / checked.count if task.metric.gain == "points" else 0.0
@@ -125,13 +140,17 @@ def search(
             margin=margin,
             alpha=ALPHA,
             resolution=step,
+            space=space,
+            trials=trials,
+            facts=facts,
             epoch_seconds=epoch_seconds(costs, task),
         )
         chosen = STRATEGIES[strategy](problem)
         _run_all(chosen, setup, folder, progress or choose_progress())
-        trials = tuple(chosen.trials.values())
+        judged = tuple(chosen.judged())
+        others = tuple(trial for trial in chosen.trials.values() if trial not in judged)
         decision = decide(chosen.evidence(), margin, alpha=ALPHA, resolution=step)
-        best, value = _hand_over(decision.shown, trials, setup, folder)
+        best, value = _hand_over(decision.shown, judged, setup, folder)
         tested = None if best is None else Tested(best.depth, best.seed, value)
         looks = _looks(folder, seeds)
         verdict = Verdict(
@@ -140,23 +159,25 @@ def search(
                 *words.why(
                     decision, task.metric, min_gain, costs, best if out is not None else None
                 ),
-                *cautions(decision, task.metric, min_gain, trials, checked, looks, baseline),
-                words.about(decision, candidates, checked),
+                *cautions(decision, task.metric, min_gain, apart(judged), checked, looks, baseline),
+                words.about(decision, candidates, checked, space),
             ),
             metric=task.metric,
             min_gain=min_gain,
             decision=decision,
             candidates=candidates,
             costs=costs,
-            trials=trials,
+            trials=judged,
+            tried=others,
             strategy=strategy,
             saw=tuple(chosen.saw()),
-            seconds=spent(trials),
+            front=tuple(chosen.front()),
+            seconds=spent(chosen.trials.values()),
             checked=checked,
             baseline=baseline,
             tested=tested,
             looks=looks,
-            search=config,
+            search=asked,
             versions=versions(),
         )
         verdicts.save(verdict, folder / "verdict.json")
@@ -175,6 +196,7 @@ def _run_all(strategy: Strategy, setup: Setup, folder: Path, progress: SearchPro
         strategy.problem.seconds,
         tuple(strategy.expected()),
         tuple(done),
+        strategy.judged,
     )
     progress.start(plan)
     try:

@@ -12,7 +12,7 @@ from rich.text import Text
 from lamina.depth.candidates import Candidate
 from lamina.depth.decision import Decision
 from lamina.depth.measure import Cost
-from lamina.depth.trials import Trial
+from lamina.depth.trials import Trial, apart
 from lamina.depth.verdict import Verdict
 from lamina.depth.words import gain_percent, without_network
 from lamina.spec import Metric
@@ -27,7 +27,8 @@ def show(verdict: Verdict) -> RenderableType:
     if verdict.baseline is not None:
         parts.append(Text(without_network(verdict.metric, verdict.baseline), style="dim"))
     parts += [Text(), Text(verdict.headline, style="bold")]
-    return Group(*parts, *(Text(reason) for reason in verdict.reasons))
+    parts += [Text(reason) for reason in verdict.reasons]
+    return Group(*parts, *(Text(seen, style="dim") for seen in verdict.saw))
 
 
 def table(
@@ -38,7 +39,7 @@ def table(
     costs: Iterable[Cost] = (),
 ) -> Table:
     """One row a depth. Before the decision the columns of gains and costs are left out."""
-    trials, cost = tuple(trials), {c.depth: c for c in costs}
+    trials, cost = apart(trials), {c.depth: c for c in costs}
     grid = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 1))
     # Where 80 columns are too few, the gain with its interval takes two lines.
     grid.add_column("depth", justify="right", no_wrap=True)

@@ -22,8 +22,8 @@ class Trial(Struct, frozen=True):
     step_ms, tokens_per_second: as they were when it ran; to compare depths see
         :class:`lamina.depth.measure.Cost`.
     curve: (epoch, validation value) of each evaluation.
-    values: of a kind that trains several depths at once, (depth, value) of each; ``value`` is then
-        that of the depth it prefers.
+    values, curves: of a kind that trains several depths at once, (depth, value) and
+        (depth, curve) of each; ``value`` and ``curve`` are then those of the depth it prefers.
     shares: of a kind that learns a choice of depth, (depth, weight) at the end; they add up to 1.
     """
 
@@ -38,6 +38,7 @@ class Trial(Struct, frozen=True):
     step_ms: float
     curve: tuple[tuple[int, float], ...] = ()
     values: tuple[tuple[int, float | None], ...] = ()
+    curves: tuple[tuple[int, tuple[tuple[int, float], ...]], ...] = ()
     shares: tuple[tuple[int, float], ...] = ()
 
     @property
@@ -52,8 +53,8 @@ class Trial(Struct, frozen=True):
 
     @property
     def whole(self) -> bool:
-        """Whether this was a training of one depth to its end, with the settings of the search."""
-        return self.job.kind == "train" and self.job.epochs is None and not self.job.changes
+        """Whether this was a training of one depth alone, to its end."""
+        return self.job.kind == "train" and self.job.epochs is None
 
     @property
     def diverged(self) -> bool:
@@ -64,9 +65,24 @@ class Trial(Struct, frozen=True):
         """The score on the scale of gains; not-a-number where training diverged."""
         return math.nan if self.value is None else metric.utility(self.value)
 
-    def utilities(self, metric: Metric) -> list[tuple[int, float]]:
-        """``values`` on the scale of gains; not-a-number where training diverged."""
-        return [(d, math.nan if v is None else metric.utility(v)) for d, v in self.values]
+
+def apart(trials: Iterable[Trial]) -> list[Trial]:
+    """A trial for each depth that was trained: one of several depths at once becomes as many, each
+    with its own value and curve."""
+    found: list[Trial] = []
+    for trial in trials:
+        if not trial.values:
+            found.append(trial)
+        for depth, value in trial.values:
+            curve = dict(trial.curves).get(depth, ())
+            job = msgspec.structs.replace(trial.job, depth=depth)
+            best = next((epoch for epoch, point in curve if point == value), 0)
+            found.append(
+                msgspec.structs.replace(
+                    trial, job=job, value=value, best_epoch=best, curve=curve, values=(), curves=()
+                )
+            )
+    return found
 
 
 def spent(trials: Iterable[Trial]) -> float:

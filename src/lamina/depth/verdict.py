@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from lamina.depth.candidates import Candidate
 from lamina.depth.decision import Decision
+from lamina.depth.front import Point
 from lamina.depth.measure import Checked, Cost
 from lamina.depth.trials import Trial
 from lamina.spec import LaminaError, Metric
@@ -33,8 +34,11 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
     headline: the answer in one sentence. reasons: why, and what it is about, one sentence each.
     decision: the numbers behind it, in utilities (see :class:`lamina.spec.Metric`).
+    trials: those that the decision is drawn from; tried: all others that were run.
     strategy: which trainings were made; saw: what it went by, a sentence each; seconds: of
         training.
+    front: depths and settings that none beats in both score and time, where the strategy looked
+        for that.
     baseline: the metric's value of the best answer that reads no input, None where unknown.
     looks: the numbers of seeds at which this search was decided, this time last.
     search: the configuration: task, model, training, depths, seeds, smallest gain.
@@ -51,6 +55,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
     trials: tuple[Trial, ...]
     strategy: str = "grid"
     saw: tuple[str, ...] = ()
+    tried: tuple[Trial, ...] = ()
+    front: tuple[Point, ...] = ()
     seconds: float = 0.0
     checked: Checked
     baseline: float | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from lamina.depth.candidates import TOLERANCE, Candidate
 from lamina.depth.decision import Decision, Gain
@@ -218,13 +218,21 @@ def _makes(depth: int) -> str:
     return "makes" if depth == 1 else "make"
 
 
-def about(decision: Decision, candidates: Sequence[Candidate], checked: Checked) -> str:
-    """What was compared, and how far that reaches."""
+def about(
+    decision: Decision,
+    candidates: Sequence[Candidate],
+    checked: Checked,
+    varied: Collection[str] = (),
+) -> str:
+    """What was compared, and how far that reaches; varied: what was tried beside the depth."""
     seeds = sorted({score.seeds for score in decision.scores})
+    candidates = [c for c in candidates if c.depth in {score.depth for score in decision.scores}]
     many = "1 seed" if seeds == [1] else f"{'-'.join(map(str, seeds))} seeds"
     sizes = [candidate.parameters for candidate in candidates]
     width = {candidate.width for candidate in candidates}
-    if len(width) == 1:
+    if varied:
+        alike = f"the setting found best for each ({listed(sorted(varied))})"
+    elif len(width) == 1:
         alike = f"layers of {candidates[0].width} units at every depth"
     else:
         alike = f"about {_round(sizes):,} parameters at every depth"

@@ -47,13 +47,17 @@ def trial_of_depths(
     metric: Metric,
     depths: Sequence[int],
 ) -> Trial:
-    """The trial of the best of ``depths``, with ``values`` of all: of each its best epoch, as where
-    it is trained alone."""
+    """The trial of the best of ``depths``, with ``values`` and ``curves`` of all: of each its best
+    epoch, as where it is trained alone."""
     trials = [trial_of(job, history, result, metric, at(depth)) for depth in sorted(depths)]
     finished = [trial for trial in trials if not trial.diverged]
     best = max(finished, key=lambda trial: trial.utility(metric), default=trials[0])
-    values = tuple(zip(sorted(depths), (trial.value for trial in trials), strict=True))
-    return msgspec.structs.replace(best, values=values)
+    of = list(zip(sorted(depths), trials, strict=True))
+    return msgspec.structs.replace(
+        best,
+        values=tuple((depth, trial.value) for depth, trial in of),
+        curves=tuple((depth, trial.curve) for depth, trial in of),
+    )
 
 
 def at(depth: int) -> str:

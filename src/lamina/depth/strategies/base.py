@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from lamina.depth.front import Point
 from lamina.depth.job import Job
-from lamina.depth.problem import Problem
-from lamina.depth.trials import Trial
+from lamina.depth.problem import Problem, Range, Values
+from lamina.depth.trials import Trial, apart
+from lamina.spec import LaminaError
 
 
 class Strategy(ABC):
@@ -25,6 +27,16 @@ class Strategy(ABC):
     def __init__(self, problem: Problem):
         self.problem = problem
         self.trials: dict[str, Trial] = {}
+
+    @classmethod
+    def check(cls, space: Mapping[str, Values | Range]) -> None:
+        """Refuse, before anything is trained, a space that it cannot try, or a machine that lacks
+        what it needs. Raises LaminaError."""
+        if space:
+            raise LaminaError(
+                f"strategy {cls.name!r} tries nothing but depths, and {next(iter(space))!r} may"
+                " vary too; take a strategy that tries settings, such as 'random'."
+            )
 
     def tell(self, trial: Trial) -> None:
         """A job has ended."""
@@ -44,18 +56,26 @@ class Strategy(ABC):
         """The jobs that it would still run if all goes on as it looks now; for the time left."""
         return self.ask()
 
+    def judged(self) -> list[Trial]:
+        """The trainings that the verdict is drawn from. The best whole one of the chosen depth is
+        handed over; where none is whole, one is made."""
+        return [trial for trial in self.trials.values() if trial.whole]
+
     def evidence(self) -> dict[int, list[float]]:
         """Of each depth, the utilities from which the verdict is drawn, a seed each in the order
         of seeds, not-a-number for one that diverged; depths without any are left out."""
-        whole = [trial for trial in self.trials.values() if trial.whole]
         metric = self.problem.metric
         return {
             depth: [trial.utility(metric) for trial in trials]
-            for depth, trials in by_depth(whole).items()
+            for depth, trials in by_depth(apart(self.judged())).items()
         }
 
     def saw(self) -> Sequence[str]:
         """What it went by, for the report: a sentence each."""
+        return ()
+
+    def front(self) -> Sequence[Point]:
+        """What no other point beats in both score and time, where it looked for that."""
         return ()
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from lamina.depth.job import Job
 from lamina.depth.strategies.base import Strategy
+from lamina.depth.trials import Trial
 
 
 class Exits(Strategy):
@@ -22,13 +23,8 @@ class Exits(Strategy):
     def ask(self) -> list[Job]:
         return [job for job in self._all() if self.told(job) is None]
 
-    def evidence(self) -> dict[int, list[float]]:
-        told = [trial for trial in map(self.told, self._all()) if trial is not None]
-        found: dict[int, list[float]] = {}
-        for trial in told:
-            for depth, utility in trial.utilities(self.problem.metric):
-                found.setdefault(depth, []).append(utility)
-        return dict(sorted(found.items()))
+    def judged(self) -> list[Trial]:
+        return list(self.trials.values())
 
     def saw(self) -> Sequence[str]:
         seeds, deepest = self.problem.seeds, self.problem.depths[-1]

@@ -1,20 +1,30 @@
-"""Every depth with every seed."""
+"""Every depth with every setting."""
 
 from __future__ import annotations
 
-from lamina.depth.job import Job
-from lamina.depth.strategies.base import Strategy
+from collections.abc import Mapping
+
+from lamina.depth.job import Job, changed
+from lamina.depth.problem import Range, Values
+from lamina.depth.space import combinations
+from lamina.depth.strategies.rounds import Plan, in_rounds
+from lamina.depth.strategies.tuned import CHOOSING, Tuned
 
 
-class Grid(Strategy):
-    """All depths with the first seed, then all with the second: an early look is fair."""
+class Grid(Tuned):
+    """All depths with the first seed, then all with the second: an early look is fair. Where
+    settings vary, every combination is first tried at every depth, one training each."""
 
     name = "grid"
 
-    def ask(self) -> list[Job]:
-        jobs = [
-            Job(depth=depth, seed=seed)
-            for seed in range(self.problem.seeds)
-            for depth in self.problem.depths
-        ]
-        return [job for job in jobs if self.told(job) is None]
+    @classmethod
+    def check(cls, space: Mapping[str, Values | Range]) -> None:
+        combinations(space)
+
+    def choosing(self, limit: float | None) -> Plan:
+        every = [changed(setting) for setting in combinations(self.problem.space)]
+
+        def jobs_of(k: int) -> list[Job]:
+            return [Job(depth=d, seed=CHOOSING, changes=every[k]) for d in self.problem.depths]
+
+        return in_rounds(self, len(every), jobs_of, limit=limit)

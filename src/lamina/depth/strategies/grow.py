@@ -39,13 +39,8 @@ class Grow(Strategy):
         deeper = [d for d in self.problem.depths if d > first[0].depth and d not in told]
         return first + [_job(depth, seed) for depth in deeper for seed in range(self.problem.seeds)]
 
-    def evidence(self) -> dict[int, list[float]]:
-        metric = self.problem.metric
-        found = {
-            stage[0].depth: [trial.utility(metric) for trial in self._trials(stage)]
-            for stage in self._stages()
-        }
-        return {depth: utilities for depth, utilities in found.items() if utilities}
+    def judged(self) -> list[Trial]:
+        return list(self.trials.values())
 
     def saw(self) -> Sequence[str]:
         depths = list(self.evidence())
