@@ -57,6 +57,10 @@ def _command(name: str) -> Any:
                 metavar="FLOAT",
             ),
         ] = 1.0,
+        cost_per_layer: Annotated[
+            float,
+            _option("What each further layer must gain beyond that.", metavar="FLOAT"),
+        ] = 0.0,
         out: Annotated[
             Path | None,
             _option(
@@ -83,6 +87,7 @@ def _command(name: str) -> Any:
             width=width,
             parameters=budget,
             min_gain=min_gain,
+            cost_per_layer=cost_per_layer,
             settings=settings,
             **shape,
         )

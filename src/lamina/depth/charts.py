@@ -38,7 +38,7 @@ def scores(verdict: Verdict) -> Spec:
             "high": shown(metric, metric.value(s.high if s.high is not None else s.mean)),
         }
         for s in decision.scores
-        if s.mean is not None and not s.diverged
+        if s.mean is not None
     ]
     x = alt.X(
         "depth:O",

@@ -28,7 +28,8 @@ class Problem:
     depths:   those to choose among, shallow to deep.
     seeds:    trainings of a depth: as many, or at most so many where the strategy stops earlier.
     epochs:   of a whole training.
-    metric, margin, alpha, resolution: as :func:`lamina.depth.decision.decide` takes them.
+    metric: what a trial is scored by.
+    margin, alpha, resolution, cost_per_layer: as :func:`lamina.depth.decision.decide` takes them.
     space:    what may be tried beside the depth, by name; often nothing.
     trials:   trainings that a strategy which samples the space may make.
     parallel: jobs that run side by side.
@@ -43,6 +44,7 @@ class Problem:
     margin: float
     alpha: float = 0.05
     resolution: float = 0.0
+    cost_per_layer: float = 0.0
     space: Mapping[str, Values | Range] = field(default_factory=dict)
     trials: int = 20
     parallel: int = 1

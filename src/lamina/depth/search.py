@@ -50,6 +50,7 @@ def search(
     width: int | None = None,
     parameters: int | None = None,
     min_gain: float = 1.0,
+    cost_per_layer: float = 0.0,
     strategy: str = "grid",
     out: str | Path | None = None,
     settings: Settings | None = None,
@@ -68,6 +69,7 @@ def search(
     parameters: the size of every network (see :func:`equal_parameters`); neither: the width of
                 ``options``.
     min_gain:   the gain a deeper network must bring: points, or percent of a relative metric.
+    cost_per_layer: what each further layer must gain beyond that, in the same unit.
     strategy:   which trainings are made, a name of :data:`lamina.depth.strategies.STRATEGIES`.
     out:        a folder. A search that was stopped goes on there, and one that has ended may be
                 given more seeds or more depths: finished trials are not run again. Afterwards it
@@ -92,9 +94,12 @@ def search(
         raise LaminaError(f"got seeds={seeds}; need at least 1, better 3.")
     if not 0 < min_gain < 100:
         raise LaminaError(f"got min_gain={min_gain:g}; need more than 0, below 100, such as 1.")
+    if not 0 <= cost_per_layer < 100:
+        raise LaminaError(f"got cost_per_layer={cost_per_layer:g}; need 0 to 100, such as 0.5.")
     if strategy not in STRATEGIES:
         raise LaminaError(f"got strategy={strategy!r}; need one of {', '.join(STRATEGIES)}.")
     margin = task.metric.utility_gain(min_gain)
+    price = task.metric.utility_gain(cost_per_layer)
     checked, baseline = validation(task), blind(task)
     candidates = _candidates(task, depths, width, parameters, options, changes)
     config = {
@@ -104,6 +109,7 @@ def search(
         "width": width,
         "parameters": parameters,
         "min_gain": min_gain,
+        "cost_per_layer": cost_per_layer,
         "training": {k: v for k, v in settings.config().items() if k not in _MACHINE_SETTINGS},
         "depths": [candidate.depth for candidate in candidates],
         "seeds": seeds,
@@ -125,22 +131,28 @@ def search(
             margin=margin,
             alpha=ALPHA,
             resolution=step,
+            cost_per_layer=price,
             epoch_seconds=epoch_seconds(costs, task),
         )
         chosen = STRATEGIES[strategy](problem)
         _run_all(chosen, setup, folder, progress or choose_progress())
         trials = tuple(chosen.trials.values())
-        decision = decide(chosen.evidence(), margin, alpha=ALPHA, resolution=step)
+        looks = _looks(folder, seeds)
+        decision = decide(
+            chosen.evidence(),
+            margin,
+            alpha=ALPHA,
+            resolution=step,
+            cost_per_layer=price,
+            look=len(looks),
+        )
         best, value = _hand_over(decision.shown, trials, setup, folder)
         tested = None if best is None else Tested(best.depth, best.seed, value)
-        looks = _looks(folder, seeds)
         verdict = Verdict(
             headline=words.headline(decision),
             reasons=(
-                *words.why(
-                    decision, task.metric, min_gain, costs, best if out is not None else None
-                ),
-                *cautions(decision, task.metric, min_gain, trials, checked, looks, baseline),
+                *words.why(decision, task.metric, costs, best if out is not None else None),
+                *cautions(decision, task.metric, min_gain, trials, checked, baseline),
                 words.about(decision, candidates, checked),
             ),
             metric=task.metric,
