@@ -56,8 +56,9 @@ of two real searches        5  2.0 / 4.0, 100%   2.0 / 4.0, 100%
 ======================  =====  ================  ================
 
 Up to eight looks, a seed added at each from 3 seeds on (noise 0.5, gains at the margin, 250
-searches a row): 6.4 / 5.6 with alpha / 2 at each, 0.4 / 2.4 as it is. That costs seeds: with all depths equal 6.9 on
-average instead of 5.3, and a third of the searches is still undecided at the eighth look.
+searches a row): 6.4 / 5.6 with alpha / 2 at each, 0.4 / 2.4 as it is. That costs seeds: with all
+depths equal 6.9 on average instead of 5.3, and a third of the searches is still undecided at the
+eighth look.
 
 **Limits.** The verdict is about this validation part. Were its examples taken as a sample, then,
 where two depths differ for good on 5% to 15% of them, a gain of exactly the margin (1 point) is
