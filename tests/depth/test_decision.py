@@ -15,12 +15,16 @@ from lamina.depth.evidence import (
     ENOUGH,
     OPEN,
     TOO_SHALLOW,
+    Claims,
     choose,
     gain_errors,
     half_width,
+    look_level,
     mean_errors,
+    summarise,
     verdicts,
 )
+from lamina.depth.failures import fails_more, rate_interval, stuck
 from lamina.spec import LaminaError
 
 NAN = math.nan
@@ -116,20 +120,91 @@ def test_a_gain_of_the_margin_counts_in_spite_of_rounding():
     assert decide({1: [0.1] * 3, 2: [0.1 + 0.2 + 0.7] * 3}, 0.9).depth == 2
 
 
-def test_a_diverged_depth_neither_wins_nor_beats():
+def test_a_diverged_seed_is_a_failure_and_the_others_are_judged():
     decision = decide({1: [90, 90.1, 90.2], 2: [99.0, 99.1, NAN], 3: [90.1, 90.0, 90.2]}, 1.0)
-    assert decision.depth == 1
-    assert decision.score(2).diverged == 1
-    assert decision.score(2).mean == pytest.approx(99.05)
-    assert decision.gain(1, 2) is None
-    assert decide({1: [-math.inf, 1.0], 2: [0.0, 0.1]}, 1.0).depth == 2
+    assert decision.depth == 2
+    score = decision.score(2)
+    assert (score.diverged, score.stuck, score.mean) == (1, 0, pytest.approx(99.05))
+    assert score.fails_low == pytest.approx(0.0084, abs=1e-4)
+    assert score.fails_high == pytest.approx(0.9057, abs=1e-4)
+    assert decide({1: [-math.inf, NAN], 2: [0.0, 0.1]}, 1.0).depth == 2
 
 
-def test_all_diverged_is_no_answer():
-    decision = decide({1: [NAN, 1.0], 2: [NAN, NAN]}, 1.0)
+def test_a_deeper_one_that_fails_more_often_loses_whatever_it_scores():
+    decision = decide({1: [90.0, 90.1, 90.2] * 2, 2: [99.0] + [NAN] * 5}, 1.0)
+    assert (decision.depth, decision.unstable) == (1, (2,))
+    assert decide({1: [90.0, 90.1, 90.2] * 2, 2: [99.0] * 5 + [NAN]}, 1.0).depth == 2
+
+
+def test_a_shallower_one_that_fails_more_often_is_passed_over():
+    decision = decide({1: [90.0] + [NAN] * 5, 2: [90.0, 90.1, 90.2] * 2}, 1.0)
+    assert decision.depth == 2
+    assert (decision.walk[0].found, decision.walk[0].by) == ("unstable", 2)
+    # Not where that costs more of the score than the margin.
+    assert decide({1: [90.0] + [NAN] * 5, 2: [80.0, 80.1, 80.2] * 2}, 1.0).depth == 1
+
+
+def test_stuck_seeds_need_three_others_to_judge_by():
+    good = [90.0, 90.1, 90.2]
+    decision = decide({1: [90.0, 90.2, 60.0], 2: good}, 1.0)
+    assert (decision.outcome, decision.more_seeds) == ("undecided", 1)
+    assert decision.score(1).stuck == 1
+    assert decision.score(1).mean == pytest.approx(90.1)
+    assert decide({1: [*good, 60.0], 2: [*good, 90.1]}, 1.0).depth == 1
+
+
+def test_no_seed_that_got_through_is_no_answer():
+    decision = decide({1: [NAN, NAN], 2: [NAN, NAN]}, 1.0)
     assert decision.outcome == "none"
     assert decision.shown is None
     assert decision.score(2).mean is None
+    assert decide({1: [1.0, NAN], 2: [NAN, NAN]}, 1.0).depth == 1
+
+
+def test_a_price_of_layers_is_asked_beyond_the_margin():
+    x = {1: [90.0, 90.1, 89.9], 2: [91.4, 91.5, 91.3], 3: [94.0, 94.1, 93.9]}
+    assert decide(x, 1.0).depth == 3
+    assert decide(x, 1.0, cost_per_layer=1.0).depth == 3  # 4.0 against 1 + 2
+    decision = decide(x, 1.0, cost_per_layer=2.0)  # against 5
+    assert decision.depth == 1
+    gain = decision.gain(1, 3)
+    assert gain is not None
+    assert (gain.gain, gain.needs, gain.side) == (pytest.approx(4.0), 5.0, "below")
+
+
+def test_two_seeds_far_apart_are_not_cut():
+    assert decide({1: [90.0, 90.1], 2: [90.0, 60.0]}, 1.0).score(2).stuck == 0
+
+
+def test_every_look_is_stricter_and_all_stay_within_alpha():
+    levels = [look_level(0.05, k) for k in range(1, 200)]
+    assert levels[0] == 0.025
+    assert levels == sorted(levels, reverse=True)
+    assert sum(levels) < 0.05
+    x = {1: [90.0, 90.1, 90.2], 2: [90.2, 90.4, 90.6]}
+    assert decide(x, 1.0).depth == 1
+    assert decide(x, 1.0, look=8).outcome == "undecided"
+
+
+def test_the_tests_of_rates_have_their_known_values():
+    assert rate_interval(0, 10, 0.025) == (0.0, pytest.approx(0.3085, abs=1e-4))
+    low, high = rate_interval(2, 10, 0.025)
+    assert (low, high) == (pytest.approx(0.0252, abs=1e-4), pytest.approx(0.5561, abs=1e-4))
+    for a, n, b, m in ((0, 3, 3, 3), (0, 5, 4, 5), (1, 10, 6, 10), (0, 3, 4, 5)):
+        other = stats.boschloo_exact([[b, a], [m - b, n - a]], alternative="greater").pvalue
+        p = fails_more(np.array([a, b]), np.array([n, m]))
+        assert p[0, 1] == pytest.approx(other, abs=1e-4)
+        assert p[1, 0] > 0.5
+
+
+def test_normal_noise_is_hardly_ever_cut_and_stuck_seeds_are():
+    rng = np.random.default_rng(0)
+    x = 0.6 * rng.standard_normal((500, 5, 5))
+    assert stuck(x, 1.0).any(axis=(1, 2)).mean() < 0.01
+    down = rng.random(x.shape) < 0.2
+    found = stuck(np.where(down, x - 10, x), 1.0)
+    mixed = down.any(axis=1) & ~down.all(axis=1)
+    assert (found == down).all(axis=1)[mixed].mean() > 0.95
 
 
 def test_the_walk_says_why():
@@ -150,9 +225,8 @@ def test_undecided_names_the_seeds_that_would_settle_it():
     assert more is not None
 
     def settled(seeds: int) -> bool:  # the same means and variances with more seeds
-        mean = np.array([np.mean(x[1]), np.mean(x[2])])
-        variance = np.array([np.var(x[1], ddof=1), np.var(x[2], ddof=1)])
-        return bool(choose(mean, variance, np.full(2, float(seeds)), 1.0, 0.025) >= 0)
+        sample = summarise(np.array([x[1], x[2]]).T, np.array([3, 3]), 1.0)
+        return bool(choose(sample.with_more(seeds - 3), 1.0, look_level(0.05, 2)) >= 0)
 
     assert settled(3 + more)
     assert not settled(3 + more - 1)
@@ -164,12 +238,17 @@ def test_a_gain_at_the_threshold_cannot_be_told_apart():
     assert decision.more_seeds is None
 
 
+def judged(beats: np.ndarray, falls_short: np.ndarray) -> list[int]:
+    found = Claims(beats, falls_short, np.ones((3, 3)), (beats, falls_short))
+    return verdicts(found, np.full(3, 3), 0.025).tolist()
+
+
 def test_a_depth_is_enough_only_when_every_deeper_one_falls_short():
     beats = np.full((3, 3), 0.9)
     falls_short = np.array([[1.0, 0.01, 0.20], [1.0, 1.0, 0.01], [1.0, 1.0, 1.0]])
-    assert verdicts(beats, falls_short, 0.025).tolist() == [OPEN, ENOUGH, ENOUGH]
+    assert judged(beats, falls_short) == [OPEN, ENOUGH, ENOUGH]
     falls_short[0, 2] = 0.02
-    assert verdicts(beats, falls_short, 0.025).tolist() == [ENOUGH, ENOUGH, ENOUGH]
+    assert judged(beats, falls_short) == [ENOUGH, ENOUGH, ENOUGH]
 
 
 def test_a_depth_is_too_shallow_by_the_test_of_simes():
@@ -178,26 +257,26 @@ def test_a_depth_is_too_shallow_by_the_test_of_simes():
     for p, found in ((one, TOO_SHALLOW), (both, TOO_SHALLOW), (none, OPEN)):
         beats = np.full((3, 3), 0.9)
         beats[0, 1:] = p
-        assert verdicts(beats, falls_short, 0.025)[0] == found
+        assert judged(beats, falls_short)[0] == found
 
 
 def test_many_seeds_give_the_intervals_of_welch_and_student():
     rng = np.random.default_rng(0)
     a, b = rng.normal(0, 1, 2000), rng.normal(0, 3, 2000)
     variance = np.array([a.var(ddof=1), b.var(ddof=1)])
-    error, dof = gain_errors(variance, np.full(2, 2000.0))
+    error, dof = gain_errors(variance, np.full(2, 2000))
     welch = stats.ttest_ind(b, a, equal_var=False).confidence_interval(0.95)
     assert half_width(error, dof, 0.025)[0, 1] == pytest.approx(
         (welch.high - welch.low) / 2, rel=0.01
     )
-    error, dof = mean_errors(variance, np.full(2, 2000.0))
+    error, dof = mean_errors(variance, np.full(2, 2000))
     student = stats.t.ppf(0.975, 1999) * np.sqrt(variance / 2000)
     assert half_width(error, dof, 0.025) == pytest.approx(student, rel=0.01)
 
 
 def test_equal_variances_are_shared_between_depths():
     # Five depths of three seeds, all with variance 4: a t interval with nearly all their freedom.
-    error, dof = gain_errors(np.full(5, 4.0), np.full(5, 3.0))
+    error, dof = gain_errors(np.full(5, 4.0), np.full(5, 3))
     assert error[0, 1] == pytest.approx(np.sqrt(4 * 2 / 3))
     assert 4 < dof[0, 1] < 10
 
@@ -207,10 +286,10 @@ def test_equal_variances_are_shared_between_depths():
 )
 @pytest.mark.parametrize("spread", [(1, 1, 1, 1, 1), (1, 1.5, 2, 2.5, 3)])
 def test_verdicts_err_seldom(truth, right, spread):
-    searches, n = 4000, 3
+    searches, n = 2000, 3
     x = np.random.default_rng(0).standard_normal((searches, n, 5))
     x = np.array(truth) + 0.4 * np.array(spread) * x
-    chosen = choose(x.mean(1), x.var(1, ddof=1), np.full(5, float(n)), 1.0, 0.025)
+    chosen = choose(summarise(x, np.full(5, n), 1.0), 1.0, 0.025)
     # At the margin depths 1 and 2 are both defensible to one promise each: deeper is too deep,
     # and so is 2 by the first promise; the level is 2.5% with room for three standard errors.
     wrong = (chosen > 0) if right is None else (chosen >= 0) & (chosen != right)

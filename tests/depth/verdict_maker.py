@@ -67,7 +67,7 @@ def make_verdict(
         d: [metric.utility(v) if math.isfinite(v) else math.nan for v in scores]
         for d, scores in values.items()
     }
-    decision = decide(utilities, metric.utility_gain(min_gain))
+    decision = decide(utilities, metric.utility_gain(min_gain), look=len(looks))
     about = Checked(checked, "validation examples")
     shown = decision.shown
     search: dict[str, Any] = {
@@ -78,8 +78,8 @@ def make_verdict(
     return Verdict(
         headline=words.headline(decision),
         reasons=(
-            *words.why(decision, metric, min_gain, costs, winner(decision.shown, trials, metric)),
-            *cautions(decision, metric, min_gain, trials, about, looks, baseline),
+            *words.why(decision, metric, costs, winner(decision.shown, trials, metric)),
+            *cautions(decision, metric, min_gain, trials, about, baseline),
             words.about(decision, candidates, about),
         ),
         metric=metric,

@@ -64,6 +64,10 @@ def _command(name: str) -> Any:
                 metavar="FLOAT",
             ),
         ] = 1.0,
+        cost_per_layer: Annotated[
+            float,
+            _option("What each further layer must gain beyond that.", metavar="FLOAT"),
+        ] = 0.0,
         strategy: Annotated[
             str, _option("Which trainings are made to find out.", metavar="|".join(STRATEGIES))
         ] = "grid",
@@ -112,6 +116,7 @@ def _command(name: str) -> Any:
             width=width,
             parameters=budget,
             min_gain=min_gain,
+            cost_per_layer=cost_per_layer,
             strategy=strategy,
             vary=parse_vary(vary or ()),
             trials=trials,

@@ -40,7 +40,7 @@ def scores(verdict: Verdict) -> Spec:
             "high": shown(metric, _possible(metric, s.high if s.high is not None else s.mean)),
         }
         for s in decision.scores
-        if s.mean is not None and not s.diverged
+        if s.mean is not None
     ]
     x = alt.X(
         "depth:O",

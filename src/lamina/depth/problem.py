@@ -30,7 +30,8 @@ class Problem:
     depths:   those to choose among, shallow to deep.
     seeds:    trainings of a depth: as many, or at most so many where the strategy stops earlier.
     epochs:   of a whole training.
-    metric, margin, alpha, resolution: as :func:`lamina.depth.decision.decide` takes them.
+    metric: what a trial is scored by.
+    margin, alpha, resolution, cost_per_layer: as :func:`lamina.depth.decision.decide` takes them.
     space:    what may be tried beside the depth, by name; often nothing.
     trials:   settings that a strategy which samples the space may try, all depths together.
     facts:    what rules of thumb go by; None where nothing is known of the data.
@@ -46,6 +47,7 @@ class Problem:
     margin: float
     alpha: float = 0.05
     resolution: float = 0.0
+    cost_per_layer: float = 0.0
     space: Mapping[str, Values | Range] = field(default_factory=dict)
     trials: int = 20
     facts: Facts | None = None

@@ -93,7 +93,7 @@ def _about(verdict: Verdict) -> str:
 
 def _scores_note(verdict: Verdict) -> str:
     decision = verdict.decision
-    level = f"{100 * (1 - decision.alpha):g}%"
+    level = f"{100 * decision.confidence:.3g}%"
     note = f"Each pale dot is one seed; the large dot is their mean, the line its {level} interval."
     if not verdict.metric.higher_is_better:
         note += f" Lower {verdict.metric.name} is better."
@@ -103,8 +103,8 @@ def _scores_note(verdict: Verdict) -> str:
             f" {words.amount(verdict.metric, verdict.min_gain)} high: a deeper network must lie"
             " beyond its dashed edge to be worth it."
         )
-    if any(s.diverged for s in decision.scores):
-        note += " Depths with a diverged seed have no mean."
+    if any(s.failed for s in decision.scores):
+        note += " Means are over the seeds that got through."
     return note
 
 
@@ -145,7 +145,7 @@ def _table(verdict: Verdict) -> str:
 def _table_note(verdict: Verdict) -> str:
     note = (
         f"Scores are means ± standard deviations over seeds, gains (above 0: better) are over the"
-        f" row above with their {100 * (1 - verdict.decision.alpha):g}% interval. Step times were"
+        f" row above with their {100 * verdict.decision.confidence:.3g}% interval. Step times were"
         " taken in turns,"
         " so that a busy machine slows all depths alike. Memory is weights, gradients, optimizer"
         " state and what is kept for the backward pass."
@@ -166,7 +166,7 @@ def _method(verdict: Verdict) -> str:
     decision, metric = verdict.decision, verdict.metric
     asked = words.amount(metric, verdict.min_gain)
     risk = f"{100 * decision.alpha:g}%"
-    stages = (_stage(stage, decision, metric, verdict.min_gain) for stage in decision.walk)
+    stages = (_stage(stage, decision, metric) for stage in decision.walk)
     steps = "\n".join(f"<li>{_text(stage)}</li>" for stage in stages)
     paragraphs = [
         f"The question was: which is the shallowest network that no deeper one beats by {asked} or"
@@ -178,12 +178,12 @@ def _method(verdict: Verdict) -> str:
     closing = (
         f"A depth is too shallow only when a deeper one is shown to gain more than {asked}, and"
         " enough only when every deeper one is shown to gain less; otherwise the answer is"
-        f" undecided. In simulations with normal noise either mistake, too deep or too shallow,"
-        f" came in about {risk} of the searches at worst. Seeds that now and then get stuck, or a"
-        " spread that differs widely between depths, make it likelier: look at the dots. Each dot"
-        " is a training's best epoch on the validation data that also compares the depths, which"
-        " is the same for all: how the depths"
-        " would compare on other data is not part of that figure."
+        f" undecided. In simulations either mistake, too deep or too shallow, came in at most"
+        f" about {risk} of the searches, however often seeds were added. Seeds that diverge or end"
+        " far below the others are counted as failures, and depths are compared by the seeds that"
+        " got through. Each dot is a training's best epoch on the validation data that also"
+        " compares the depths, which is the same for all: how the depths would compare on other"
+        " data is not part of that figure."
     )
     walk = f"<ul>\n{steps}\n</ul>" if steps else "<p>No depth trained without diverging.</p>"
     body, saw = (
@@ -193,17 +193,23 @@ def _method(verdict: Verdict) -> str:
     return f"{body}\n{walk}\n<p>{_text(closing)}</p>\n{saw}"
 
 
-def _stage(stage: Stage, decision: Decision, metric: Metric, min_gain: float) -> str:
-    asked = words.amount(metric, min_gain)
+def _stage(stage: Stage, decision: Decision, metric: Metric) -> str:
+    asked = words.amount(metric, words.gain_percent(metric, decision.margin))
+    if decision.cost_per_layer:
+        price = words.amount(metric, words.gain_percent(metric, decision.cost_per_layer))
+        asked += f" and {price} a layer"
     name = words.layers(stage.depth)
     if stage.found == "too shallow" and stage.by is not None:
         gain = decision.gain(stage.depth, stage.by)
         assert gain is not None
+        within = words.interval(metric, gain, decision.confidence)
         return (
             f"{name}: too shallow. {words.layers(stage.by)} gain"
-            f" {words.amount(metric, words.gain_percent(metric, gain.gain))}"
-            f" ({words.interval(metric, gain, decision.alpha)}), shown to be more than {asked}."
+            f" {words.amount(metric, words.gain_percent(metric, gain.gain))} ({within}),"
+            f" shown to be more than {asked}."
         )
+    if stage.found == "unstable":
+        return f"{name}: unstable. {words.passed_over(decision, stage)}"
     if stage.found == "enough":
         highs = [g.high for g in decision.gains if g.shallow == stage.depth and g.high is not None]
         if not highs:
@@ -211,7 +217,7 @@ def _stage(stage: Stage, decision: Decision, metric: Metric, min_gain: float) ->
         most = max(0.0, words.gain_percent(metric, max(highs)))
         return (
             f"{name}: enough. It is shown that no deeper network gains as much as {asked}:"
-            f" {words.amount(metric, most, apart_from=min_gain)} at most."
+            f" {words.amount(metric, most)} at most."
         )
     rivals = words.listed([str(depth) for depth in stage.against])
     return f"{name}: open. The gain of {rivals} layers over it may lie on either side of {asked}."

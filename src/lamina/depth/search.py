@@ -51,6 +51,7 @@ def search(
     width: int | None = None,
     parameters: int | None = None,
     min_gain: float = 1.0,
+    cost_per_layer: float = 0.0,
     strategy: str = "grid",
     vary: Mapping[str, Values | Range] | None = None,
     trials: int = 20,
@@ -71,6 +72,7 @@ def search(
     parameters: the size of every network (see :func:`equal_parameters`); neither: the width of
                 ``options``.
     min_gain:   the gain a deeper network must bring: points, or percent of a relative metric.
+    cost_per_layer: what each further layer must gain beyond that, in the same unit.
     strategy:   which trainings are made, a name of :data:`lamina.depth.strategies.STRATEGIES`.
     vary:       what is tried beside the depth: fields of ``options`` or ``settings`` by name, each
                 with some values or a :class:`lamina.depth.problem.Range`. Each depth is judged at
@@ -99,11 +101,14 @@ def search(
         raise LaminaError(f"got seeds={seeds}; need at least 1, better 3.")
     if not 0 < min_gain < 100:
         raise LaminaError(f"got min_gain={min_gain:g}; need more than 0, below 100, such as 1.")
+    if not 0 <= cost_per_layer < 100:
+        raise LaminaError(f"got cost_per_layer={cost_per_layer:g}; need 0 to 100, such as 0.5.")
     if strategy not in STRATEGIES:
         raise LaminaError(f"got strategy={strategy!r}; need one of {', '.join(STRATEGIES)}.")
     if trials < 1:
         raise LaminaError(f"got trials={trials}; need at least 1, better 20.")
     margin = task.metric.utility_gain(min_gain)
+    price = task.metric.utility_gain(cost_per_layer)
     checked, baseline = validation(task), blind(task)
     facts = advice.facts_of(task, options, changes)
     compared = advice.to_compare(facts) if depths == "auto" else depths
@@ -118,6 +123,7 @@ def search(
         "width": width,
         "parameters": parameters,
         "min_gain": min_gain,
+        "cost_per_layer": cost_per_layer,
         "training": {k: v for k, v in settings.config().items() if k not in _MACHINE_SETTINGS},
         "depths": [candidate.depth for candidate in candidates],
         "seeds": seeds,
@@ -140,6 +146,7 @@ def search(
             margin=margin,
             alpha=ALPHA,
             resolution=step,
+            cost_per_layer=price,
             space=space,
             trials=trials,
             facts=facts,
@@ -149,17 +156,22 @@ def search(
         _run_all(chosen, setup, folder, progress or choose_progress())
         judged = tuple(chosen.judged())
         others = tuple(trial for trial in chosen.trials.values() if trial not in judged)
-        decision = decide(chosen.evidence(), margin, alpha=ALPHA, resolution=step)
+        looks = _looks(folder, seeds)
+        decision = decide(
+            chosen.evidence(),
+            margin,
+            alpha=ALPHA,
+            resolution=step,
+            cost_per_layer=price,
+            look=len(looks),
+        )
         best, value = _hand_over(decision.shown, judged, setup, folder)
         tested = None if best is None else Tested(best.depth, best.seed, value)
-        looks = _looks(folder, seeds)
         verdict = Verdict(
             headline=words.headline(decision),
             reasons=(
-                *words.why(
-                    decision, task.metric, min_gain, costs, best if out is not None else None
-                ),
-                *cautions(decision, task.metric, min_gain, apart(judged), checked, looks, baseline),
+                *words.why(decision, task.metric, costs, best if out is not None else None),
+                *cautions(decision, task.metric, min_gain, apart(judged), checked, baseline),
                 words.about(decision, candidates, checked, space),
             ),
             metric=task.metric,

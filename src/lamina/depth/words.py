@@ -6,8 +6,9 @@ import math
 from collections.abc import Collection, Sequence
 
 from lamina.depth.candidates import TOLERANCE, Candidate
-from lamina.depth.decision import Decision, Gain
+from lamina.depth.decision import Decision, Gain, Stage
 from lamina.depth.evidence import MOST_MORE_SEEDS
+from lamina.depth.failures import ENOUGH_FREE
 from lamina.depth.measure import Checked, Cost
 from lamina.depth.trials import Trial
 from lamina.spec import Metric
@@ -43,19 +44,20 @@ def layers(depth: int) -> str:
     return "1 layer" if depth == 1 else f"{depth} layers"
 
 
-def interval(metric: Metric, gain: Gain, alpha: float) -> str:
+def interval(metric: Metric, gain: Gain, confidence: float) -> str:
     """``95% interval 1.4 to 3.2``, empty where it is unknown; a gain above 0 is for the better."""
     if gain.low is None or gain.high is None:
         return ""
     low, high = (gain_percent(metric, x) for x in (gain.low, gain.high))
-    text = f"{100 * (1 - alpha):g}% interval {low:.1f} to {high:.1f}"
+    text = f"{100 * confidence:.3g}% interval {low:.1f} to {high:.1f}"
     return text.replace("-", "\N{MINUS SIGN}")
 
 
 def headline(decision: Decision) -> str:
     """The answer, in a few words."""
     if decision.outcome == "use" and decision.depth is not None:
-        return f"Use {layers(decision.depth)}."
+        less = ": deeper is unstable" if decision.unstable else ""
+        return f"Use {layers(decision.depth)}{less}."
     if decision.outcome == "none":
         return "No depth can be recommended: training diverged at every depth."
     return f"Undecided between {listed([str(d) for d in decision.between])} layers."
@@ -64,19 +66,17 @@ def headline(decision: Decision) -> str:
 def why(
     decision: Decision,
     metric: Metric,
-    min_gain: float,
     costs: Sequence[Cost],
     kept: Trial | None,
 ) -> tuple[str, ...]:
     """Why, what it costs, and what stands in the way. ``kept``: whose model the folder holds."""
     step_ms = {cost.depth: cost.step_ms for cost in costs}
-    asked = amount(metric, min_gain)
     found: list[str] = []
     if decision.outcome == "use" and decision.depth is not None:
         found += _too_shallow(decision, metric)
-        found += _enough(decision, metric, min_gain, step_ms)
+        found += _enough(decision, metric, step_ms)
     elif decision.outcome == "undecided":
-        found += _either_way(decision, metric, asked, step_ms, kept)
+        found += _either_way(decision, metric, step_ms, kept)
     else:
         found.append("Try a smaller learning rate, gradient clipping, or a warm-up.")
     return tuple(found)
@@ -85,27 +85,39 @@ def why(
 def _too_shallow(decision: Decision, metric: Metric) -> list[str]:
     """What the layers up to the chosen depth bring."""
     chosen = decision.depth
+    failing = [stage for stage in decision.walk if stage.found == "unstable"]
+    told = [passed_over(decision, stage) for stage in failing]
     below = [stage for stage in decision.walk if stage.found == "too shallow"]
     if not below or chosen is None:
-        return []
+        return told
     last = below[-1]
     step = decision.gain(last.depth, chosen)
     assert step is not None
-    told = [_going(decision, metric, step)]
+    told.append(_going(decision, metric, step))
     if step.side != "above" and last.by is not None and last.by != chosen:
         # A deeper network condemns the shallower one; the chosen one is near enough to it.
         best = decision.gain(last.depth, last.by)
         assert best is not None
         told.insert(
-            0,
+            len(failing),
             f"{layers(last.depth).capitalize()} {'is' if last.depth == 1 else 'are'} too few:"
             f" {_going(decision, metric, best, start='going')}",
         )
     return told
 
 
+def passed_over(decision: Decision, stage: Stage) -> str:
+    """Why a depth lost by its failures."""
+    score = decision.score(stage.depth)
+    text = f"With {layers(stage.depth)} {score.failed} of {score.seeds} trainings failed"
+    if stage.by is None:
+        return f"{text}, so there is nothing to judge."
+    other = decision.score(stage.by)
+    return f"{text}, with {layers(stage.by)} {other.failed} of {other.seeds}."
+
+
 def _going(decision: Decision, metric: Metric, gain: Gain, start: str = "Going") -> str:
-    within = interval(metric, gain, decision.alpha)
+    within = interval(metric, gain, decision.confidence)
     return (
         f"{start} from {gain.shallow} to {layers(gain.deep)}"
         f" {_changes(metric, gain_percent(metric, gain.gain))}"
@@ -121,15 +133,20 @@ def _changes(metric: Metric, percent: float) -> str:
     return f"improves {metric.name} by {amount(metric, percent)}"
 
 
-def _enough(
-    decision: Decision, metric: Metric, min_gain: float, step_ms: dict[int, float]
-) -> list[str]:
+def _enough(decision: Decision, metric: Metric, step_ms: dict[int, float]) -> list[str]:
     """What more layers would bring and cost."""
-    asked = amount(metric, min_gain)
     chosen = decision.depth
-    deeper = [g for g in decision.gains if g.shallow == chosen]
     if chosen is None:
         return []
+    failing = [passed_over(decision, Stage(d, "unstable", chosen)) for d in decision.unstable]
+    return [*_steady(decision, metric, step_ms, chosen), *failing]
+
+
+def _steady(
+    decision: Decision, metric: Metric, step_ms: dict[int, float], chosen: int
+) -> list[str]:
+    """The same for those deeper ones that fail no more often."""
+    deeper = [g for g in decision.gains if g.shallow == chosen and g.deep not in decision.unstable]
     if not deeper:
         if len(decision.scores) == 1:
             return ["It is the only depth that was tried."]
@@ -140,9 +157,9 @@ def _enough(
             ]
         return []
     next_one = deeper[0].deep
-    at_most = gain_percent(
-        metric, max(gain.gain if gain.high is None else gain.high for gain in deeper)
-    )
+    # Of several, the one that comes nearest to what it would have to gain.
+    nearest = max(deeper, key=lambda gain: _most(gain) - gain.needs)
+    at_most, asked = (gain_percent(metric, x) for x in (_most(nearest), nearest.needs))
     several = len(deeper) > 1
     if not several and next_one == chosen + 1 < len(_ORDINALS):
         who, verb = f"A {_ORDINALS[next_one]} layer", "gains"
@@ -153,8 +170,8 @@ def _enough(
         )
     what = f"{who} {verb} nothing"
     if at_most > 0:
-        most = amount(metric, at_most, apart_from=min_gain)
-        what = f"{who} {verb} at most {most}, less than the {asked} you asked for"
+        most = amount(metric, at_most, apart_from=asked)
+        what = f"{who} {verb} at most {most}, less than the {_asked(decision, metric, nearest)}"
     slower = _slower(step_ms, chosen, next_one)
     if slower:
         what += f", and {'the first of them makes' if several else 'makes'} {slower}"
@@ -172,13 +189,12 @@ def _slower(step_ms: dict[int, float], shallow: int, deep: int) -> str:
 def _either_way(
     decision: Decision,
     metric: Metric,
-    asked: str,
     step_ms: dict[int, float],
     kept: Trial | None,
 ) -> list[str]:
     """What to do meanwhile, and what choosing now could cost, either way."""
     shallow, *rivals = decision.between
-    told = [_way_out(decision)]
+    told = [_way_out(decision), *_guarded(decision)]
     if kept is not None:
         told.append(
             f"Until then the folder holds the shallowest of them: {layers(kept.depth)},"
@@ -186,13 +202,16 @@ def _either_way(
         )
     gains = [gain for e in rivals if (gain := decision.gain(shallow, e)) is not None]
     told += [_going(decision, metric, gain) for gain in gains[:1]]
-    highs = [gain.high for gain in gains if gain.high is not None]
-    if not highs:
+    bounded = [gain for gain in gains if gain.high is not None]
+    if max(score.seeds for score in decision.scores) > 1 and not bounded:
+        return told
+    if not bounded:
         return ["One seed a depth cannot tell a gain from chance.", *told]
+    most = max(bounded, key=_most)
     told.append(
         f"With {layers(shallow)} you may give up as much as"
-        f" {amount(metric, gain_percent(metric, max(highs)))} of {metric.name}"
-        f" (a gain of {asked} is what you asked for)."
+        f" {amount(metric, gain_percent(metric, _most(most)))} of {metric.name}"
+        f" (a gain of {_asked(decision, metric, most, 'is what you asked for')})."
     )
     slower = _slower(step_ms, shallow, rivals[0])
     if slower:
@@ -212,6 +231,35 @@ def _way_out(decision: Decision) -> str:
         f"About {more} more {'seed' if more == 1 else 'seeds'} per depth would settle it"
         f" (run the same command with --seeds {seeds + more})."
     )
+
+
+def _guarded(decision: Decision) -> list[str]:
+    """Depths of which too few seeds got through to stand for it."""
+    few = [
+        score
+        for score in decision.scores
+        if score.depth in decision.between
+        and score.stuck
+        and score.seeds - score.failed < ENOUGH_FREE
+    ]
+    return [
+        f"With {layers(score.depth)} {score.stuck} of {score.seeds} seeds ended far below the"
+        f" others: {ENOUGH_FREE} that get through are needed to judge by."
+        for score in few
+    ]
+
+
+def _most(gain: Gain) -> float:
+    return gain.gain if gain.high is None else gain.high
+
+
+def _asked(decision: Decision, metric: Metric, gain: Gain, you: str = "you asked for") -> str:
+    """``1 point you asked for``; with a price of layers, of how many."""
+    text = f"{amount(metric, gain_percent(metric, gain.needs))} {you}"
+    more = gain.deep - gain.shallow
+    if decision.cost_per_layer and more:
+        text += f" of {more} more {'layer' if more == 1 else 'layers'}"
+    return text
 
 
 def _makes(depth: int) -> str:

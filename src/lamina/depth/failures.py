@@ -1,0 +1,110 @@
+"""Trainings that fail: which seeds got stuck, and whether one depth fails more often than another.
+
+A training *fails* where it diverges, or where it gets *stuck*: it ends far below the other seeds
+of its depth. Failing is a property of its own, counted and compared as a rate; the scores that are
+compared are those of the seeds that got through. A mean over both would say little: with three
+seeds, of which one in five gets stuck, half of the samples hold none that did.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import betaincinv
+from scipy.stats import binom, hypergeom
+
+Array: TypeAlias = NDArray[np.float64]
+
+#: A gap between neighbouring scores of a depth parts seeds that got stuck from the others where it
+#: is more than this many margins, and
+GAP_MARGINS = 3.0
+#: more than this many standard deviations of the scores on either side of the gaps, pooled.
+GAP_SPREADS = 8.0
+#: Fewer seeds that got through than this do not stand for a depth at which some got stuck: which
+#: of them are the unusual ones is then a guess.
+ENOUGH_FREE = 3
+#: Up to so many seeds a depth the rates of failure are compared without conditioning.
+MOST_EXACT = 40
+
+
+def stuck(x: Array, margin: float) -> NDArray[np.bool_]:
+    """Which seeds got stuck: those below the largest gap between neighbouring scores of a depth,
+    where that gap is large against the margin and against the spread of what it parts.
+
+    x: ``(..., n, K)`` utilities of n seeds at K depths, not-a-number where there is none.
+    Returns ``(..., n, K)``; :data:`GAP_SPREADS` is set so that normal noise is hardly ever cut
+    (``bench/decision.py``).
+    """
+    none = np.zeros(x.shape, dtype=np.bool_)
+    if x.shape[-2] < 2:
+        return none
+    ordered = np.sort(x, axis=-2)  # not-a-number last
+    gaps = np.nan_to_num(np.diff(ordered, axis=-2), nan=-np.inf)
+    at = gaps.argmax(axis=-2)[..., None, :]
+    widest = np.take_along_axis(gaps, at, axis=-2)
+    edge = np.take_along_axis(ordered, at, axis=-2)  # the best score below the gap
+    # Of two seeds either may be the unusual one.
+    several = np.isfinite(x).sum(axis=-2, keepdims=True) > 2
+    split = several & (widest > GAP_MARGINS * margin)
+    below = split & (x <= edge)
+    squares = np.zeros(x.shape[:-2])
+    dof = np.zeros(x.shape[:-2])
+    for part in (below, ~below & np.isfinite(x)):
+        count = part.sum(axis=-2)
+        mean = np.where(part, x, 0.0).sum(axis=-2) / np.maximum(count, 1)
+        squares += (np.where(part, x - mean[..., None, :], 0.0) ** 2).sum(axis=(-2, -1))
+        dof += np.maximum(count - 1, 0).sum(axis=-1)
+    spread = np.sqrt(squares / np.maximum(dof, 1))[..., None, None]
+    return below & (widest > GAP_SPREADS * spread) & (dof > 0)[..., None, None]
+
+
+def rate_interval(failed: int, tried: int, level: float) -> tuple[float, float]:
+    """Bounds of the rate of failure, each of confidence ``1 - level`` (Clopper and Pearson 1934,
+    Biometrika 26)."""
+    low = 0.0 if failed == 0 else float(betaincinv(failed, tried - failed + 1, level))
+    high = 1.0 if failed == tried else float(betaincinv(failed + 1, tried - failed, 1 - level))
+    return low, high
+
+
+def fails_more(failed: NDArray[np.int64], tried: NDArray[np.int64]) -> Array:
+    """One-sided p values ``(..., K, K)``: small where the second depth fails more often than the
+    first. The unconditional exact test of Boschloo (1970, Statistica Neerlandica 24), which at a
+    few seeds tells more than that of Fisher (1935), which it becomes where there are more than
+    :data:`MOST_EXACT`: none of three against three of three has 0.016, not 0.05.
+
+    failed, tried: ``(..., K)``.
+    """
+    shape = (*failed.shape, failed.shape[-1])
+    a, n = (np.broadcast_to(x[..., :, None], shape) for x in (failed, tried))
+    b, m = (np.broadcast_to(x[..., None, :], shape) for x in (failed, tried))
+    p = np.ones(shape)
+    some = a + b > 0
+    for sizes in {*zip(n[some].tolist(), m[some].tolist(), strict=True)}:
+        pair = some & (n == sizes[0]) & (m == sizes[1])
+        if max(sizes) > MOST_EXACT:
+            p[pair] = hypergeom.sf(b[pair] - 1, n[pair] + m[pair], (a + b)[pair], m[pair])
+        else:
+            p[pair] = _boschloo(*sizes)[a[pair], b[pair]]
+    return p
+
+
+@functools.lru_cache(maxsize=512)
+def _boschloo(n: int, m: int) -> Array:
+    """``(n + 1, m + 1)``: the p value where ``a`` of ``n`` and ``b`` of ``m`` failed, that the
+    second rate is larger."""
+    a, b = np.arange(n + 1)[:, None], np.arange(m + 1)[None, :]
+    fisher = hypergeom.sf(b - 1, n + m, a + b, m)
+    order = np.argsort(fisher, axis=None)
+    ranked = fisher.ravel()[order]
+    # All tables at least as extreme, ties (up to rounding) with them.
+    last = np.searchsorted(ranked, ranked * (1 + 1e-9), side="right") - 1
+    rate = np.linspace(0.005, 0.995, 199)[:, None]
+    chance = binom.pmf(np.arange(n + 1), n, rate)[:, :, None]
+    chance = chance * binom.pmf(np.arange(m + 1), m, rate)[:, None, :]
+    worst = chance.reshape(len(rate), -1)[:, order].cumsum(axis=1)[:, last].max(axis=0)
+    p = np.empty(fisher.size)
+    p[order] = worst
+    return p.reshape(fisher.shape)
