@@ -56,7 +56,8 @@ def _chance(decision: Decision, metric: Metric, baseline: float | None) -> list[
 
 
 def _unfinished(trials: Sequence[Trial]) -> list[str]:
-    judged = [trial for trial in trials if not trial.diverged and len(trial.curve) > 1]
+    whole = [trial for trial in trials if trial.whole and not trial.diverged]
+    judged = [trial for trial in whole if len(trial.curve) > 1]
     improving = [trial for trial in judged if trial.best_epoch == trial.epochs]
     if 2 * len(improving) <= len(judged):
         return []

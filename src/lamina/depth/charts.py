@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import altair as alt
 
+from lamina.depth.trials import longest
 from lamina.depth.verdict import Verdict
 from lamina.spec import Metric
 
@@ -28,7 +29,7 @@ def scores(verdict: Verdict) -> Spec:
     seeds: Rows = [
         {"depth": t.depth, "seed": t.seed, "score": shown(metric, t.value)}
         for t in verdict.trials
-        if t.value is not None
+        if t.whole and t.value is not None
     ]
     means: Rows = [
         {
@@ -98,7 +99,7 @@ def learning_curves(verdict: Verdict) -> Spec:
     metric = verdict.metric
     every: Rows = [
         {"depth": t.depth, "seed": t.seed, "epoch": epoch, "score": shown(metric, value)}
-        for t in verdict.trials
+        for t in longest(verdict.trials)
         for epoch, value in t.curve
     ]
     y = alt.Y(

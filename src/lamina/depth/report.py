@@ -13,6 +13,7 @@ from typing import Any
 
 from lamina.depth import charts, words
 from lamina.depth.decision import Decision, Stage
+from lamina.depth.progress import duration
 from lamina.depth.table import layer_gain, score, size, width
 from lamina.depth.verdict import Verdict
 from lamina.spec import Metric
@@ -122,7 +123,7 @@ def _table(verdict: Verdict) -> str:
         cost = verdict.cost(d)
         cells = (
             str(d),
-            score(metric, (trial for trial in verdict.trials if trial.depth == d)),
+            score(metric, (trial for trial in verdict.trials if trial.whole and trial.depth == d)),
             layer_gain(decision, metric, d),
             f"{cost.step_ms:.1f}",
             size(cost.training_bytes),
@@ -183,7 +184,12 @@ def _method(verdict: Verdict) -> str:
     )
     walk = f"<ul>\n{steps}\n</ul>" if steps else "<p>No depth trained without diverging.</p>"
     body = "\n".join(f"<p>{_text(paragraph)}</p>" for paragraph in paragraphs)
-    return f"{body}\n{walk}\n<p>{_text(closing)}</p>"
+    last = [closing, *verdict.saw]
+    if verdict.expected_seconds:
+        took, said = duration(verdict.seconds), duration(verdict.expected_seconds)
+        last.append(f"Training took {took}; {said} were expected.")
+    end = "\n".join(f"<p>{_text(paragraph)}</p>" for paragraph in last)
+    return f"{body}\n{walk}\n{end}"
 
 
 def _stage(stage: Stage, decision: Decision, metric: Metric, min_gain: float) -> str:

@@ -22,12 +22,13 @@ from lamina.depth.drive import catch_up, drive
 from lamina.depth.job import Job
 from lamina.depth.kinds import run_job
 from lamina.depth.ledger import FolderLedger
-from lamina.depth.measure import Cost, blind, epoch_seconds, measure, validation
+from lamina.depth.measure import blind, measure, validation
 from lamina.depth.problem import Problem
 from lamina.depth.progress import SearchPlan, SearchProgress, choose_progress, opening
 from lamina.depth.runners import Serial
 from lamina.depth.setup import Setup
 from lamina.depth.strategies import STRATEGIES, Strategy
+from lamina.depth.timing import epoch_seconds
 from lamina.depth.trials import Trial, spent
 from lamina.depth.verdict import Tested, Verdict
 from lamina.depth.winner import present, winner
@@ -51,6 +52,7 @@ def search(
     parameters: int | None = None,
     min_gain: float = 1.0,
     strategy: str = "grid",
+    budget: float | None = None,
     out: str | Path | None = None,
     settings: Settings | None = None,
     options: Any = None,
@@ -69,6 +71,7 @@ def search(
                 ``options``.
     min_gain:   the gain a deeper network must bring: points, or percent of a relative metric.
     strategy:   which trainings are made, a name of :data:`lamina.depth.strategies.STRATEGIES`.
+    budget:     seconds of training that the search may take, about; None: as many as it needs.
     out:        a folder. A search that was stopped goes on there, and one that has ended may be
                 given more seeds or more depths: finished trials are not run again. Afterwards it
                 is the run folder of the winner's best seed. None: only the verdict is kept.
@@ -92,6 +95,8 @@ def search(
         raise LaminaError(f"got seeds={seeds}; need at least 1, better 3.")
     if not 0 < min_gain < 100:
         raise LaminaError(f"got min_gain={min_gain:g}; need more than 0, below 100, such as 1.")
+    if budget is not None and not budget > 0:
+        raise LaminaError(f"got budget={budget:g} seconds; need more than 0, such as 1800.")
     if strategy not in STRATEGIES:
         raise LaminaError(f"got strategy={strategy!r}; need one of {', '.join(STRATEGIES)}.")
     margin = task.metric.utility_gain(min_gain)
@@ -114,7 +119,8 @@ def search(
         claim(folder, config)
         stack.enter_context(hold(folder))
         setup = Setup(task, candidates, settings, options, changes)
-        costs = _costs(setup)
+        models = {d: setup.model(Job(depth=d, seed=0)) for d in config["depths"]}
+        costs = measure(models, task, settings)
         # One validation example more or less is the smallest step of an accuracy.
         step = 100 / checked.count if task.metric.gain == "points" else 0.0
         problem = Problem(
@@ -125,9 +131,11 @@ def search(
             margin=margin,
             alpha=ALPHA,
             resolution=step,
-            epoch_seconds=epoch_seconds(costs, task),
+            epoch_seconds=epoch_seconds(models, task, settings),
+            budget_seconds=budget,
         )
         chosen = STRATEGIES[strategy](problem)
+        expected = chosen.expected_seconds()
         _run_all(chosen, setup, folder, progress or choose_progress())
         trials = tuple(chosen.trials.values())
         decision = decide(chosen.evidence(), margin, alpha=ALPHA, resolution=step)
@@ -152,6 +160,7 @@ def search(
             strategy=strategy,
             saw=tuple(chosen.saw()),
             seconds=spent(trials),
+            expected_seconds=expected,
             checked=checked,
             baseline=baseline,
             tested=tested,
@@ -223,11 +232,6 @@ def _candidates(
     if not isinstance(width, int):
         raise LaminaError(f"got width {width}; a search needs one number, such as width=128.")
     return equal_width(task, depths, width, options, **changes)
-
-
-def _costs(setup: Setup) -> tuple[Cost, ...]:
-    models = {c.depth: setup.model(Job(depth=c.depth, seed=0)) for c in setup.candidates}
-    return measure(models, setup.task, setup.settings)
 
 
 def _looks(folder: Path, seeds: int) -> tuple[int, ...]:

@@ -55,7 +55,7 @@ def table(
             ("\N{BLACK RIGHT-POINTING SMALL TRIANGLE} " if chosen else "") + str(d),
             width(candidate),
             parameters(candidate.parameters),
-            score(metric, [trial for trial in trials if trial.depth == d]),
+            score(metric, [trial for trial in trials if trial.whole and trial.depth == d]),
         ]
         if decision is not None:
             cells.append(layer_gain(decision, metric, d))

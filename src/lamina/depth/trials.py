@@ -71,6 +71,20 @@ def spent(trials: Iterable[Trial]) -> float:
     return sum(longest.values())
 
 
+def longest(trials: Iterable[Trial]) -> list[Trial]:
+    """Of each training the trial that knows most of it: whole, or the latest pause."""
+    found: dict[str, Trial] = {}
+    for trial in trials:
+        other = found.get(trial.job.run)
+        if other is None or (other.job.epochs is not None and _reach(trial) > _reach(other)):
+            found[trial.job.run] = trial
+    return list(found.values())
+
+
+def _reach(trial: Trial) -> float:
+    return math.inf if trial.job.epochs is None else trial.job.epochs
+
+
 def run_folder(out: Path, job: Job) -> Path:
     """Where the training of a job is kept."""
     return out / "trials" / job.run

@@ -33,8 +33,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
     headline: the answer in one sentence. reasons: why, and what it is about, one sentence each.
     decision: the numbers behind it, in utilities (see :class:`lamina.spec.Metric`).
-    strategy: which trainings were made; saw: what it went by, a sentence each; seconds: of
-        training.
+    strategy: which trainings were made; saw: what it went by, a sentence each.
+    seconds: of training; expected_seconds: what was said before the first one.
     baseline: the metric's value of the best answer that reads no input, None where unknown.
     looks: the numbers of seeds at which this search was decided, this time last.
     search: the configuration: task, model, training, depths, seeds, smallest gain.
@@ -52,6 +52,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     strategy: str = "grid"
     saw: tuple[str, ...] = ()
     seconds: float = 0.0
+    expected_seconds: float = 0.0
     checked: Checked
     baseline: float | None = None
     tested: Tested | None

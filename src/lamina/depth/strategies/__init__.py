@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from lamina.depth.strategies.base import Strategy
 from lamina.depth.strategies.grid import Grid
+from lamina.depth.strategies.race import Race
 
-STRATEGIES: Mapping[str, type[Strategy]] = {strategy.name: strategy for strategy in (Grid,)}
+STRATEGIES: Mapping[str, type[Strategy]] = {strategy.name: strategy for strategy in (Grid, Race)}
 
 __all__ = ["STRATEGIES", "Strategy"]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from lamina.depth.job import Job
 from lamina.depth.problem import Problem
-from lamina.depth.trials import Trial
+from lamina.depth.trials import Trial, spent
 
 
 class Strategy(ABC):
@@ -44,6 +44,13 @@ class Strategy(ABC):
         """The jobs that it would still run if all goes on as it looks now; for the time left."""
         return self.ask()
 
+    def expected_seconds(self) -> float:
+        """Of training, in a search that begins now: for what is done as well as what follows."""
+        last: dict[str, float] = {}
+        for job in (*(trial.job for trial in self.trials.values()), *self.expected()):
+            last[job.run] = max(self.problem.seconds(job), last.get(job.run, 0.0))
+        return sum(last.values())
+
     def evidence(self) -> dict[int, list[float]]:
         """Of each depth, the utilities from which the verdict is drawn, a seed each in the order
         of seeds, not-a-number for one that diverged; depths without any are left out."""
@@ -53,6 +60,23 @@ class Strategy(ABC):
             depth: [trial.utility(metric) for trial in trials]
             for depth, trials in by_depth(whole).items()
         }
+
+    def affordable(self, jobs: Sequence[Job], done: Iterable[Trial]) -> list[Job]:
+        """The first of ``jobs`` that the budget has room for after ``done``; all, without one."""
+        if self.problem.budget_seconds is None:
+            return list(jobs)
+        left = self.problem.budget_seconds - spent(done)
+        begun: dict[str, float] = {}
+        for trial in done:
+            seconds = self.problem.seconds(trial.job)
+            begun[trial.job.run] = max(seconds, begun.get(trial.job.run, 0.0))
+        found: list[Job] = []
+        for job in jobs:
+            left -= max(self.problem.seconds(job) - begun.get(job.run, 0.0), 0.0)
+            if left < 0:
+                break
+            found.append(job)
+        return found
 
     def saw(self) -> Sequence[str]:
         """What it went by, for the report: a sentence each."""

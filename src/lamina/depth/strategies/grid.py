@@ -17,4 +17,5 @@ class Grid(Strategy):
             for seed in range(self.problem.seeds)
             for depth in self.problem.depths
         ]
-        return [job for job in jobs if self.told(job) is None]
+        left = [job for job in jobs if self.told(job) is None]
+        return self.affordable(left, self.trials.values())
