@@ -48,8 +48,6 @@ def main() -> None:
         real.run(given.strategies, given.real or [*real.CASES], given.out, quick=False)
     else:
         questions = [*worlds.recorded()]
-        print("correlation of final scores over shared seeds:", end=" ")
-        print(", ".join(f"{name} {worlds.correlation(name):+.2f}" for name in questions))
         simulate.table(
             given.strategies, questions, given.truths, given.noise, given.searches, given.seed
         )

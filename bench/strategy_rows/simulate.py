@@ -81,7 +81,10 @@ def table(
                 except NotImplementedError as error:
                     print(f"{truth:<21} {noise:>4} {name:<9} needs real trainings ({error})")
                     continue
-                print(f"{truth:<21} {noise:>4} {name:<9} {_row(found, grid, worlds.TRUTHS[truth])}")
+                print(
+                    f"{truth:<21} {noise:>4} {name:<9} {_row(found, grid, worlds.TRUTHS[truth])}",
+                    flush=True,
+                )
 
 
 def _row(found: list[Answer], grid: list[Answer], truth: worlds.Truth) -> str:

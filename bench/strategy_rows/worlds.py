@@ -106,11 +106,3 @@ def _scale(question: str, noise: float) -> float:
     for _ in range(6):  # the best epoch is nearly in proportion to the noise
         scale *= noise / float((mean + scale * away).max(axis=1).std())
     return scale
-
-
-def correlation(question: str) -> float:
-    """How much the final scores of two depths with one seed go together, over seeds."""
-    finals = np.array([np.max(c, axis=1) for c in recorded()[question]["curves"].values()])
-    away = finals - finals.mean(axis=1, keepdims=True)
-    away /= np.linalg.norm(away, axis=1, keepdims=True) + 1e-12
-    return float((away @ away.T)[np.triu_indices(len(away), 1)].mean())
