@@ -15,7 +15,7 @@ PIP = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test sanitize bench studies lint types format hooks clean
+.PHONY: help install demo test sanitize bench strategies studies lint types format hooks clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,11 +53,15 @@ sanitize: $(READY)  ## the tests of csrc/ under the sanitizers for addresses, un
 		$(BIN)/ctest --test-dir build/$$kind --output-on-failure || exit; \
 	done
 
-bench: $(PEERS)  ## side-by-side measurements; prints their tables (about ten minutes)
+bench: $(PEERS)  ## side-by-side measurements; prints their tables (about half an hour)
 	$(BIN)/python bench/decision.py
+	$(BIN)/python bench/strategies.py
 	$(BIN)/python bench/kernels.py
 	$(BIN)/python bench/data.py
 	$(BIN)/python bench/softmax.py
+
+strategies: $(READY)  ## the depth search on real trainings, by strategy (hours; goes on)
+	$(BIN)/python bench/strategies.py --real
 
 # What others offer for the same work; nothing but a measurement needs them.
 $(PEERS): $(READY)

@@ -74,12 +74,13 @@ class World:
         bad = self.diverges(job)
         curve = [(e, ACCURACY.value(self.utility(job, job.depth, e))) for e in range(1, epochs + 1)]
         best_epoch, value = max(curve, key=lambda point: point[1])
-        several = ()
-        if job.kind != "train":
-            several = tuple(
-                (d, None if bad else ACCURACY.value(self.utility(job, d, epochs)))
-                for d in range(1, job.depth + 1)
-            )
+        several: dict[int, list[tuple[int, float]]] = {}
+        if job.kind in ("exits", "relax"):
+            for depth in (d for d in self.problem.depths if d <= job.depth):
+                points = [ACCURACY.value(self.utility(job, depth, e)) for e in range(1, epochs + 1)]
+                several[depth] = list(enumerate(points, 1))
+            curve = max(several.values(), key=lambda points: max(v for _, v in points))
+            best_epoch, value = max(curve, key=lambda point: point[1])
         seconds = self.pace * epochs * self.problem.epoch_seconds.get(job.depth, 1.0 * job.depth)
         return Trial(
             job,
@@ -92,8 +93,19 @@ class World:
             tokens_per_second=1e4,
             step_ms=job.depth * float(dict(job.changes).get("width", 32)) / 32,
             curve=() if bad else tuple(curve),
-            values=several,
+            values=tuple(
+                (d, None if bad else max(v for _, v in points)) for d, points in several.items()
+            ),
+            curves=tuple((d, () if bad else tuple(points)) for d, points in several.items()),
+            shares=self.shares(job) if job.kind == "relax" and not bad else (),
         )
+
+    def shares(self, job: Job) -> tuple[tuple[int, float], ...]:
+        """The choice of depth that a relaxed training learns: the first that is about the best."""
+        depths = self.problem.depths
+        levels = [self.utility(job, depth, self.problem.epochs) - 0.1 * depth for depth in depths]
+        weights = [math.exp(level - max(levels)) for level in levels]
+        return tuple((d, w / sum(weights)) for d, w in zip(depths, weights, strict=True))
 
     def utility(self, job: Job, depth: int, epoch: int) -> float:
         """Of the job's training, or of the exit at ``depth`` of it, after ``epoch``."""
@@ -170,4 +182,4 @@ def outcome(strategy: Strategy) -> tuple[object, ...]:
         for depth, us in strategy.evidence().items()
     }
     judged = sorted(trial.job.key for trial in strategy.judged())
-    return evidence, judged, tuple(strategy.saw()), tuple(strategy.front())
+    return evidence, judged, strategy.looks, tuple(strategy.saw()), tuple(strategy.front())

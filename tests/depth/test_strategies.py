@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 import pytest
 from strategy_world import PROBLEMS, World, outcome, play, shuffled, told
 
-from lamina.depth.decision import decide
 from lamina.depth.job import Job
 from lamina.depth.kinds import KINDS
 from lamina.depth.problem import Problem, Range
@@ -33,6 +32,10 @@ class Row:
 
 ROWS = (
     Row("grid"),
+    Row("race"),
+    Row("exits"),
+    Row("grow"),
+    Row("relax"),
     Row("random"),
     Row("bayes"),
     Row("pareto"),
@@ -166,7 +169,7 @@ def test_evidence_is_what_was_told_and_decides(row, kind, problem):
     look(strategy)
     assert strategy.evidence() == {}
     play(strategy, World(problem, diverges=odd), seen=look)
-    decision = decide(strategy.evidence(), problem.margin, resolution=problem.resolution)
+    decision = problem.decide(strategy.evidence(), strategy.looks)
     assert decision.outcome != "none"
     shown = decision.shown
     judged = [trial for trial in strategy.judged() if trial.depth == shown]
@@ -177,7 +180,7 @@ def test_evidence_is_what_was_told_and_decides(row, kind, problem):
 def test_it_ends_where_every_training_diverges(row, kind, problem):
     strategy = kind(problem)
     play(strategy, World(problem, diverges=lambda job: True), shuffled(6), size=2)
-    assert decide(strategy.evidence(), problem.margin).outcome == "none"
+    assert problem.decide(strategy.evidence(), strategy.looks).outcome == "none"
 
 
 @every
@@ -193,7 +196,7 @@ def test_a_budget_is_kept_about(row, kind, problem):
     assert spent(ended) <= max(1.35 * tight.budget_seconds, least)
     assert {trial.job for trial in play(kind(tight), world)} == {trial.job for trial in ended}
     strategy = told(kind, tight, ended)
-    assert decide(strategy.evidence(), problem.margin).outcome != "none"
+    assert problem.decide(strategy.evidence(), strategy.looks).outcome != "none"
 
 
 @every

@@ -15,6 +15,7 @@ from lamina.cli.fields import add_fields
 from lamina.cli.help import EXAMPLE, Command, Group
 from lamina.cli.show import next_command, note, picked, run_name
 from lamina.depth import Verdict, parse_count, parse_depths, search
+from lamina.depth.budget import parse_seconds
 from lamina.depth.report import write_report
 from lamina.depth.space import parse_vary
 from lamina.depth.strategies import STRATEGIES
@@ -86,6 +87,14 @@ def _command(name: str) -> Any:
                 metavar="INT",
             ),
         ] = 20,
+        budget: Annotated[
+            str | None,
+            _option(
+                "Time to train, about: 30m, 2h; where it runs out, the verdict is drawn from what"
+                " there is.  [default: as long as it takes]",
+                metavar="TIME",
+            ),
+        ] = None,
         out: Annotated[
             Path | None,
             _option(
@@ -95,7 +104,8 @@ def _command(name: str) -> Any:
         **given: Any,
     ) -> None:
         asked = "auto" if depths.strip() == "auto" else parse_depths(depths)
-        budget = None if parameters is None else parse_count(parameters)
+        size = None if parameters is None else parse_count(parameters)
+        seconds = None if budget is None else parse_seconds(budget)
         shape = picked(given, kind.Options.__struct_fields__)
         width = shape.pop("width", None)
         settings = struct_from(Settings, picked(given, Settings.__struct_fields__), what="setting")
@@ -114,7 +124,8 @@ def _command(name: str) -> Any:
             depths=asked,
             seeds=seeds,
             width=width,
-            parameters=budget,
+            parameters=size,
+            budget=seconds,
             min_gain=min_gain,
             cost_per_layer=cost_per_layer,
             strategy=strategy,

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import altair as alt
 
-from lamina.depth.trials import apart
+from lamina.depth.trials import apart, longest
 from lamina.depth.verdict import Verdict
 from lamina.spec import Metric
 
@@ -98,9 +98,11 @@ def scores(verdict: Verdict) -> Spec:
 def learning_curves(verdict: Verdict) -> Spec:
     """Validation score by epoch: every seed thin, the median of each depth thick."""
     metric = verdict.metric
+    # Of those that were left at a pause, too; not those of other settings than the search's.
+    drawn = (*verdict.trials, *(t for t in verdict.tried if t.job.kind == "train" and t.unchanged))
     every: Rows = [
         {"depth": t.depth, "seed": t.seed, "epoch": epoch, "score": shown(metric, value)}
-        for t in apart(verdict.trials)
+        for t in apart(longest(drawn))
         for epoch, value in t.curve
     ]
     y = alt.Y(

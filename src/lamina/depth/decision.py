@@ -265,7 +265,7 @@ def decide(
         scores,
         gains,
         walk,
-        _unstable(depths, sample, depth if between == () else between[0], level),
+        _unstable(depths, sample, between[0] if between else depth, level),
         growth if p <= level else None,
         margin,
         cost_per_layer,

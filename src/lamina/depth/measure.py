@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from msgspec import Struct
@@ -17,7 +17,7 @@ from lamina.train.session import clip_gradient, cpu_threads, make_optimizer
 
 #: Timed rounds, after one that is not timed; in each, every depth takes one step. At least the
 #: first number, at most the second, as many as fit in the seconds.
-ROUNDS, SECONDS = (7, 51), 10.0
+ROUNDS, SECONDS = (7, 51), 4.0
 #: Batches looked at to find a typical one and the largest.
 SAMPLE = 64
 
@@ -81,9 +81,8 @@ def measure(models: Mapping[int, Model], task: Task, settings: Settings) -> tupl
     The same batch goes through every depth in turn, several times, and the median counts: a
     machine that is busy or slows down meanwhile does so for all of them alike.
     """
-    device = settings.choose_device()
     typical, largest = _batches(task)
-    steppers = {d: _Stepper(model, task, settings, device) for d, model in models.items()}
+    steppers = {d: Stepper(model, task, settings) for d, model in models.items()}
     with cpu_threads(settings.threads):
         memory = {d: stepper.bytes(largest) for d, stepper in steppers.items()}
         times: dict[int, list[float]] = {d: [] for d in steppers}
@@ -98,19 +97,12 @@ def measure(models: Mapping[int, Model], task: Task, settings: Settings) -> tupl
     return tuple(Cost(d, statistics.median(times[d]), *memory[d]) for d in steppers)
 
 
-def epoch_seconds(costs: tuple[Cost, ...], task: Task) -> dict[int, float]:
-    """What an epoch of each depth is expected to take, its evaluation included: a forward step is
-    taken for a third of a training step."""
-    train, checked = (task.batches(part) for part in ("train", "validation"))
-    steps = len(train) + len(checked) / 3
-    return {cost.depth: steps * cost.step_ms / 1000 for cost in costs}
+class Stepper:
+    """A model with an optimizer that takes single training steps, and steps of an evaluation."""
 
-
-class _Stepper:
-    """A model with an optimizer that takes single training steps."""
-
-    def __init__(self, model: Model, task: Task, settings: Settings, device: torch.device):
-        self.model, self.task, self.device = model.to(device).train(), task, device
+    def __init__(self, model: Model, task: Task, settings: Settings):
+        self.device = settings.choose_device()
+        self.model, self.task = model.to(self.device).train(), task
         self.clip = settings.clip
         self.optimizer = make_optimizer(model, settings)
 
@@ -121,10 +113,23 @@ class _Stepper:
         self.optimizer.step()
 
     def milliseconds(self, batch: Batch) -> float:
+        """Of a training step."""
+        return self._timed(self.step, batch)
+
+    def evaluated(self, batch: Batch) -> float:
+        """Milliseconds of a step of an evaluation."""
+        self.model.eval()
+        try:
+            with torch.no_grad():
+                return self._timed(lambda given: self.task.step(self.model, given, None), batch)
+        finally:
+            self.model.train()
+
+    def _timed(self, work: Callable[[Batch], object], batch: Batch) -> float:
         batch = batch.to(self.device)
         self._wait()
         begin = time.perf_counter()
-        self.step(batch)
+        work(batch)
         self._wait()
         return 1000 * (time.perf_counter() - begin)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lamina.depth.advice import Facts
+from lamina.depth.decision import Decision, decide
 from lamina.depth.job import Job, Value
 from lamina.spec import Metric
 
@@ -32,6 +33,7 @@ class Problem:
     epochs:   of a whole training.
     metric: what a trial is scored by.
     margin, alpha, resolution, cost_per_layer: as :func:`lamina.depth.decision.decide` takes them.
+    looks:    how often the search was decided with fewer seeds, in earlier sessions.
     space:    what may be tried beside the depth, by name; often nothing.
     trials:   settings that a strategy which samples the space may try, all depths together.
     facts:    what rules of thumb go by; None where nothing is known of the data.
@@ -48,12 +50,25 @@ class Problem:
     alpha: float = 0.05
     resolution: float = 0.0
     cost_per_layer: float = 0.0
+    looks: int = 0
     space: Mapping[str, Values | Range] = field(default_factory=dict)
     trials: int = 20
     facts: Facts | None = None
     parallel: int = 1
     epoch_seconds: Mapping[int, float] = field(default_factory=dict)
     budget_seconds: float | None = None
+
+    def decide(self, utilities: Mapping[int, Sequence[float]], look: int = 1) -> Decision:
+        """The decision at the ``look``-th look of this session. The one rule for all looks, whoever
+        looks and for what: a look that leads to more trainings counts as the last one does."""
+        return decide(
+            utilities,
+            self.margin,
+            alpha=self.alpha,
+            resolution=self.resolution,
+            cost_per_layer=self.cost_per_layer,
+            look=self.looks + look,
+        )
 
     def seconds(self, job: Job) -> float:
         """What a job is expected to take from its beginning, in seconds; 0 where unknown."""

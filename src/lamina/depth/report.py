@@ -13,6 +13,7 @@ from typing import Any
 
 from lamina.depth import charts, words
 from lamina.depth.decision import Decision, Stage
+from lamina.depth.progress import duration
 from lamina.depth.table import layer_gain, score, size, width
 from lamina.depth.trials import apart
 from lamina.depth.verdict import Verdict
@@ -186,11 +187,13 @@ def _method(verdict: Verdict) -> str:
         " data is not part of that figure."
     )
     walk = f"<ul>\n{steps}\n</ul>" if steps else "<p>No depth trained without diverging.</p>"
-    body, saw = (
-        "\n".join(f"<p>{_text(paragraph)}</p>" for paragraph in told)
-        for told in (paragraphs, verdict.saw)
-    )
-    return f"{body}\n{walk}\n<p>{_text(closing)}</p>\n{saw}"
+    body = "\n".join(f"<p>{_text(paragraph)}</p>" for paragraph in paragraphs)
+    last = [closing, *verdict.saw]
+    if verdict.expected_seconds:
+        took, said = duration(verdict.seconds), duration(verdict.expected_seconds)
+        last.append(f"Training took {took}; {said} were expected.")
+    end = "\n".join(f"<p>{_text(paragraph)}</p>" for paragraph in last)
+    return f"{body}\n{walk}\n{end}"
 
 
 def _stage(stage: Stage, decision: Decision, metric: Metric) -> str:

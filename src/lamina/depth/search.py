@@ -17,18 +17,18 @@ from lamina.depth import verdict as verdicts
 from lamina.depth.candidates import Candidate, equal_parameters, equal_width
 from lamina.depth.cautions import cautions
 from lamina.depth.claim import claim
-from lamina.depth.decision import decide
 from lamina.depth.drive import catch_up, drive
 from lamina.depth.job import Job
 from lamina.depth.kinds import run_job
 from lamina.depth.ledger import FolderLedger
-from lamina.depth.measure import Cost, blind, epoch_seconds, measure, validation
+from lamina.depth.measure import blind, measure, validation
 from lamina.depth.problem import Problem, Range, Values
 from lamina.depth.progress import SearchPlan, SearchProgress, choose_progress, opening
 from lamina.depth.runners import Serial
 from lamina.depth.setup import Setup
 from lamina.depth.space import checked_space
 from lamina.depth.strategies import STRATEGIES, Strategy
+from lamina.depth.timing import epoch_seconds
 from lamina.depth.trials import Trial, apart, spent
 from lamina.depth.verdict import Tested, Verdict
 from lamina.depth.winner import present, winner
@@ -55,6 +55,7 @@ def search(
     strategy: str = "grid",
     vary: Mapping[str, Values | Range] | None = None,
     trials: int = 20,
+    budget: float | None = None,
     out: str | Path | None = None,
     settings: Settings | None = None,
     options: Any = None,
@@ -78,6 +79,7 @@ def search(
                 with some values or a :class:`lamina.depth.problem.Range`. Each depth is judged at
                 the best setting found for it, by :mod:`lamina.depth.strategies.tuned`.
     trials:     settings that are tried, all depths together, where they are drawn or proposed.
+    budget:     seconds of training that the search may take, about; None: as many as it needs.
     out:        a folder. A search that was stopped goes on there, and one that has ended may be
                 given more seeds or more depths: finished trials are not run again. Afterwards it
                 is the run folder of the winner's best seed. None: only the verdict is kept.
@@ -103,6 +105,8 @@ def search(
         raise LaminaError(f"got min_gain={min_gain:g}; need more than 0, below 100, such as 1.")
     if not 0 <= cost_per_layer < 100:
         raise LaminaError(f"got cost_per_layer={cost_per_layer:g}; need 0 to 100, such as 0.5.")
+    if budget is not None and not budget > 0:
+        raise LaminaError(f"got budget={budget:g} seconds; need more than 0, such as 1800.")
     if strategy not in STRATEGIES:
         raise LaminaError(f"got strategy={strategy!r}; need one of {', '.join(STRATEGIES)}.")
     if trials < 1:
@@ -135,7 +139,9 @@ def search(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()) if out is None else out)
         claim(folder, config)
         stack.enter_context(hold(folder))
-        costs = _costs(setup)
+        models = {c.depth: setup.model(Job(depth=c.depth, seed=0)) for c in candidates}
+        costs = measure(models, task, settings)
+        before = _looks(folder, seeds)
         # One validation example more or less is the smallest step of an accuracy.
         step = 100 / checked.count if task.metric.gain == "points" else 0.0
         problem = Problem(
@@ -147,24 +153,19 @@ def search(
             alpha=ALPHA,
             resolution=step,
             cost_per_layer=price,
+            looks=len(before),
             space=space,
             trials=trials,
             facts=facts,
-            epoch_seconds=epoch_seconds(costs, task),
+            epoch_seconds=epoch_seconds(models, task, settings),
+            budget_seconds=budget,
         )
         chosen = STRATEGIES[strategy](problem)
+        expected = chosen.expected_seconds()
         _run_all(chosen, setup, folder, progress or choose_progress())
         judged = tuple(chosen.judged())
         others = tuple(trial for trial in chosen.trials.values() if trial not in judged)
-        looks = _looks(folder, seeds)
-        decision = decide(
-            chosen.evidence(),
-            margin,
-            alpha=ALPHA,
-            resolution=step,
-            cost_per_layer=price,
-            look=len(looks),
-        )
+        decision = problem.decide(chosen.evidence(), chosen.looks)
         best, value = _hand_over(decision.shown, judged, setup, folder)
         tested = None if best is None else Tested(best.depth, best.seed, value)
         verdict = Verdict(
@@ -185,10 +186,11 @@ def search(
             saw=tuple(chosen.saw()),
             front=tuple(chosen.front()),
             seconds=spent(chosen.trials.values()),
+            expected_seconds=expected,
             checked=checked,
             baseline=baseline,
             tested=tested,
-            looks=looks,
+            looks=(*before, *[seeds] * chosen.looks),
             search=asked,
             versions=versions(),
         )
@@ -259,15 +261,11 @@ def _candidates(
     return equal_width(task, depths, width, options, **changes)
 
 
-def _costs(setup: Setup) -> tuple[Cost, ...]:
-    models = {c.depth: setup.model(Job(depth=c.depth, seed=0)) for c in setup.candidates}
-    return measure(models, setup.task, setup.settings)
-
-
 def _looks(folder: Path, seeds: int) -> tuple[int, ...]:
+    """Those at this search with fewer seeds."""
     file = folder / "verdict.json"
     before = verdicts.load(file).looks if file.exists() else ()
-    return before if before and before[-1] == seeds else (*before, seeds)
+    return tuple(number for number in before if number < seeds)
 
 
 def _plain(value: Any) -> Any:

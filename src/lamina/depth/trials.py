@@ -57,6 +57,11 @@ class Trial(Struct, frozen=True):
         return self.job.kind == "train" and self.job.epochs is None
 
     @property
+    def unchanged(self) -> bool:
+        """Whether it was trained with the settings of the search."""
+        return not self.job.changes
+
+    @property
     def diverged(self) -> bool:
         """Whether training broke off, or ended without a finite score."""
         return self.value is None
@@ -91,6 +96,20 @@ def spent(trials: Iterable[Trial]) -> float:
     for trial in trials:
         longest[trial.job.run] = max(trial.seconds, longest.get(trial.job.run, 0.0))
     return sum(longest.values())
+
+
+def longest(trials: Iterable[Trial]) -> list[Trial]:
+    """Of each training the trial that knows most of it: whole, or the latest pause."""
+    found: dict[str, Trial] = {}
+    for trial in trials:
+        other = found.get(trial.job.run)
+        if other is None or (other.job.epochs is not None and _reach(trial) > _reach(other)):
+            found[trial.job.run] = trial
+    return list(found.values())
+
+
+def _reach(trial: Trial) -> float:
+    return math.inf if trial.job.epochs is None else trial.job.epochs
 
 
 def run_folder(out: Path, job: Job) -> Path:

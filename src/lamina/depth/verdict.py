@@ -35,12 +35,12 @@ class Verdict(Struct, frozen=True, kw_only=True):
     headline: the answer in one sentence. reasons: why, and what it is about, one sentence each.
     decision: the numbers behind it, in utilities (see :class:`lamina.spec.Metric`).
     trials: those that the decision is drawn from; tried: all others that were run.
-    strategy: which trainings were made; saw: what it went by, a sentence each; seconds: of
-        training.
+    strategy: which trainings were made; saw: what it went by, a sentence each.
+    seconds: of training; expected_seconds: what was said before the first one.
     front: depths and settings that none beats in both score and time, where the strategy looked
         for that.
     baseline: the metric's value of the best answer that reads no input, None where unknown.
-    looks: the numbers of seeds at which this search was decided, this time last.
+    looks: with how many seeds this search was looked at, each time; this verdict's look last.
     search: the configuration: task, model, training, depths, seeds, smallest gain.
     """
 
@@ -58,6 +58,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     tried: tuple[Trial, ...] = ()
     front: tuple[Point, ...] = ()
     seconds: float = 0.0
+    expected_seconds: float = 0.0
     checked: Checked
     baseline: float | None = None
     tested: Tested | None

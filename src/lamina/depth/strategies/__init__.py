@@ -11,6 +11,7 @@ from lamina.depth.strategies.grid import Grid
 from lamina.depth.strategies.grow import Grow
 from lamina.depth.strategies.halving import Halving
 from lamina.depth.strategies.pareto import Pareto
+from lamina.depth.strategies.race import Race
 from lamina.depth.strategies.random import Random
 from lamina.depth.strategies.relax import Relax
 from lamina.depth.strategies.rules import Rules
@@ -19,6 +20,7 @@ STRATEGIES: Mapping[str, type[Strategy]] = {
     strategy.name: strategy
     for strategy in (
         Grid,
+        Race,
         Exits,
         Grow,
         Relax,

@@ -61,6 +61,13 @@ class Strategy(ABC):
         handed over; where none is whole, one is made."""
         return [trial for trial in self.trials.values() if trial.whole]
 
+    def expected_seconds(self) -> float:
+        """Of training, in a search that begins now: for what is done as well as what follows."""
+        last: dict[str, float] = {}
+        for job in (*(trial.job for trial in self.trials.values()), *self.expected()):
+            last[job.run] = max(self.problem.seconds(job), last.get(job.run, 0.0))
+        return sum(last.values())
+
     def evidence(self) -> dict[int, list[float]]:
         """Of each depth, the utilities from which the verdict is drawn, a seed each in the order
         of seeds, not-a-number for one that diverged; depths without any are left out."""
@@ -69,6 +76,13 @@ class Strategy(ABC):
             depth: [trial.utility(metric) for trial in trials]
             for depth, trials in by_depth(apart(self.judged())).items()
         }
+
+    @property
+    def looks(self) -> int:
+        """How often the evidence was looked at, the verdict's look as the last: more than once
+        where an earlier look decided what was trained next. See
+        :meth:`lamina.depth.problem.Problem.decide`."""
+        return 1
 
     def saw(self) -> Sequence[str]:
         """What it went by, for the report: a sentence each."""

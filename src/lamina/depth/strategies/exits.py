@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from lamina.depth.job import Job
 from lamina.depth.strategies.base import Strategy
+from lamina.depth.strategies.rounds import Plan, in_rounds
 from lamina.depth.trials import Trial
 
 
@@ -21,21 +22,30 @@ class Exits(Strategy):
     name = "exits"
 
     def ask(self) -> list[Job]:
-        return [job for job in self._all() if self.told(job) is None]
+        return self._plan().asked
+
+    def expected(self) -> list[Job]:
+        return self._plan().expected
 
     def judged(self) -> list[Trial]:
         return list(self.trials.values())
 
     def saw(self) -> Sequence[str]:
-        seeds, deepest = self.problem.seeds, self.problem.depths[-1]
+        seeds, deepest = len(self.trials), self.problem.depths[-1]
         return (
-            f"The depths were not trained apart: {seeds} networks of {deepest} layers had a head at"
-            " every depth asked for, and each score is that of a head.",
+            f"The depths were not trained apart: {seeds} {'network' if seeds == 1 else 'networks'}"
+            f" of {deepest} layers had a head at every depth asked for, and each score is that of a"
+            " head.",
             "A head that shares its layers with deeper ones is not a network trained alone: it may"
             " score less (the layers serve all heads) or more (the other heads teach them too)."
             " The model that is handed over was trained alone.",
         )
 
-    def _all(self) -> list[Job]:
-        deepest = self.problem.depths[-1]
-        return [Job(depth=deepest, seed=s, kind="exits") for s in range(self.problem.seeds)]
+    def _plan(self) -> Plan:
+        problem = self.problem
+        return in_rounds(
+            self,
+            problem.seeds,
+            lambda seed: [Job(depth=problem.depths[-1], seed=seed, kind="exits")],
+            limit=problem.budget_seconds,
+        )

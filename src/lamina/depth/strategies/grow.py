@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
-import numpy as np
+import math
+import statistics
+from collections.abc import Sequence
 
 from lamina.depth.job import Job
 from lamina.depth.strategies.base import Strategy
+from lamina.depth.strategies.rounds import Plan, in_rounds
 from lamina.depth.trials import Trial
+from lamina.depth.words import layers
 
 #: Depths in a row that must bring less than the margin, in the mean of the seeds, before no deeper
 #: one is tried: some layers only pay in pairs.
@@ -25,19 +27,11 @@ class Grow(Strategy):
     name = "grow"
 
     def ask(self) -> list[Job]:
-        for stage in self._stages():
-            if jobs := [job for job in stage if self.told(job) is None]:
-                return jobs
-        return []
+        return self._plan().asked
 
     def expected(self) -> list[Job]:
         """As if every deeper stage were to come."""
-        told = {trial.depth for trial in self.trials.values()}
-        first = self.ask()
-        if not first:
-            return []
-        deeper = [d for d in self.problem.depths if d > first[0].depth and d not in told]
-        return first + [_job(depth, seed) for depth in deeper for seed in range(self.problem.seeds)]
+        return self._plan().expected
 
     def judged(self) -> list[Trial]:
         return list(self.trials.values())
@@ -54,34 +48,41 @@ class Grow(Strategy):
             " been trained too little.",
         ]
         if depths and left:
+            why = "the time that was given ran out"
+            if self._enough(self._means()):
+                why = "the gain stayed under the smallest one worth having"
+            elif not any(map(math.isfinite, self.evidence()[depths[-1]])):
+                why = "every training diverged there"
             told.append(
-                f"Growing stopped at {depths[-1]} layers, as the gain stayed under the smallest one"
-                f" worth having; not tried: {', '.join(left)}."
+                f"Growing stopped at {layers(depths[-1])}, as {why}; not tried: {', '.join(left)}."
             )
         return tuple(told)
 
-    def _stages(self) -> Iterator[list[Job]]:
-        """The jobs of each depth that is wanted, up to the first stage that has not ended."""
+    def _plan(self) -> Plan:
+        count, limit = len(self.problem.depths), self.problem.budget_seconds
+        return in_rounds(self, count, self._stage, limit=limit, chained=True)
+
+    def _stage(self, k: int) -> list[Job]:
+        """The seeds that got through at the depth before; none where growing has stopped."""
+        depth, shallower = self.problem.depths[k], self.problem.depths[:k]
+        told = {(trial.depth, trial.seed): trial for trial in self.trials.values()}
         seeds = list(range(self.problem.seeds))
-        means: list[float] = []
-        for depth in self.problem.depths:
-            stage = [_job(depth, seed) for seed in seeds]
-            yield stage
-            trials = self._trials(stage)
-            seeds = [trial.seed for trial in trials if not trial.diverged]
-            if len(trials) < len(stage) or not seeds:
-                return
-            utilities = [trial.utility(self.problem.metric) for trial in trials]
-            means.append(float(np.nanmean(utilities)))
-            if self._enough(means):
-                return
+        for below in shallower:
+            if any((below, seed) not in told for seed in seeds):  # not known yet
+                return [_job(depth, seed) for seed in seeds]
+            seeds = [seed for seed in seeds if not told[below, seed].diverged]
+        if any(self._enough(self._means()[:end]) for end in range(1, k + 1)):
+            return []
+        return [_job(depth, seed) for seed in seeds]
+
+    def _means(self) -> list[float]:
+        """Of the utilities of each depth so far, over the seeds that got through."""
+        kept = ([u for u in us if math.isfinite(u)] for us in self.evidence().values())
+        return [statistics.fmean(utilities) for utilities in kept if utilities]
 
     def _enough(self, means: Sequence[float]) -> bool:
         before, last = means[:-PATIENCE], means[-PATIENCE:]
         return bool(before) and max(last) - max(before) < self.problem.margin
-
-    def _trials(self, stage: Sequence[Job]) -> list[Trial]:
-        return [trial for trial in map(self.told, stage) if trial is not None]
 
 
 def _job(depth: int, seed: int) -> Job:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lamina.depth.decision import decide
 from lamina.depth.job import Job
 from lamina.depth.strategies.base import Strategy
-from lamina.depth.trials import Trial
+from lamina.depth.strategies.rounds import Plan, in_rounds
+from lamina.depth.strategies.tuned import SHARE
+from lamina.depth.trials import Trial, spent
 
 
 class Relax(Strategy):
@@ -22,23 +23,14 @@ class Relax(Strategy):
     name = "relax"
 
     def ask(self) -> list[Job]:
-        proposals = [self._relaxed(seed) for seed in range(self.problem.seeds)]
-        if jobs := [job for job in proposals if self.told(job) is None]:
-            return jobs
-        alone = [
-            Job(depth=self.problem.depths[place], seed=seed)
-            for seed in range(self.problem.seeds)
-            for place in self._places()
-        ]
-        return [job for job in alone if self.told(job) is None]
+        return self._plan()[0].asked
 
     def expected(self) -> list[Job]:
-        asked = self.ask()
-        if not asked or asked[0].kind == "train":
-            return asked
-        near = min(3, len(self.problem.depths))
-        middle = self.problem.depths[(len(self.problem.depths) - near) // 2 :][:near]
-        return asked + [Job(depth=d, seed=s) for s in range(self.problem.seeds) for d in middle]
+        return self._plan()[0].expected
+
+    @property
+    def looks(self) -> int:
+        return self._plan()[1]
 
     def saw(self) -> Sequence[str]:
         chosen = [str(depth) for depth in self._choices()]
@@ -60,34 +52,69 @@ class Relax(Strategy):
         told = map(self.told, map(self._relaxed, range(self.problem.seeds)))
         return sorted(_chosen(trial) for trial in told if trial is not None and trial.shares)
 
-    def _places(self) -> range:
-        """Which of the depths are trained alone, as far as is known."""
+    def _plan(self) -> tuple[Plan, int]:
+        """What is wanted; and how often depths that were trained alone were judged, the last time
+        for the verdict."""
+        problem = self.problem
+        proposals = self._proposals()
+        if proposals.asked:
+            near = min(3, len(problem.depths))
+            middle = problem.depths[(len(problem.depths) - near) // 2 :][:near]
+            usual = [Job(depth=d, seed=s) for s in range(problem.seeds) for d in middle]
+            return Plan(proposals.asked, [*proposals.expected, *usual]), 1
+        places, look = self._proposed(), 1
+        while not (alone := self._alone(places)).asked:
+            edge = self._edge(places, look)
+            if edge is None:
+                break
+            beyond = places[0] - 1 if edge == problem.depths[places[0]] else places[-1] + 1
+            if not 0 <= beyond < len(problem.depths):
+                break
+            if not self._fits(places, problem.depths[beyond]):
+                break
+            places = range(min(places[0], beyond), max(places[-1], beyond) + 1)
+            look += 1
+        return alone, look
+
+    def _proposals(self) -> Plan:
+        budget, seeds = self.problem.budget_seconds, self.problem.seeds
+        limit = None if budget is None else SHARE * budget
+        return in_rounds(self, seeds, lambda seed: [self._relaxed(seed)], limit=limit)
+
+    def _proposed(self) -> range:
+        """The places of the proposal and its neighbours among the depths; of all, without one."""
         depths, chosen = self.problem.depths, self._choices()
         if not chosen:
             return range(len(depths))
         middle = depths.index(chosen[len(chosen) // 2])
-        low, high = max(middle - 1, 0), min(middle + 1, len(depths) - 1)
-        while (edge := self._edge(range(low, high + 1))) is not None:
-            wider = (low - 1, high) if edge == depths[low] else (low, high + 1)
-            if wider[0] < 0 or wider[1] >= len(depths):
-                break
-            low, high = wider
-        return range(low, high + 1)
+        return range(max(middle - 1, 0), min(middle + 2, len(depths)))
 
-    def _edge(self, places: range) -> int | None:
-        """The shallowest or deepest of these depths where it is the one to use; None where another
-        is, none is, or trainings are missing."""
-        problem = self.problem
-        depths = [problem.depths[place] for place in places]
-        whole = self.evidence()
-        if any(len(whole.get(depth, ())) < problem.seeds for depth in depths):
-            return None
-        found = decide(
-            {depth: whole[depth] for depth in depths},
-            problem.margin,
-            alpha=problem.alpha,
-            resolution=problem.resolution,
+    def _alone(self, places: range) -> Plan:
+        """The depths at these places, trained alone."""
+        depths = [self.problem.depths[place] for place in places]
+        return in_rounds(
+            self,
+            self.problem.seeds,
+            lambda seed: [Job(depth=depth, seed=seed) for depth in depths],
+            limit=self.problem.budget_seconds,
+            before=spent(trial for trial in self.trials.values() if trial.job.kind == "relax"),
         )
+
+    def _fits(self, places: range, depth: int) -> bool:
+        """Whether the budget has room for a first training of ``depth`` after those at places."""
+        if self.problem.budget_seconds is None:
+            return True
+        depths = [self.problem.depths[place] for place in places]
+        done = (t for t in self.trials.values() if t.job.kind == "relax" or t.depth in depths)
+        more = self.problem.seconds(Job(depth=depth, seed=0))
+        return spent(done) + more <= self.problem.budget_seconds
+
+    def _edge(self, places: range, look: int) -> int | None:
+        """The shallowest or deepest of these depths where it is the one to use; None where another
+        is, or none is."""
+        depths = [self.problem.depths[place] for place in places]
+        evidence = self.evidence()
+        found = self.problem.decide({depth: evidence[depth] for depth in depths}, look)
         return found.depth if found.depth in (depths[0], depths[-1]) else None
 
 

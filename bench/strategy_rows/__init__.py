@@ -1,0 +1,1 @@
+"""The parts of ``bench/strategies.py``, one idea a file."""

@@ -1,0 +1,100 @@
+"""Searches on drawn curves: what each strategy answers, and for what share of the grid's time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lamina.depth.job import Job
+from lamina.depth.problem import Problem
+from lamina.depth.strategies import STRATEGIES
+from lamina.depth.trials import Trial, spent
+from lamina.spec import ACCURACY
+from strategy_rows import worlds
+
+#: Of the grid, and at most of each other strategy.
+SEEDS = 5
+#: A utility of 0 as an accuracy.
+ZERO = 0.5
+
+
+@dataclass(frozen=True)
+class Answer:
+    """depth: None where it is undecided. seconds: of training."""
+
+    depth: int | None
+    seconds: float
+
+
+def problem(question: str) -> Problem:
+    """The question put to a strategy; utilities are in margins."""
+    return Problem(
+        depths=(1, 2, 3, 4, 5),
+        seeds=SEEDS,
+        epochs=worlds.epochs(question),
+        metric=ACCURACY,
+        margin=1.0,
+        epoch_seconds=worlds.cost(question),
+    )
+
+
+def play(name: str, question: str, curves: np.ndarray) -> Answer:
+    """One search of a strategy on drawn ``curves``, ``(depth, seed, epoch)``."""
+    strategy = STRATEGIES[name](problem(question))
+    while jobs := strategy.ask():
+        for job in jobs:
+            strategy.tell(_trial(job, strategy.problem, curves))
+    decision = strategy.problem.decide(strategy.evidence(), strategy.looks)
+    return Answer(decision.depth, spent(strategy.trials.values()))
+
+
+def _trial(job: Job, problem: Problem, curves: np.ndarray) -> Trial:
+    if job.kind != "train" or job.changes:
+        raise NotImplementedError(str(job))
+    epochs = job.epochs or problem.epochs
+    curve = ZERO + curves[problem.depths.index(job.depth), job.seed, :epochs] / 100
+    best = int(curve.argmax())
+    points = tuple((i + 1, value) for i, value in enumerate(curve.tolist()))
+    seconds = problem.seconds(job)
+    return Trial(job, 1, points[best][1], best + 1, epochs, epochs, seconds, 1.0, 1.0, points)
+
+
+def table(
+    names: list[str], questions: list[str], truths: list[str], noises: list[float],
+    searches: int, seed: int,
+) -> None:  # fmt: skip
+    """Print a row for every strategy, truth and noise; questions take turns."""
+    print(f"{searches} searches a row, {SEEDS} seeds at most, seed {seed}; shares in %")
+    columns = f"{'as grid':>7} {'right':>6} {'wrong':>6} {'open':>6} {'time':>6} {'9 in 10':>7}"
+    print(f"{'truth':<21} {'sd':>4} {'strategy':<9} {columns}")
+    for truth in truths:
+        for noise in noises:
+            rng = np.random.default_rng(seed)
+            asked = [questions[i % len(questions)] for i in range(searches)]
+            drawn = [worlds.draw(q, worlds.TRUTHS[truth], noise, SEEDS, rng) for q in asked]
+            grid = [play("grid", q, curves) for q, curves in zip(asked, drawn, strict=True)]
+            for name in names:
+                try:
+                    found = [play(name, q, x) for q, x in zip(asked, drawn, strict=True)]
+                except NotImplementedError as error:
+                    print(f"{truth:<21} {noise:>4} {name:<9} needs real trainings ({error})")
+                    continue
+                print(
+                    f"{truth:<21} {noise:>4} {name:<9} {_row(found, grid, worlds.TRUTHS[truth])}",
+                    flush=True,
+                )
+
+
+def _row(found: list[Answer], grid: list[Answer], truth: worlds.Truth) -> str:
+    pairs = list(zip(found, grid, strict=True))
+    share = [mine.seconds / its.seconds for mine, its in pairs]
+    figures = (
+        np.mean([mine.depth == its.depth for mine, its in pairs]),
+        np.mean([mine.depth in truth.right for mine in found]),
+        np.mean([mine.depth not in (None, *truth.right) for mine in found]),
+        np.mean([mine.depth is None for mine in found]),
+        np.mean(share),
+    )
+    columns = " ".join(f"{100 * x:>{w}.1f}" for x, w in zip(figures, (7, 6, 6, 6, 6), strict=True))
+    return f"{columns} {100 * np.quantile(share, 0.9):>7.0f}"

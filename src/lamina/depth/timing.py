@@ -1,0 +1,69 @@
+"""How long an epoch of each depth will take: real steps and a real share of an evaluation."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
+
+from lamina.depth.measure import Stepper
+from lamina.spec import Batch, Model, Part, Task
+from lamina.train import Settings
+from lamina.train.session import cpu_threads
+
+#: Batches that stand for an epoch, from short to long, in the order in which they are timed: a
+#: measurement that runs out of time has seen the middle.
+QUANTILES = (0.5, 0.1, 0.9, 0.3, 0.7)
+#: Batches looked at to find them.
+SAMPLE = 64
+#: Seconds for all depths, training and evaluation alike; a step that takes longer is timed twice.
+SECONDS = 2.0
+#: Passes over the batches, after one that is not timed; as many as fit in the seconds.
+PASSES = 8
+
+
+def epoch_seconds(models: Mapping[int, Model], task: Task, settings: Settings) -> dict[int, float]:
+    """What an epoch of each depth is expected to take, in seconds, its evaluation included.
+
+    The models are trained a few steps by this. Depths take turns, and means count, not medians: a
+    machine that is busy now is taken to stay so.
+    """
+    steppers = {d: Stepper(model, task, settings) for d, model in models.items()}
+    with cpu_threads(settings.threads):
+        training = _part(task, "train", {d: s.milliseconds for d, s in steppers.items()})
+        evaluation = _part(task, "validation", {d: s.evaluated for d, s in steppers.items()})
+    share = 1 / settings.evaluate_every
+    return {d: training[d] + share * evaluation[d] for d in steppers}
+
+
+def _part(
+    task: Task, part: Part, timed: Mapping[int, Callable[[Batch], float]]
+) -> dict[int, float]:
+    """Seconds that each depth takes for all batches of a part, from ``timed`` milliseconds of
+    some."""
+    batches = task.batches(part)
+    chosen, fetch = _typical(batches)
+    spent: dict[int, list[list[float]]] = {d: [[] for _ in chosen] for d in timed}
+    for milliseconds in timed.values():
+        milliseconds(chosen[0])  # the first one is slow
+    begin = time.monotonic()
+    for count in range(PASSES * len(chosen)):
+        at = count % len(chosen)
+        for d, milliseconds in timed.items():
+            spent[d][at].append(milliseconds(chosen[at]))
+        if count and time.monotonic() - begin > SECONDS / 2:
+            break
+    return {
+        d: len(batches) * (fetch + fmean(fmean(times) for times in each if times) / 1000)
+        for d, each in spent.items()
+    }
+
+
+def _typical(batches: Sequence[Batch]) -> tuple[list[Batch], float]:
+    """Batches of the lengths at :data:`QUANTILES`, and the seconds that one takes to be made."""
+    stride = max(1, len(batches) // SAMPLE)
+    begin = time.perf_counter()
+    sample = [batches[k] for k in range(0, len(batches), stride)]
+    fetch = (time.perf_counter() - begin) / len(sample)
+    by_size = sorted(sample, key=lambda batch: batch.inputs.numel())
+    return [by_size[int(q * len(by_size))] for q in QUANTILES], fetch
