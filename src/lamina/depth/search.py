@@ -21,18 +21,19 @@ from lamina.depth.decision import decide
 from lamina.depth.drive import catch_up, drive
 from lamina.depth.job import Job
 from lamina.depth.kinds import run_job
-from lamina.depth.ledger import FolderLedger
+from lamina.depth.ledger import Ledger
 from lamina.depth.measure import Cost, blind, epoch_seconds, measure, validation
 from lamina.depth.problem import Problem
 from lamina.depth.progress import SearchPlan, SearchProgress, choose_progress, opening
-from lamina.depth.runners import Serial
+from lamina.depth.runners import Runner, choose_runner
 from lamina.depth.setup import Setup
 from lamina.depth.strategies import STRATEGIES, Strategy
-from lamina.depth.trials import Trial, spent
+from lamina.depth.study import StudyLedger, sqlite_url
+from lamina.depth.trials import Trial, run_folder, spent
 from lamina.depth.verdict import Tested, Verdict
 from lamina.depth.winner import present, winner
 from lamina.spec import CellKind, LaminaError, Task
-from lamina.store import hold, versions
+from lamina.store import RunFolder, hold, versions
 from lamina.train import Settings, Silent
 
 #: The probability of a wrong verdict on either side that the search accepts.
@@ -51,6 +52,9 @@ def search(
     parameters: int | None = None,
     min_gain: float = 1.0,
     strategy: str = "grid",
+    workers: int | None = None,
+    storage: str | None = None,
+    ray: str | None = None,
     out: str | Path | None = None,
     settings: Settings | None = None,
     options: Any = None,
@@ -69,6 +73,13 @@ def search(
                 ``options``.
     min_gain:   the gain a deeper network must bring: points, or percent of a relative metric.
     strategy:   which trainings are made, a name of :data:`lamina.depth.strategies.STRATEGIES`.
+    workers:    trainings side by side, each in a process with one CPU thread, or ``threads`` of
+                the settings; None: one after the other in this process, or with ``ray`` as many
+                as the cluster has room for.
+    storage:    the URL of a database that several machines share (``postgresql://...``): all that
+                search the same there, each with an ``out`` of its own, share the trainings and
+                come to the same verdict. None: a SQLite file in ``out``, for one machine.
+    ray:        the address of a Ray cluster that runs the trainings; ``local`` starts one here.
     out:        a folder. A search that was stopped goes on there, and one that has ended may be
                 given more seeds or more depths: finished trials are not run again. Afterwards it
                 is the run folder of the winner's best seed. None: only the verdict is kept.
@@ -94,6 +105,7 @@ def search(
         raise LaminaError(f"got min_gain={min_gain:g}; need more than 0, below 100, such as 1.")
     if strategy not in STRATEGIES:
         raise LaminaError(f"got strategy={strategy!r}; need one of {', '.join(STRATEGIES)}.")
+    progress = progress or choose_progress()
     margin = task.metric.utility_gain(min_gain)
     checked, baseline = validation(task), blind(task)
     candidates = _candidates(task, depths, width, parameters, options, changes)
@@ -114,7 +126,11 @@ def search(
         claim(folder, config)
         stack.enter_context(hold(folder))
         setup = Setup(task, candidates, settings, options, changes)
-        costs = _costs(setup)
+        url = storage or (None if out is None else sqlite_url(folder / "study.db"))
+        ledger = stack.enter_context(StudyLedger(url, config, folder, task.metric))
+        runner = choose_runner(setup, folder, progress, workers, ray)
+        stack.enter_context(contextlib.closing(runner))
+        costs = _costs(setup, ledger)
         # One validation example more or less is the smallest step of an accuracy.
         step = 100 / checked.count if task.metric.gain == "points" else 0.0
         problem = Problem(
@@ -125,13 +141,14 @@ def search(
             margin=margin,
             alpha=ALPHA,
             resolution=step,
+            parallel=runner.size,
             epoch_seconds=epoch_seconds(costs, task),
         )
         chosen = STRATEGIES[strategy](problem)
-        _run_all(chosen, setup, folder, progress or choose_progress())
+        _run_all(chosen, setup, ledger, runner, progress)
         trials = tuple(chosen.trials.values())
         decision = decide(chosen.evidence(), margin, alpha=ALPHA, resolution=step)
-        best, value = _hand_over(decision.shown, trials, setup, folder)
+        best, value = _hand_over(decision.shown, trials, setup, folder, progress)
         tested = None if best is None else Tested(best.depth, best.seed, value)
         looks = _looks(folder, seeds)
         verdict = Verdict(
@@ -163,9 +180,10 @@ def search(
     return verdict
 
 
-def _run_all(strategy: Strategy, setup: Setup, folder: Path, progress: SearchProgress) -> None:
-    """Every trial that the strategy wants, those of earlier sessions read from their folders."""
-    ledger = FolderLedger(folder)
+def _run_all(
+    strategy: Strategy, setup: Setup, ledger: Ledger, runner: Runner, progress: SearchProgress
+) -> None:
+    """Every trial that the strategy wants, those of earlier sessions read from the ledger."""
     done = catch_up(strategy, ledger)
     plan = SearchPlan(
         opening(strategy, len(done)),
@@ -178,22 +196,30 @@ def _run_all(strategy: Strategy, setup: Setup, folder: Path, progress: SearchPro
     )
     progress.start(plan)
     try:
-        drive(strategy, ledger, Serial(setup, folder, progress), progress)
+        drive(strategy, ledger, runner, progress)
     finally:
         progress.close()
 
 
 def _hand_over(
-    depth: int | None, trials: Iterable[Trial], setup: Setup, folder: Path
+    depth: int | None,
+    trials: Iterable[Trial],
+    setup: Setup,
+    folder: Path,
+    progress: SearchProgress,
 ) -> tuple[Trial | None, float | None]:
     """The best whole trial of ``depth``, whose run becomes that of the search, with its value on
-    the test part; one is made where there is none."""
+    the test part; one is made where there is none, or its run is on another machine."""
     if depth is None:
         return None, None
     best = winner(depth, trials, setup.task.metric)
     if best is None:
         best = run_job(Job(depth=depth, seed=0), setup, folder, Silent())
         if best.diverged:
+            return None, None
+    elif RunFolder(run_folder(folder, best.job)).result() is None:
+        progress.note(f"{best.job} was trained elsewhere; training it here too, to hand it over")
+        if run_job(best.job, setup, folder, Silent()).diverged:
             return None, None
     return best, present(best, folder, setup)
 
@@ -225,9 +251,15 @@ def _candidates(
     return equal_width(task, depths, width, options, **changes)
 
 
-def _costs(setup: Setup) -> tuple[Cost, ...]:
-    models = {c.depth: setup.model(Job(depth=c.depth, seed=0)) for c in setup.candidates}
-    return measure(models, setup.task, setup.settings)
+def _costs(setup: Setup, ledger: Ledger) -> tuple[Cost, ...]:
+    """Measured once for all: machines that plan by them must plan alike."""
+
+    def make() -> Any:
+        models = {c.depth: setup.model(Job(depth=c.depth, seed=0)) for c in setup.candidates}
+        return msgspec.to_builtins(measure(models, setup.task, setup.settings))
+
+    depths = ", ".join(str(candidate.depth) for candidate in setup.candidates)
+    return msgspec.convert(ledger.agree(f"costs of depths {depths}", make), tuple[Cost, ...])
 
 
 def _looks(folder: Path, seeds: int) -> tuple[int, ...]:
