@@ -14,7 +14,6 @@ from depth_toy import Toy
 
 from lamina.depth import search, study
 from lamina.depth.progress import PlainSearch
-from lamina.spec import LaminaError
 from lamina.train import Settings
 
 #: A checkpoint at each step, so that what was killed goes on where it was.
@@ -31,18 +30,18 @@ class Mortal(Toy):
         self.folder, self.depth, self.lives = folder, depth, lives
 
     def step(self, model: Any, batch: Any, state: Any) -> Any:
-        if model.training and model.options.depth == self.depth and self._first_process():
+        if model.training and model.options.depth == self.depth and self._elsewhere():
             steps = _count(self.folder / f"steps-{os.getpid()}")
             if steps == 3 and _count(self.folder / "deaths") <= self.lives:
                 os.kill(os.getpid(), signal.SIGKILL)
         return super().step(model, batch, state)
 
-    def _first_process(self) -> bool:
+    def _elsewhere(self) -> bool:
         return os.getpid() != int((self.folder / "parent").read_text())
 
 
 class Faulty(Toy):
-    """Refuses to train, by a LaminaError or another, but not in the process where it was made."""
+    """Raises an error in training, but not in the process where it was made."""
 
     def __init__(self, error: Exception):
         super().__init__()
@@ -50,7 +49,7 @@ class Faulty(Toy):
 
     def step(self, model: Any, batch: Any, state: Any) -> Any:
         if os.getpid() != self.home:
-            raise LaminaError("is bad", place="x.csv") if self.error is None else self.error
+            raise self.error
         return super().step(model, batch, state)
 
 

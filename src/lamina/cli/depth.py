@@ -57,6 +57,28 @@ def _command(name: str) -> Any:
                 metavar="FLOAT",
             ),
         ] = 1.0,
+        workers: Annotated[
+            int | None,
+            _option(
+                "Trainings side by side, each in a process with one CPU thread, or --threads.",
+                metavar="INT",
+            ),
+        ] = None,
+        storage: Annotated[
+            str | None,
+            _option(
+                "A database that machines with the same command share, postgresql://user@host/name."
+                "  [default: study.db in the search's folder]",
+                metavar="URL",
+            ),
+        ] = None,
+        ray: Annotated[
+            str | None,
+            _option(
+                "The Ray cluster that runs the trainings; local starts one here.",
+                metavar="ADDRESS|local",
+            ),
+        ] = None,
         out: Annotated[
             Path | None,
             _option(
@@ -83,6 +105,9 @@ def _command(name: str) -> Any:
             width=width,
             parameters=budget,
             min_gain=min_gain,
+            workers=workers,
+            storage=storage,
+            ray=ray,
             settings=settings,
             **shape,
         )

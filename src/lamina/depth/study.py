@@ -88,7 +88,7 @@ class StudyLedger:
 
     def __exit__(self, *_: object) -> None:
         self._closed.set()
-        self._beats.join()
+        self._beats.join(BEAT)  # not for ever, where the storage hangs
         self.storage.remove_session()
 
     def finished(self, jobs: Iterable[Job]) -> list[Trial]:

@@ -7,7 +7,7 @@ import multiprocessing
 import signal
 import time
 from collections.abc import Iterator
-from multiprocessing import connection
+from multiprocessing import connection, resource_tracker
 from pathlib import Path
 
 from lamina.depth.job import Job
@@ -22,6 +22,8 @@ from lamina.train import Progress
 
 #: Seconds that a training has to end its step and keep a checkpoint when all is stopped.
 PATIENCE = 60.0
+#: Seconds for a process that has nothing more to do.
+LEAVING = 10.0
 
 
 class Processes:
@@ -132,7 +134,9 @@ class _Worker:
             self.pipe.send(job)
 
     def stop(self) -> None:
-        """Ask for the end; a training keeps a checkpoint first."""
+        """Ask for the end; a training keeps a checkpoint first. One that has not begun is ended."""
+        if not self.ready and self.process.pid is not None:
+            self.process.kill()
         with contextlib.suppress(OSError):
             self.pipe.send(None)
 
@@ -146,9 +150,8 @@ class _Worker:
         """Leave no process behind; returns how it ended, in words."""
         if self.process.pid is None:
             return "never began"
-        if not self.pipe.closed:
-            self.pipe.close()
-        self.process.join(1.0)
+        self.pipe.close()
+        self.process.join(LEAVING)
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
@@ -168,6 +171,7 @@ def _no_interrupt() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    resource_tracker.ensure_running()  # where the first start does this, it undoes the mask
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
