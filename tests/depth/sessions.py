@@ -40,14 +40,15 @@ def read_until(process: subprocess.Popen[str], words: str) -> str:
 
 
 def left_of(session: int) -> list[int]:
-    """The processes of a session that still are, zombies too."""
+    """The processes of a session that still are, zombies too unless they are left to init."""
     found = []
     for file in PROC.glob("[0-9]*/stat"):
         try:
             fields = file.read_text().rpartition(")")[2].split()
         except OSError:  # ended meanwhile
             continue
-        if int(fields[3]) == session:
+        state, parent, _, own = fields[:4]
+        if int(own) == session and (state, parent) != ("Z", "1"):
             found.append(int(file.parent.name))
     return found
 

@@ -103,6 +103,8 @@ def search(
         raise LaminaError(f"got seeds={seeds}; need at least 1, better 3.")
     if not 0 < min_gain < 100:
         raise LaminaError(f"got min_gain={min_gain:g}; need more than 0, below 100, such as 1.")
+    if workers is not None and workers < 1:
+        raise LaminaError(f"got workers={workers}; need at least 1.")
     if strategy not in STRATEGIES:
         raise LaminaError(f"got strategy={strategy!r}; need one of {', '.join(STRATEGIES)}.")
     progress = progress or choose_progress()

@@ -11,7 +11,6 @@ from lamina.depth.runners.processes import Processes
 from lamina.depth.runners.serial import Serial
 from lamina.depth.setup import Setup
 from lamina.depth.trials import Trial
-from lamina.spec import LaminaError
 
 
 class Runner(Protocol):
@@ -42,10 +41,8 @@ def choose_runner(
 ) -> Runner:
     """In this process, in several, or on a Ray cluster.
 
-    Raises LaminaError for fewer than one worker, and where Ray or its cluster is not there.
+    Raises LaminaError where Ray or its cluster is not there, or the task cannot travel.
     """
-    if workers is not None and workers < 1:
-        raise LaminaError(f"got workers={workers}; need at least 1.")
     if ray is not None:
         from lamina.depth.runners.cluster import Cluster
 
