@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--quick", action="store_true", help="small, to see that it runs")
     quick = parser.parse_args(arguments).quick
-    letters, epochs, repeats = (2_000, 1, 1) if quick else (150_000, 6, 3)
+    letters, epochs, repeats = (6_000, 1, 1) if quick else (150_000, 6, 3)
     print("trials an hour of a depth search, language model on characters, LSTM, depths 1 and 2")
     print(f"{'width':>5}" + "".join(f"  {way:>13}" for way in WAYS))
     with tempfile.TemporaryDirectory() as folder:

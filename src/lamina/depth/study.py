@@ -267,9 +267,9 @@ def _open(url: str | None) -> BaseStorage:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        raise LaminaError(
-            f"got storage={url!r}; need the URL of a database, such as sqlite:///study.db or"
-            " postgresql://user:password@host/database."
+        raise LaminaError(  # which may hold a password, and is not shown
+            "got a storage that is no URL; need the URL of a database, such as sqlite:///study.db"
+            " or postgresql://user:password@host/database."
         ) from None
     arguments: dict[str, Any] = {"pool_pre_ping": True}
     fresh = False
