@@ -31,7 +31,7 @@ $(READY): pyproject.toml constraints.txt $(CORE)
 	$(PIP) --upgrade pip
 	$(PIP) --group build
 	@mkdir -p build
-	$(PIP) --group dev --editable '.[demo,search,series,speech,translate]' --log build/install.log \
+	$(PIP) --group dev --editable '.[demo,postgres,ray,series,speech,translate]' --log build/install.log \
 		--no-build-isolation --config-settings build-dir='build/{wheel_tag}'
 	@$(BIN)/python -c 'import lamina.kernels._core' || { rm -f build/cp*/CMakeCache.txt; \
 		echo "make: lamina is installed without its C++ core, and runs on torch alone;" \
@@ -59,6 +59,7 @@ bench: $(PEERS)  ## side-by-side measurements; prints their tables (about half a
 	$(BIN)/python bench/kernels.py
 	$(BIN)/python bench/data.py
 	$(BIN)/python bench/softmax.py
+	$(BIN)/python bench/workers.py
 
 strategies: $(READY)  ## the depth search on real trainings, by strategy (hours; goes on)
 	$(BIN)/python bench/strategies.py --real

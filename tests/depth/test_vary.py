@@ -71,15 +71,6 @@ def test_rules_answer_with_one_training_and_name_their_sources() -> None:
     assert any("forums" in told for told in verdict.saw)
 
 
-def test_without_optuna_one_line_names_the_extra(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(LaminaError, match=r"pip install 'lamina\[search\]'"):
-        run(tmp_path / "search", strategy="bayes", vary={"lr": (0.1, 0.2)})
-    assert not (tmp_path / "search").exists()
-
-
 def test_proposals_leave_the_log_of_optuna_as_it_was() -> None:
     import optuna
 

@@ -95,6 +95,28 @@ def _command(name: str) -> Any:
                 metavar="TIME",
             ),
         ] = None,
+        workers: Annotated[
+            int | None,
+            _option(
+                "Trainings side by side, each in a process with one CPU thread, or --threads.",
+                metavar="INT",
+            ),
+        ] = None,
+        storage: Annotated[
+            str | None,
+            _option(
+                "A database that machines with the same command share, postgresql://user@host/name."
+                "  [default: study.db in the search's folder]",
+                metavar="URL",
+            ),
+        ] = None,
+        ray: Annotated[
+            str | None,
+            _option(
+                "The Ray cluster that runs the trainings; local starts one here.",
+                metavar="ADDRESS|local",
+            ),
+        ] = None,
         out: Annotated[
             Path | None,
             _option(
@@ -131,6 +153,9 @@ def _command(name: str) -> Any:
             strategy=strategy,
             vary=parse_vary(vary or ()),
             trials=trials,
+            workers=workers,
+            storage=storage,
+            ray=ray,
             settings=settings,
             **shape,
         )

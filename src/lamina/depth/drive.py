@@ -32,16 +32,19 @@ def drive(strategy: Strategy, ledger: Ledger, runner: Runner, progress: SearchPr
                 if job not in runner.running and ledger.claim(job):
                     runner.start(job)
             if runner.running:
-                trial = runner.wait()
-                ledger.finish(trial)
-                strategy.tell(trial)
-                progress.finished(trial, strategy.expected())
+                # With room left, what others end meanwhile may be worth a look.
+                trial = runner.wait(POLL if len(runner.running) < runner.size else None)
+                if trial is not None:
+                    trial = ledger.finish(trial)
+                    strategy.tell(trial)
+                    progress.finished(trial, strategy.expected())
             else:
                 time.sleep(POLL)  # others have them
     finally:
-        for job in runner.running:
-            ledger.release(job)
+        left = list(runner.running)
         runner.close()
+        for job in left:
+            ledger.release(job)
 
 
 def catch_up(strategy: Strategy, ledger: Ledger) -> list[Trial]:

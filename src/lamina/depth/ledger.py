@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
 
 from lamina.depth.job import Job
-from lamina.depth.trials import Trial, read_trial
+from lamina.depth.trials import Trial
 
 
 class Ledger(Protocol):
@@ -18,33 +17,22 @@ class Ledger(Protocol):
         ...
 
     def claim(self, job: Job) -> bool:
-        """Take a job; False where somebody else has it."""
+        """Take a job; False where somebody else has it. Of several that try, one succeeds."""
         ...
 
-    def finish(self, trial: Trial) -> None:
-        """The job that was claimed has ended."""
+    def finish(self, trial: Trial) -> Trial:
+        """The job that was claimed has ended. Returns the trial that counts for all: another one
+        where the job was taken over and ended elsewhere meanwhile."""
         ...
 
     def release(self, job: Job) -> None:
         """The job that was claimed is not run after all."""
         ...
 
+    def agreed(self) -> Mapping[str, Any]:
+        """All that was agreed on, by name."""
+        ...
 
-class FolderLedger:
-    """The search's own folder, which one process works on."""
-
-    def __init__(self, out: Path):
-        self.out = out
-
-    def finished(self, jobs: Iterable[Job]) -> list[Trial]:
-        trials = (read_trial(self.out, job) for job in jobs)
-        return [trial for trial in trials if trial is not None]
-
-    def claim(self, job: Job) -> bool:
-        return True
-
-    def finish(self, trial: Trial) -> None:
-        pass
-
-    def release(self, job: Job) -> None:
-        pass
+    def agree(self, name: str, make: Callable[[], Any]) -> Any:
+        """A JSON value that is the same for all: made by the first who asks for it."""
+        ...

@@ -121,13 +121,15 @@ class PlainSearch(SilentSearch):
 
 
 class LiveSearch(SilentSearch):
-    """The table of depths, a bar over all trials, and a line for the running one."""
+    """The table of depths, a bar over all trials, and a line for each that runs."""
 
     def __init__(self, console: Console | None = None):
         self.console = console or Console(stderr=True)
         # Redrawn from the training's steps, not from a thread: training shares its cores.
         self.live = Live(console=self.console, auto_refresh=False, transient=True)
-        self.running, self.share, self.drawn = "", 0.0, 0.0
+        self.drawn = 0.0
+        #: Of each job that runs, by key: a line, and the share that is done.
+        self.running: dict[str, tuple[str, float]] = {}
 
     def start(self, plan: SearchPlan) -> None:
         self.plan = plan
@@ -141,13 +143,13 @@ class LiveSearch(SilentSearch):
         self.draw()
 
     def trial(self, job: Job) -> Progress:
-        self.running, self.share = str(job), 0.0
+        self.running[job.key] = str(job), 0.0
         self.draw()
-        return _Inside(self, self.running, job.epochs or self.plan.epochs)
+        return _Inside(self, job, job.epochs or self.plan.epochs)
 
     def finished(self, trial: Trial, expected: Sequence[Job]) -> None:
         self.pace.finished(trial, expected)
-        self.running, self.share = "", 0.0
+        self.running.pop(trial.job.key, None)
         self.draw()
 
     def note(self, text: str) -> None:
@@ -160,30 +162,34 @@ class LiveSearch(SilentSearch):
         """Show where the search is."""
         self.drawn = time.monotonic()
         pace = self.pace
+        lines, shares = zip(*self.running.values(), strict=True) if self.running else ((), ())
         line = Table.grid(padding=(0, 1))
         line.add_row(
             Text(f"{len(pace.done)}/{pace.total} trials"),
-            ProgressBar(pace.total, len(pace.done) + self.share, width=24),
+            ProgressBar(pace.total, len(pace.done) + sum(shares), width=24),
             Text(pace.left().removeprefix("; "), style="dim"),
         )
         grid = table(self.plan.metric, self.plan.candidates, self.plan.judged())
-        self.live.update(Group(grid, Text(), line, Text(self.running, style="dim")), refresh=True)
+        self.live.update(
+            Group(grid, Text(), line, Text("\n".join(lines), style="dim")), refresh=True
+        )
 
 
 class _Inside(Silent):
     """Hears the training of one trial for the live display."""
 
-    def __init__(self, outer: LiveSearch, name: str, epochs: int):
-        self.outer, self.name, self.epochs = outer, name, epochs
+    def __init__(self, outer: LiveSearch, job: Job, epochs: int):
+        self.outer, self.job, self.epochs = outer, job, epochs
 
     def step(
         self, epoch: int, batch: int, batches: int, loss: float | None, tokens_per_second: float
     ) -> None:
         if time.monotonic() - self.outer.drawn < REDRAW:
             return
-        self.outer.share = (epoch - 1 + batch / batches) / self.epochs
+        share = (epoch - 1 + batch / batches) / self.epochs
         shown = "" if loss is None else f", loss {loss:.3f}"
-        self.outer.running = f"{self.name}: epoch {epoch}/{self.epochs}{shown}"
+        line = f"{self.job}: epoch {epoch}/{self.epochs}{shown}"
+        self.outer.running[self.job.key] = line, share
         self.outer.draw()
 
 

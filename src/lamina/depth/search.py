@@ -20,20 +20,21 @@ from lamina.depth.claim import claim
 from lamina.depth.drive import catch_up, drive
 from lamina.depth.job import Job
 from lamina.depth.kinds import run_job
-from lamina.depth.ledger import FolderLedger
-from lamina.depth.measure import blind, measure, validation
+from lamina.depth.ledger import Ledger
+from lamina.depth.measure import Cost, blind, measure, validation
 from lamina.depth.problem import Problem, Range, Values
 from lamina.depth.progress import SearchPlan, SearchProgress, choose_progress, opening
-from lamina.depth.runners import Serial
+from lamina.depth.runners import Runner, choose_runner
 from lamina.depth.setup import Setup
 from lamina.depth.space import checked_space
 from lamina.depth.strategies import STRATEGIES, Strategy
+from lamina.depth.study import StudyLedger, sqlite_url
 from lamina.depth.timing import epoch_seconds
-from lamina.depth.trials import Trial, apart, spent
+from lamina.depth.trials import Trial, apart, run_folder, spent
 from lamina.depth.verdict import Tested, Verdict
 from lamina.depth.winner import present, winner
 from lamina.spec import CellKind, LaminaError, Task
-from lamina.store import hold, versions
+from lamina.store import RunFolder, hold, versions
 from lamina.train import Settings, Silent
 
 #: The probability of a wrong verdict on either side that the search accepts.
@@ -56,6 +57,9 @@ def search(
     vary: Mapping[str, Values | Range] | None = None,
     trials: int = 20,
     budget: float | None = None,
+    workers: int | None = None,
+    storage: str | None = None,
+    ray: str | None = None,
     out: str | Path | None = None,
     settings: Settings | None = None,
     options: Any = None,
@@ -80,6 +84,13 @@ def search(
                 the best setting found for it, by :mod:`lamina.depth.strategies.tuned`.
     trials:     settings that are tried, all depths together, where they are drawn or proposed.
     budget:     seconds of training that the search may take, about; None: as many as it needs.
+    workers:    trainings side by side, each in a process with one CPU thread, or ``threads`` of
+                the settings; None: one after the other in this process, or with ``ray`` as many
+                as the cluster has room for.
+    storage:    the URL of a database that several machines share (``postgresql://...``): all that
+                search the same there, each with an ``out`` of its own, share the trainings and
+                come to the same verdict. None: a SQLite file in ``out``, for one machine.
+    ray:        the address of a Ray cluster that runs the trainings; ``local`` starts one here.
     out:        a folder. A search that was stopped goes on there, and one that has ended may be
                 given more seeds or more depths: finished trials are not run again. Afterwards it
                 is the run folder of the winner's best seed. None: only the verdict is kept.
@@ -107,10 +118,13 @@ def search(
         raise LaminaError(f"got cost_per_layer={cost_per_layer:g}; need 0 to 100, such as 0.5.")
     if budget is not None and not budget > 0:
         raise LaminaError(f"got budget={budget:g} seconds; need more than 0, such as 1800.")
-    if strategy not in STRATEGIES:
-        raise LaminaError(f"got strategy={strategy!r}; need one of {', '.join(STRATEGIES)}.")
     if trials < 1:
         raise LaminaError(f"got trials={trials}; need at least 1, better 20.")
+    if workers is not None and workers < 1:
+        raise LaminaError(f"got workers={workers}; need at least 1.")
+    if strategy not in STRATEGIES:
+        raise LaminaError(f"got strategy={strategy!r}; need one of {', '.join(STRATEGIES)}.")
+    progress = progress or choose_progress()
     margin = task.metric.utility_gain(min_gain)
     price = task.metric.utility_gain(cost_per_layer)
     checked, baseline = validation(task), blind(task)
@@ -139,9 +153,12 @@ def search(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()) if out is None else out)
         claim(folder, config)
         stack.enter_context(hold(folder))
-        models = {c.depth: setup.model(Job(depth=c.depth, seed=0)) for c in candidates}
-        costs = measure(models, task, settings)
-        before = _looks(folder, seeds)
+        url = storage or (None if out is None else sqlite_url(folder / "study.db"))
+        ledger = stack.enter_context(StudyLedger(url, config, folder, task.metric))
+        runner = choose_runner(setup, folder, progress, workers, ray)
+        stack.enter_context(contextlib.closing(runner))
+        costs, seconds = _times(setup, ledger)
+        before = _looks(ledger, seeds)
         # One validation example more or less is the smallest step of an accuracy.
         step = 100 / checked.count if task.metric.gain == "points" else 0.0
         problem = Problem(
@@ -157,16 +174,18 @@ def search(
             space=space,
             trials=trials,
             facts=facts,
-            epoch_seconds=epoch_seconds(models, task, settings),
+            parallel=runner.size,
+            epoch_seconds=seconds,
             budget_seconds=budget,
         )
         chosen = STRATEGIES[strategy](problem)
         expected = chosen.expected_seconds()
-        _run_all(chosen, setup, folder, progress or choose_progress())
+        _run_all(chosen, setup, ledger, runner, progress)
         judged = tuple(chosen.judged())
         others = tuple(trial for trial in chosen.trials.values() if trial not in judged)
         decision = problem.decide(chosen.evidence(), chosen.looks)
-        best, value = _hand_over(decision.shown, judged, setup, folder)
+        ledger.agree(_look(strategy, seeds), lambda: chosen.looks)
+        best, value = _hand_over(decision.shown, judged, setup, folder, progress)
         tested = None if best is None else Tested(best.depth, best.seed, value)
         verdict = Verdict(
             headline=words.headline(decision),
@@ -198,9 +217,10 @@ def search(
     return verdict
 
 
-def _run_all(strategy: Strategy, setup: Setup, folder: Path, progress: SearchProgress) -> None:
-    """Every trial that the strategy wants, those of earlier sessions read from their folders."""
-    ledger = FolderLedger(folder)
+def _run_all(
+    strategy: Strategy, setup: Setup, ledger: Ledger, runner: Runner, progress: SearchProgress
+) -> None:
+    """Every trial that the strategy wants, those of earlier sessions read from the ledger."""
     done = catch_up(strategy, ledger)
     plan = SearchPlan(
         opening(strategy, len(done)),
@@ -214,22 +234,32 @@ def _run_all(strategy: Strategy, setup: Setup, folder: Path, progress: SearchPro
     )
     progress.start(plan)
     try:
-        drive(strategy, ledger, Serial(setup, folder, progress), progress)
+        drive(strategy, ledger, runner, progress)
     finally:
         progress.close()
 
 
 def _hand_over(
-    depth: int | None, trials: Iterable[Trial], setup: Setup, folder: Path
+    depth: int | None,
+    trials: Iterable[Trial],
+    setup: Setup,
+    folder: Path,
+    progress: SearchProgress,
 ) -> tuple[Trial | None, float | None]:
     """The best whole trial of ``depth``, whose run becomes that of the search, with its value on
-    the test part; one is made where there is none."""
+    the test part; one is made where there is none, or its run is on another machine."""
     if depth is None:
         return None, None
     best = winner(depth, trials, setup.task.metric)
     if best is None:
-        best = run_job(Job(depth=depth, seed=0), setup, folder, Silent())
+        alone = Job(depth=depth, seed=0)
+        progress.note(f"{alone} is trained to be handed over")
+        best = run_job(alone, setup, folder, Silent())
         if best.diverged:
+            return None, None
+    elif RunFolder(run_folder(folder, best.job)).result() is None:
+        progress.note(f"{best.job} was trained elsewhere; training it here too, to hand it over")
+        if run_job(best.job, setup, folder, Silent()).diverged:
             return None, None
     return best, present(best, folder, setup)
 
@@ -261,11 +291,32 @@ def _candidates(
     return equal_width(task, depths, width, options, **changes)
 
 
-def _looks(folder: Path, seeds: int) -> tuple[int, ...]:
-    """Those at this search with fewer seeds."""
-    file = folder / "verdict.json"
-    before = verdicts.load(file).looks if file.exists() else ()
-    return tuple(number for number in before if number < seeds)
+def _times(setup: Setup, ledger: Ledger) -> tuple[tuple[Cost, ...], dict[int, float]]:
+    """The cost of each depth, and the seconds that an epoch of it is expected to take. Measured
+    once for all: machines that plan by them must plan alike."""
+
+    def make() -> Any:
+        models = {c.depth: setup.model(Job(depth=c.depth, seed=0)) for c in setup.candidates}
+        costs = measure(models, setup.task, setup.settings)
+        return msgspec.to_builtins((costs, epoch_seconds(models, setup.task, setup.settings)))
+
+    depths = ", ".join(str(candidate.depth) for candidate in setup.candidates)
+    agreed = ledger.agree(f"times of depths {depths}", make)
+    return msgspec.convert(agreed, tuple[tuple[Cost, ...], dict[int, float]], strict=False)
+
+
+def _looks(ledger: Ledger, seeds: int) -> tuple[int, ...]:
+    """With how many seeds this search was looked at before, fewer than these; each time."""
+    agreed = ledger.agreed()
+    return tuple(
+        number
+        for number in range(1, seeds)
+        for _ in range(max(agreed.get(_look(name, number), 0) for name in STRATEGIES))
+    )
+
+
+def _look(strategy: str, seeds: int) -> str:
+    return f"looks of {strategy} with {seeds} seeds"
 
 
 def _plain(value: Any) -> Any:

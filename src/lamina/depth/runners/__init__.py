@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
 
 from lamina.depth.job import Job
+from lamina.depth.progress import SearchProgress
+from lamina.depth.runners.processes import Processes
 from lamina.depth.runners.serial import Serial
+from lamina.depth.setup import Setup
 from lamina.depth.trials import Trial
 
 
@@ -22,13 +26,30 @@ class Runner(Protocol):
         """Begin a job, or go on with it where it was left."""
         ...
 
-    def wait(self) -> Trial:
-        """What came of the next job to end. Raises KeyboardInterrupt where one was interrupted."""
+    def wait(self, seconds: float | None) -> Trial | None:
+        """What came of the next job to end; None where none did in about so many seconds. Raises
+        KeyboardInterrupt where one was interrupted."""
         ...
 
     def close(self) -> None:
-        """Stop what runs; called once, in every case."""
+        """Stop what runs, with a checkpoint where there is time; may be called again."""
         ...
 
 
-__all__ = ["Runner", "Serial"]
+def choose_runner(
+    setup: Setup, out: Path, progress: SearchProgress, workers: int | None, ray: str | None
+) -> Runner:
+    """In this process, in several, or on a Ray cluster.
+
+    Raises LaminaError where Ray or its cluster is not there, or the task cannot travel.
+    """
+    if ray is not None:
+        from lamina.depth.runners.cluster import Cluster
+
+        return Cluster(setup, out, progress, ray, workers)
+    if workers is None or workers == 1:
+        return Serial(setup, out, progress)
+    return Processes(setup, out, progress, workers)
+
+
+__all__ = ["Processes", "Runner", "Serial", "choose_runner"]

@@ -23,9 +23,11 @@ class Serial:
     def start(self, job: Job) -> None:
         self.running.append(job)
 
-    def wait(self) -> Trial:
-        job = self.running.pop(0)
-        return run_job(job, self.setup, self.out, self.progress.trial(job))
+    def wait(self, seconds: float | None) -> Trial:
+        job = self.running[0]
+        trial = run_job(job, self.setup, self.out, self.progress.trial(job))
+        self.running.remove(job)
+        return trial
 
     def close(self) -> None:
         self.running.clear()

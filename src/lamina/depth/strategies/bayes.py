@@ -13,7 +13,6 @@ from lamina.depth.space import Setting, rounded
 from lamina.depth.strategies.rounds import Plan, in_rounds
 from lamina.depth.strategies.tuned import CHOOSING, Tuned
 from lamina.depth.trials import Trial
-from lamina.spec import LaminaError
 
 #: Trainings behind the first proposal; before, settings are drawn at random.
 DRAWN = 10
@@ -39,8 +38,7 @@ class Bayes(Tuned):
 
     @classmethod
     def check(cls, space: Mapping[str, Values | Range]) -> None:
-        if space:
-            _optuna(cls.name)
+        pass
 
     def __init__(self, problem: Problem):
         super().__init__(problem)
@@ -72,7 +70,8 @@ class Bayes(Tuned):
         return found
 
     def _ask(self, trials: list[Trial], seed: int) -> Setting:
-        optuna = _optuna(self.name)
+        import optuna  # slow to import, and few searches propose
+
         before = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         try:
@@ -129,14 +128,3 @@ def _distribution(optuna: Any, choice: Values | Range) -> Any:
         return optuna.distributions.IntDistribution(choice.low, choice.high, log=choice.log)
     low, high = float(choice.low), float(choice.high)
     return optuna.distributions.FloatDistribution(low, high, log=choice.log)
-
-
-def _optuna(name: str) -> Any:
-    try:
-        import optuna
-    except ImportError:
-        raise LaminaError(
-            f"strategy {name!r} proposes settings by optuna, which is not installed. "
-            "Install it: pip install 'lamina[search]'."
-        ) from None
-    return optuna
