@@ -8,6 +8,7 @@ import random
 import pytest
 
 from lamina.depth.budget import parse_seconds
+from lamina.depth.evidence import look_level
 from lamina.depth.job import Job
 from lamina.depth.problem import Problem
 from lamina.depth.racing import Limits, Run, next_round, outlook
@@ -164,7 +165,42 @@ def test_patience_may_end_a_training_before_its_pause():
 
 
 def test_nothing_is_judged_where_all_diverge():
-    assert next_round([[Run((1,), (math.nan,), False)]], Limits((1.0,), 10, 3, 1.0)).wanted == ()
+    failed, limits = Run((1,), (math.nan,), False), Limits((1.0,), 10, 3, 1.0)
+    assert [want.seed for want in next_round([[failed]], limits).wanted] == [1]
+    assert next_round([[failed] * 3], limits).wanted == ()
+
+
+def test_a_depth_of_which_a_seed_diverges_stays_in_the_race():
+    race = Race(problem())
+    while jobs := race.ask():
+        for job in jobs:
+            told = trial(job, 92 if job.depth > 1 else 90)
+            if (job.depth, job.seed) == (2, 0):
+                told = Trial(job, 1, None, 0, 1, 1, 1.0, 1.0, 1.0, ())
+            race.tell(told)
+    assert math.isnan(race.evidence()[2][0])
+    assert len(race.evidence()[2]) > 2
+    assert verdict(race).depth == 2
+
+
+def test_every_look_of_a_race_is_one_of_the_search():
+    """The verdict's tests have the level of the last look, and looks of earlier sessions count."""
+    race = Race(problem(seeds=8))
+    play(race, (90, 90.7, 90, 90, 90), noise=0.3)
+    assert race.looks > 1
+    assert verdict(race).level == pytest.approx(look_level(0.05, race.looks))
+    later = Race(problem(seeds=8, looks=2))
+    play(later, (90, 90.7, 90, 90, 90), noise=0.3)
+    assert verdict(later).level == pytest.approx(look_level(0.05, 2 + later.looks))
+
+
+def test_a_price_of_layers_holds_in_the_race_too():
+    dear = Race(problem(cost_per_layer=2.0))
+    play(dear, (90, 92, 94, 96, 98))
+    assert verdict(dear).depth == 1
+    free = Race(problem())
+    play(free, (90, 92, 94, 96, 98))
+    assert verdict(free).depth == 5
 
 
 def test_the_longest_of_a_training_stands_for_it():

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import msgspec
-import pytest
 from depth_toy import Toy, ToyOptions
 
 from lamina.depth import search
@@ -14,7 +12,6 @@ from lamina.depth.problem import Range
 from lamina.depth.progress import SilentSearch
 from lamina.depth.strategies.tuned import CHOOSING
 from lamina.depth.verdict import Verdict, load
-from lamina.spec import LaminaError
 from lamina.store import RunFolder
 from lamina.train import Settings
 

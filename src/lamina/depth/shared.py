@@ -13,21 +13,22 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lamina.nn.replay import recording, replaying, tensors
+from lamina.nn.replay import recording, replaying, stacks, tensors
 from lamina.spec import Batch, LaminaError, Model, State, Step, Task
 
 
 class SharedDepths(Model):
     """One network a depth; all hold the layers of the deepest, and what its layers depend on.
 
-    What is shared is found out, not declared: the parameters of the deepest network on which
-    something that its stacks give depends, such as an embedding, a convolution, or an output map
-    that is tied to the embedding. The rest (a head, an attention) each network has for itself.
+    What a network shares is found out, not declared: the parameters of the deepest one on which
+    its layers depend there, such as an embedding, a convolution, or an output map that is tied to
+    the embedding. The rest (a head, an attention) each network has for itself.
 
     networks: by depth; those that are shallower lose what is shared to the deepest one.
     task, batch: to see what the deepest network does in training; nothing in it changes.
 
-    Raises LaminaError where the networks have no layers to share.
+    Raises LaminaError where the networks have no layers to share, or layers of one read what only
+    deeper ones give: a decoder, say, that looks at an encoder of another depth.
     """
 
     def __init__(self, networks: Mapping[int, Model], task: Task, batch: Batch):
@@ -35,9 +36,9 @@ class SharedDepths(Model):
         deepest, *shallower = sorted(networks, reverse=True)
         self.depths = (deepest, *shallower)
         if shallower:
-            names = _under_the_heads(networks[deepest], task, batch)
+            names = _under_the_heads(networks, task, batch)
             for depth in shallower:
-                _share(networks[depth], networks[deepest], names, "")
+                _share(networks[depth], networks[deepest], names[depth], "")
         # Deepest first: alone, its parameters stand as they would without the others.
         self.networks = nn.ModuleList(networks[depth] for depth in self.depths)
 
@@ -99,8 +100,13 @@ class SharedDepths(Model):
         return {name: first.setdefault(id(tensor), name) for name, tensor in whole.items()}
 
 
-def _under_the_heads(network: Model, task: Task, batch: Batch) -> set[str]:
-    """Names of the parameters on which something that a stack gives depends."""
+def _under_the_heads(
+    networks: Mapping[int, Model], task: Task, batch: Batch
+) -> dict[int, set[str]]:
+    """Of each shallower network, names of the parameters of the deepest on which depends what its
+    stacks give there up to the layers that it has."""
+    deepest, *shallower = sorted(networks, reverse=True)
+    network = networks[deepest]
     network.train()  # in evaluation, one that reads its own answers has all under its layers
     kept = [(buffer, buffer.clone()) for buffer in network.buffers()]
     with recording(network) as tape:
@@ -113,9 +119,24 @@ def _under_the_heads(network: Model, task: Task, batch: Batch) -> set[str]:
             " several depths cannot share them. Use strategy='grid'."
         )
     parameters = dict(network.named_parameters())
-    made = [part.sum() for part in tensors(tape) if part.requires_grad]
-    found = torch.autograd.grad(made, list(parameters.values()), allow_unused=True)
-    return {name for name, grad in zip(parameters, found, strict=True) if grad is not None}
+    found: dict[int, set[str]] = {}
+    for depth in shallower:
+        levels = {place: stack.options.depth for place, stack in stacks(networks[depth]).items()}
+        own = {p: [call[: levels[p]] for call in calls] for p, calls in tape.items() if p in levels}
+        made = [part.sum() for part in tensors(own) if part.requires_grad]
+        grads = torch.autograd.grad(
+            made, list(parameters.values()), allow_unused=True, retain_graph=True
+        )
+        found[depth] = {
+            name for name, grad in zip(parameters, grads, strict=True) if grad is not None
+        }
+        foreign = found[depth] - dict(networks[depth].named_parameters()).keys()
+        if foreign:
+            raise LaminaError(
+                f"layers of a {task.name} network of depth {depth} would read what only a deeper"
+                f" one gives ({min(foreign)}), so they cannot be shared. Use strategy='grid'."
+            )
+    return found
 
 
 def _share(shallow: nn.Module, deep: nn.Module, names: set[str], place: str) -> None:

@@ -21,6 +21,11 @@ from lamina.spec import LaminaError
 Tape: TypeAlias = dict[str, list[tuple[Level, ...]]]
 
 
+def stacks(network: nn.Module) -> Mapping[str, Stack]:
+    """All stacks of a network by their place in it."""
+    return {place: part for place, part in network.named_modules() if isinstance(part, Stack)}
+
+
 @contextmanager
 def recording(network: nn.Module) -> Iterator[Tape]:
     """Meanwhile, keep the levels of every stack of ``network`` at every call."""
@@ -78,13 +83,11 @@ def _instead(
     network: nn.Module, make: Callable[[str, Stack], Callable[..., Level]]
 ) -> Iterator[None]:
     """``make(place, stack)`` runs in place of each stack's own ``forward``."""
-    stacks: Mapping[str, Stack] = {
-        place: module for place, module in network.named_modules() if isinstance(module, Stack)
-    }
+    found = stacks(network)
     try:
-        for place, stack in stacks.items():
+        for place, stack in found.items():
             vars(stack)["forward"] = make(place, stack)  # before the method of the class
         yield
     finally:
-        for stack in stacks.values():
+        for stack in found.values():
             vars(stack).pop("forward", None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from lamina.depth.job import Job, changed
@@ -35,10 +35,6 @@ class Bayes(Tuned):
     name = "bayes"
     #: What is looked for, larger better each: ``maximize`` as often as :meth:`goals` has numbers.
     directions: ClassVar[tuple[str, ...]] = ("maximize",)
-
-    @classmethod
-    def check(cls, space: Mapping[str, Values | Range]) -> None:
-        pass
 
     def __init__(self, problem: Problem):
         super().__init__(problem)

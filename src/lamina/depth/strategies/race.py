@@ -54,8 +54,8 @@ class Race(Strategy):
             for seed in range(min(count, seeds))
         ]
         usual += [Job(depth=d, seed=0, epochs=self.limits.pause(LONGER)) for d in depths[2:]]
-        runs = {job.run: job for job in (*jobs, *usual)}
-        return self._affordable(list(runs.values()), self.trials.values())
+        begun = [*jobs, *(job for job in usual if job not in jobs and self.told(job) is None)]
+        return [*jobs, *self._affordable(begun, self.trials.values())[len(jobs) :]]
 
     def judged(self) -> list[Trial]:
         """A training that diverged in the screen has ended too."""
@@ -114,6 +114,7 @@ class Race(Strategy):
             left -= max(self.problem.seconds(job) - begun.get(job.run, 0.0), 0.0)
             if left < 0:
                 break
+            begun[job.run] = max(self.problem.seconds(job), begun.get(job.run, 0.0))
             found.append(job)
         scored = any(trial.whole and not trial.diverged for trial in done)
         return found if found or scored else list(jobs[:1])
