@@ -94,7 +94,7 @@ def test_the_temperature_falls_to_the_end_and_a_stream_goes_on(tmp_path: Path) -
     assert not turns[1].fresh
 
 
-@pytest.mark.parametrize("name", ["classify", "language_model", "transcribe"])
+@pytest.mark.parametrize("name", ["classify", "language_model", "tag"])
 def test_a_killed_training_goes_on_and_ends_at_one_depth(name, tmp_path) -> None:
     setup = made(name, tmp_path)
     whole = relax.run(JOB, setup, tmp_path / "whole", Silent())

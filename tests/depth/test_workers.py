@@ -15,6 +15,7 @@ from sessions import needs_proc, read_until, start, wait_until_empty
 
 from lamina.depth import search
 from lamina.depth.progress import LiveSearch, SilentSearch
+from lamina.depth.runners import attempts
 from lamina.depth.runners.parcel import pack, unpack
 from lamina.depth.setup import Setup
 from lamina.spec import LaminaError
@@ -73,8 +74,9 @@ def test_two_workers_tell_what_they_do_and_one_that_is_killed_goes_on(serial, tm
     assert steps == 16 + len(deaths)
 
 
-def test_one_that_dies_again_and_again_is_given_up_in_one_line(tmp_path):
-    with pytest.raises(LaminaError, match=r"depth 1 seed 0: its process died 3 times \(SIGKILL\)"):
+def test_one_that_dies_again_and_again_is_given_up_in_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(attempts, "ATTEMPTS", 2)
+    with pytest.raises(LaminaError, match=r"depth 1 seed 0: its process died 2 times \(SIGKILL\)"):
         run(mortal(tmp_path / "life", depth=1, lives=100), depths=(1,), seeds=1)
 
 

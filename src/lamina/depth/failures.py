@@ -13,8 +13,7 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaincinv
-from scipy.stats import binom, hypergeom
+from scipy.special import betaincinv, gammaln, xlog1py, xlogy  # scipy.stats is slow to import
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -85,7 +84,7 @@ def fails_more(failed: NDArray[np.int64], tried: NDArray[np.int64]) -> Array:
     for sizes in {*zip(n[some].tolist(), m[some].tolist(), strict=True)}:
         pair = some & (n == sizes[0]) & (m == sizes[1])
         if max(sizes) > MOST_EXACT:
-            p[pair] = hypergeom.sf(b[pair] - 1, n[pair] + m[pair], (a + b)[pair], m[pair])
+            p[pair] = _fisher(a[pair], b[pair], *sizes)
         else:
             p[pair] = _boschloo(*sizes)[a[pair], b[pair]]
     return p
@@ -96,15 +95,37 @@ def _boschloo(n: int, m: int) -> Array:
     """``(n + 1, m + 1)``: the p value where ``a`` of ``n`` and ``b`` of ``m`` failed, that the
     second rate is larger."""
     a, b = np.arange(n + 1)[:, None], np.arange(m + 1)[None, :]
-    fisher = hypergeom.sf(b - 1, n + m, a + b, m)
+    fisher = _fisher(a, b, n, m)
     order = np.argsort(fisher, axis=None)
     ranked = fisher.ravel()[order]
     # All tables at least as extreme, ties (up to rounding) with them.
     last = np.searchsorted(ranked, ranked * (1 + 1e-9), side="right") - 1
     rate = np.linspace(0.005, 0.995, 199)[:, None]
-    chance = binom.pmf(np.arange(n + 1), n, rate)[:, :, None]
-    chance = chance * binom.pmf(np.arange(m + 1), m, rate)[:, None, :]
+    chance = _binomial(n, rate)[:, :, None] * _binomial(m, rate)[:, None, :]
     worst = chance.reshape(len(rate), -1)[:, order].cumsum(axis=1)[:, last].max(axis=0)
     p = np.empty(fisher.size)
     p[order] = worst
     return p.reshape(fisher.shape)
+
+
+def _fisher(a: NDArray[np.int64], b: NDArray[np.int64], n: int, m: int) -> Array:
+    """The chance that of ``a + b`` failures among ``n + m`` as many as ``b`` or more fall on the
+    ``m``: the upper tail of the hypergeometric distribution."""
+    failed, count = np.asarray(a + b)[..., None], np.arange(m + 1)
+    logs = _log_choose(m, count) + _log_choose(n, failed - count) - _log_choose(n + m, failed)
+    tail = np.where(count >= np.asarray(b)[..., None], np.exp(logs), 0.0)
+    return np.minimum(tail.sum(axis=-1), 1.0)
+
+
+def _binomial(n: int, rate: Array) -> Array:
+    """Of each rate ``(R, 1)``, the chances of 0 to ``n`` failures, ``(R, n + 1)``."""
+    k = np.arange(n + 1)
+    return np.exp(_log_choose(n, k) + xlogy(k, rate) + xlog1py(n - k, -rate))
+
+
+def _log_choose(n: int, k: NDArray[np.int64]) -> Array:
+    """The logarithm of a binomial coefficient; that of 0 where there is no such choice."""
+    inside = (k >= 0) & (k <= n)
+    k = np.where(inside, k, 0)
+    logs = gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0)
+    return np.where(inside, logs, -np.inf)

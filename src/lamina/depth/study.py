@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 #: Seconds between two signs of life of those who run a job, and the silence after which they are
 #: taken for dead.
 BEAT, GRACE = 10.0, 60.0
+#: Seconds that the last sign of life may take when all is closed.
+LEAVING = 10.0
 #: Times that a new database is tried: two machines that make its tables at once disturb each other.
 OPENINGS = 5
 #: What of a search's configuration may grow while it stays the same search.
@@ -88,7 +90,7 @@ class StudyLedger:
 
     def __exit__(self, *_: object) -> None:
         self._closed.set()
-        self._beats.join(BEAT)  # not for ever, where the storage hangs
+        self._beats.join(LEAVING)  # not for ever, where the storage hangs
         self.storage.remove_session()
 
     def finished(self, jobs: Iterable[Job]) -> list[Trial]:

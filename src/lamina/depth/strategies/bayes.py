@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from lamina.depth.job import Job, changed
 from lamina.depth.problem import Problem, Range, Values
@@ -34,7 +34,7 @@ class Bayes(Tuned):
 
     name = "bayes"
     #: What is looked for, larger better each: ``maximize`` as often as :meth:`goals` has numbers.
-    directions: ClassVar[tuple[str, ...]] = ("maximize",)
+    directions: ClassVar[tuple[Literal["minimize", "maximize"], ...]] = ("maximize",)
 
     def __init__(self, problem: Problem):
         super().__init__(problem)
