@@ -117,7 +117,7 @@ class TextInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
                 raise LaminaError(f"got {type(text).__name__}; need a text", place=place)
         cut = _kept(self.keep, self.max_tokens)
         tokens = [encoded[cut] for encoded in vocabulary.encode_many(list(rows.values))]
-        for encoded, place in zip(tokens, rows.places, strict=True):
+        for text, encoded, place in zip(rows.values, tokens, rows.places, strict=True):
             if not len(encoded):
                 remedy = "Use normalize='lower', or take" if text.strip() else "Take"
                 raise LaminaError(
