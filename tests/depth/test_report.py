@@ -9,9 +9,12 @@ from html.parser import HTMLParser
 
 import msgspec
 import pytest
+from rich.console import Console
 from verdict_maker import make_verdict
 
+from lamina.depth.job import Job
 from lamina.depth.report import render, write_report
+from lamina.depth.table import show
 from lamina.depth.verdict import load, save
 from lamina.spec import ACCURACY, PERPLEXITY, LaminaError, Metric
 from lamina.tasks.error_rates import WORD_ERROR_RATE
@@ -192,3 +195,50 @@ def test_charts_say_what_is_better_and_show_nothing_impossible(metric, values, t
     for end in map(float, found):
         assert end >= ends[0]
         assert ends[1] is None or end <= ends[1]
+
+
+def together(verdict):
+    """The same from trainings of all depths at once, as of strategy exits."""
+    seeds = {t.seed: [o for o in verdict.trials if o.seed == t.seed] for t in verdict.trials}
+    trials = tuple(
+        msgspec.structs.replace(
+            best := max(of_seed, key=lambda t: t.value),
+            job=Job(depth=3, seed=seed, kind="exits"),
+            value=best.value,
+            values=tuple((t.depth, t.value) for t in of_seed),
+            curves=tuple((t.depth, t.curve) for t in of_seed),
+        )
+        for seed, of_seed in seeds.items()
+    )
+    return msgspec.structs.replace(verdict, trials=trials)
+
+
+def test_depths_that_were_trained_together_are_shown_each_at_its_own():
+    alone, every = CASES["use"], together(CASES["use"])
+    assert len(every.trials) == 3
+
+    def data(verdict, name):
+        sets = specs(render(verdict))[name]["datasets"].values()
+        return sorted(json.dumps(sorted(rows, key=json.dumps)) for rows in map(list, sets))
+
+    for name in ("scores", "curves"):
+        assert data(every, name) == data(alone, name)
+    assert Page(render(every)).text == Page(render(alone)).text
+    tables = []
+    for verdict in (every, alone):
+        console = Console(width=80)
+        with console.capture() as capture:
+            console.print(show(verdict))
+        tables.append(capture.get())
+    assert tables[0] == tables[1]
+
+
+def test_a_training_that_was_left_at_a_pause_is_a_curve_and_no_dot():
+    verdict = CASES["use"]
+    left = msgspec.structs.replace(
+        verdict.trials[-1], job=Job(depth=3, seed=7, epochs=2), curve=verdict.trials[-1].curve[:2]
+    )
+    screened = msgspec.structs.replace(verdict, tried=(left,))
+    drawn = specs(render(screened))
+    assert '"seed": 7' in json.dumps(drawn["curves"])
+    assert '"seed": 7' not in json.dumps(drawn["scores"])
