@@ -12,6 +12,7 @@ import torch
 from depth_toy import Toy, ToyOptions
 
 from lamina.depth import search
+from lamina.depth.evidence import look_level
 from lamina.depth.job import Job
 from lamina.depth.measure import measure, storage_bytes
 from lamina.depth.progress import Pace, PlainSearch, SearchPlan, SilentSearch, duration
@@ -135,6 +136,10 @@ def test_seeds_and_depths_may_be_added(tmp_path):
     assert listener.ran == [(3, 0), (1, 1), (2, 1), (3, 1)]
     assert verdict.looks == (1, 2)
     assert run(out, depths=(1, 2, 3), seeds=2).looks == (1, 2)  # the same look again
+    again = run(out, depths=(1, 2, 3), seeds=3, budget=1e-3)  # no time for a second seed
+    assert again.looks == (1, 2, 3)
+    assert again.decision.level == look_level(0.05, 3)
+    assert run(out, depths=(1, 2, 3), seeds=3).looks == (1, 2, 3, 3)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -41,6 +42,8 @@ from lamina.train import Settings, Silent
 ALPHA = 0.05
 #: Settings of a training that do not change what it learns from the data.
 _MACHINE_SETTINGS = frozenset({"checkpoint_seconds", "checkpoint_steps", "seed"})
+#: What is agreed on under this name, a strategy, seeds and a budget: how often it looked.
+_LOOKS = "looks "
 
 
 def search(
@@ -158,7 +161,7 @@ def search(
         runner = choose_runner(setup, folder, progress, workers, ray)
         stack.enter_context(contextlib.closing(runner))
         costs, seconds = _times(setup, ledger)
-        before = _looks(ledger, seeds)
+        before = _looks(ledger, seeds, budget)
         # One validation example more or less is the smallest step of an accuracy.
         step = 100 / checked.count if task.metric.gain == "points" else 0.0
         problem = Problem(
@@ -184,7 +187,7 @@ def search(
         judged = tuple(chosen.judged())
         others = tuple(trial for trial in chosen.trials.values() if trial not in judged)
         decision = problem.decide(chosen.evidence(), chosen.looks)
-        ledger.agree(_look(strategy, seeds), lambda: chosen.looks)
+        ledger.agree(_look(strategy, seeds, budget), lambda: chosen.looks)
         best, value = _hand_over(decision.shown, judged, setup, folder, progress)
         tested = None if best is None else Tested(best.depth, best.seed, value)
         verdict = Verdict(
@@ -305,18 +308,22 @@ def _times(setup: Setup, ledger: Ledger) -> tuple[tuple[Cost, ...], dict[int, fl
     return msgspec.convert(agreed, tuple[tuple[Cost, ...], dict[int, float]], strict=False)
 
 
-def _looks(ledger: Ledger, seeds: int) -> tuple[int, ...]:
-    """With how many seeds this search was looked at before, fewer than these; each time."""
-    agreed = ledger.agreed()
-    return tuple(
-        number
-        for number in range(1, seeds)
-        for _ in range(max(agreed.get(_look(name, number), 0) for name in STRATEGIES))
-    )
+def _looks(ledger: Ledger, seeds: int, budget: float | None) -> tuple[int, ...]:
+    """With how many seeds this search was looked at before, with fewer seeds or less time; each
+    time. Strategies that were given as much look at much the same trainings: of these, who looked
+    most often counts."""
+    most: dict[tuple[int, float], int] = {}
+    for name, count in ledger.agreed().items():
+        if name.startswith(_LOOKS):
+            _, number, seconds = name.removeprefix(_LOOKS).split()
+            given = int(number), float(seconds)
+            most[given] = max(count, most.get(given, 0))
+    now = seeds, math.inf if budget is None else budget
+    return tuple(given[0] for given in sorted(most) if given < now for _ in range(most[given]))
 
 
-def _look(strategy: str, seeds: int) -> str:
-    return f"looks of {strategy} with {seeds} seeds"
+def _look(strategy: str, seeds: int, budget: float | None) -> str:
+    return f"{_LOOKS}{strategy} {seeds} {math.inf if budget is None else budget}"
 
 
 def _plain(value: Any) -> Any:
