@@ -122,7 +122,7 @@ def test_chinese_is_scored_by_its_characters(tmp_path: Path) -> None:
     task = Translate(files[0], validation=files, test=files, bleu_tokenizer="zh", subwords=290)
     torch.manual_seed(0)
     made = task.model(depth=1, width=24, embedding=16, dropout=0.0)
-    result = fit(made, task, epochs=60, lr=0.01, progress=Silent(), evaluate_every=60)
+    result = fit(made, task, epochs=80, lr=0.02, progress=Silent(), evaluate_every=80)
     assert result.best["bleu"] == pytest.approx(1.0)
     assert made.predict(["我们都好"]) == ["床前明月光疑是地上霜"]
 

@@ -172,6 +172,16 @@ def test_ctrl_c(tmp_path, whole):
     assert outcome(out) == whole
 
 
+@pytest.fixture
+def python_hears():
+    """Python's own answer to Ctrl-C, whatever the shell that started the tests chose: what runs in
+    the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("python_hears")
 def test_a_second_ctrl_c_quits_at_once(tmp_path, whole):
     def twice():
         first = signal.getsignal(signal.SIGINT)
