@@ -47,6 +47,12 @@ def lamina(*words: object, stdin: bytes = b"") -> Outcome:
     return Outcome(status, out.getvalue(), err.getvalue())
 
 
+def done(outcome: Outcome) -> Outcome:
+    """The outcome of a command, which must have worked."""
+    assert outcome.status == 0, outcome.err
+    return outcome
+
+
 def weights(run: str) -> bytes:
     """The bytes of the tensors; safetensors orders the metadata before them as it likes."""
     content = Path(run, "weights.safetensors").read_bytes()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from command_line import TINY, Outcome, lamina
+from command_line import TINY, done, lamina
 
 TOPICS = ("classify", "topics.csv", "--text", "text", "--label", "topics", "--separator", ";")
 HEAD = "@problemName Toy\n@timeStamps false\n@univariate false\n@classLabel true up down\n@data\n"
@@ -28,11 +28,6 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "b.ts").write_text(HEAD + "".join(cases[:7]))
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def done(outcome: Outcome) -> Outcome:
-    assert outcome.status == 0, outcome.err
-    return outcome
 
 
 def test_several_labels_from_a_search_to_answers() -> None:

@@ -14,7 +14,7 @@ import pytest
 from safetensors.numpy import load_file
 
 import lamina as library
-from command_line import TINY, Outcome, interrupt_at_a_step, lamina, weights, write_data
+from command_line import TINY, done, interrupt_at_a_step, lamina, weights, write_data
 from lamina.cli.fields import flag
 from lamina.cli.help import EXAMPLE
 from lamina.store import RunFolder
@@ -28,11 +28,6 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_data(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def done(outcome: Outcome) -> Outcome:
-    assert outcome.status == 0, outcome.err
-    return outcome
 
 
 REVIEWS = ("classify", "reviews.csv", "--text", "review", "--label", "sentiment")

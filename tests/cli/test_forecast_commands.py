@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from command_line import Outcome, lamina, tree
+from command_line import Outcome, done, lamina, tree
 
 FORECAST = ("forecast", "power.csv", "--look-back", 24, "--horizon", 6)
 TINY = ("--width", 4, "--segment", 6, "--epochs", 1)
@@ -28,11 +28,6 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "power.csv").write_text("\n".join(["date,north,south", *rows]) + "\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def done(outcome: Outcome) -> Outcome:
-    assert outcome.status == 0, outcome.err
-    return outcome
 
 
 def refused(outcome: Outcome, *phrases: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from safetensors.numpy import load_file
 
-from command_line import TINY, Outcome, lamina
+from command_line import TINY, done, lamina
 from lamina.data.fasta import read_records
 from lamina.data.sentences import read_columns, read_conllu
 from lamina.train import loop
@@ -27,11 +27,6 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_tagged(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def done(outcome: Outcome) -> Outcome:
-    assert outcome.status == 0, outcome.err
-    return outcome
 
 
 def test_entities_are_searched_scored_and_predicted() -> None:

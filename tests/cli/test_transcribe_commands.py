@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from command_line import Outcome, interrupt_at_a_step, lamina, weights
+from command_line import done, interrupt_at_a_step, lamina, weights
 from speech_maker import write_strings
 
 TINY = ("--split", "part", "--width", "4", "--bins", "12", "--epochs", "1", "--batch-size", "8")
@@ -20,11 +20,6 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_strings(tmp_path, 20)
     monkeypatch.setenv("LAMINA_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
-
-
-def done(outcome: Outcome) -> Outcome:
-    assert outcome.status == 0, outcome.err
-    return outcome
 
 
 def refused(*words: object) -> str:

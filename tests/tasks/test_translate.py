@@ -17,7 +17,7 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 from torch.nn.functional import cross_entropy
 
-from command_line import Outcome, lamina
+from command_line import done, lamina
 from lamina.data import CORPORA
 from lamina.data.pairs import read_pair_table
 from lamina.data.subwords import BEGIN, END
@@ -350,11 +350,6 @@ def test_a_damaged_run_is_refused(
 
 
 # -- the command line
-
-
-def done(outcome: Outcome) -> Outcome:
-    assert outcome.status == 0, outcome.err
-    return outcome
 
 
 QUICK = ("--width", 8, "--embedding", 8, "--subwords", 280, "--epochs", 1, "--threads", 1)
