@@ -47,7 +47,9 @@ def test_an_epoch_is_its_steps_and_its_share_of_an_evaluation(monkeypatch):
     task = Toy(size=40)  # four batches to train, four to evaluate
     models = {d: task.model(depth=d) for d in (1, 3)}
     found = timing.epoch_seconds(models, task, Settings(threads=1, evaluate_every=2))
-    assert found == pytest.approx({1: 4 * 1 + 4 * 0.5 / 2, 3: 4 * 3 + 4 * 0.5 / 2}, abs=0.2)
+    for depth in (1, 3):
+        assert found[depth].training == pytest.approx(4 * depth, abs=0.1)
+        assert found[depth].evaluation == pytest.approx(4 * 0.5 / 2, abs=0.1)
 
 
 def test_an_evaluation_trains_nothing():
@@ -104,6 +106,12 @@ def test_the_time_that_is_told_is_that_of_the_clock(problem):
     assert opening(grid[2], 0).endswith("; about 3 min, 2 side by side")
     grid[2].tell(trial(Job(depth=2, seed=0), 99.0))
     assert grid[2].expected_wall_seconds() == 120  # 40 beside 40 and 80
+
+
+def test_depths_trained_together_are_priced_by_what_is_run(problem):
+    asked = problem(evaluation_seconds={1: 1.0, 2: 2.0})
+    for kind, epoch in (("train", 20), ("grow", 20), ("exits", 18 + 3), ("relax", 24 + 1.5)):
+        assert asked.seconds(Job(depth=2, seed=0, kind=kind)) == pytest.approx(4 * epoch)
 
 
 def test_time_left_is_shared_by_workers_and_less_for_what_runs(monkeypatch):

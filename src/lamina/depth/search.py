@@ -31,7 +31,8 @@ from lamina.depth.setup import Setup
 from lamina.depth.space import checked_space
 from lamina.depth.strategies import STRATEGIES, Strategy
 from lamina.depth.study import StudyLedger, sqlite_url
-from lamina.depth.timing import epoch_seconds
+from lamina.depth.surer import surer
+from lamina.depth.timing import Epoch, epoch_seconds
 from lamina.depth.training import settings_for
 from lamina.depth.trials import Trial, apart, run_folder, spent
 from lamina.depth.verdict import Tested, Verdict
@@ -181,7 +182,8 @@ def search(
             trials=trials,
             facts=facts,
             parallel=runner.size,
-            epoch_seconds=seconds,
+            epoch_seconds={depth: sum(epoch) for depth, epoch in seconds.items()},
+            evaluation_seconds={depth: epoch.evaluation for depth, epoch in seconds.items()},
             budget_seconds=budget,
         )
         chosen = STRATEGIES[strategy](problem)
@@ -212,6 +214,7 @@ def search(
             tried=others,
             strategy=strategy,
             saw=tuple(chosen.saw()),
+            surer=surer(problem, chosen.evidence(), chosen.looks, judged),
             front=tuple(chosen.front()),
             seconds=spent(chosen.trials.values()),
             expected_seconds=expected,
@@ -309,7 +312,7 @@ def _candidates(
 
 def _times(
     setup: Setup, threads: int | None, ledger: Ledger
-) -> tuple[tuple[Cost, ...], dict[int, float]]:
+) -> tuple[tuple[Cost, ...], dict[int, Epoch]]:
     """The cost of each depth, and the seconds that an epoch of it is expected to take with so many
     CPU threads. Measured once for all: machines that plan by them must plan alike."""
     settings = setup.settings.changed(threads=threads)
@@ -321,7 +324,7 @@ def _times(
 
     depths = ", ".join(str(candidate.depth) for candidate in setup.candidates)
     agreed = ledger.agree(f"times of depths {depths}", make)
-    return msgspec.convert(agreed, tuple[tuple[Cost, ...], dict[int, float]], strict=False)
+    return msgspec.convert(agreed, tuple[tuple[Cost, ...], dict[int, Epoch]], strict=False)
 
 
 def _looks(ledger: Ledger, seeds: int, budget: float | None) -> tuple[int, ...]:

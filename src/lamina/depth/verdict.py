@@ -35,6 +35,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     headline: the answer in one sentence. reasons: why, and what it is about, one sentence each.
     decision: the numbers behind it, in utilities (see :class:`lamina.spec.Metric`).
     trials: those that the decision is drawn from; tried: all others that were run.
+    surer: what it would take to be surer, a sentence each.
     strategy: which trainings were made; saw: what it went by, a sentence each.
     seconds: of training; expected_seconds: as many as were expected before the first one.
     wall_seconds: of the session that ended the search, by the clock; expected_wall_seconds: what
@@ -57,6 +58,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     trials: tuple[Trial, ...]
     strategy: str = "grid"
     saw: tuple[str, ...] = ()
+    surer: tuple[str, ...] = ()
     tried: tuple[Trial, ...] = ()
     front: tuple[Point, ...] = ()
     seconds: float = 0.0
