@@ -8,7 +8,7 @@ from depth_toy import Toy
 from lamina.depth import progress, search, timing
 from lamina.depth.clock import makespan, remaining
 from lamina.depth.job import Job
-from lamina.depth.measure import Stepper
+from lamina.depth.measure import Stepper, in_turn
 from lamina.depth.problem import Problem
 from lamina.depth.progress import Pace, SearchPlan, SilentSearch, opening
 from lamina.depth.runners import Processes
@@ -50,6 +50,17 @@ def test_an_epoch_is_its_steps_and_its_share_of_an_evaluation(monkeypatch):
     for depth in (1, 3):
         assert found[depth].training == pytest.approx(4 * depth, abs=0.1)
         assert found[depth].evaluation == pytest.approx(4 * 0.5 / 2, abs=0.1)
+
+
+def test_no_depth_is_always_timed_at_the_same_place_of_a_round():
+    places: dict[int, set[int]] = {1: set(), 2: set(), 5: set()}
+    for round in range(20):
+        order = in_turn([1, 2, 5], round)
+        assert sorted(order) == [1, 2, 5]
+        assert order == in_turn([1, 2, 5], round)
+        for place, depth in enumerate(order):
+            places[depth].add(place)
+    assert all(found == {0, 1, 2} for found in places.values())
 
 
 def test_an_evaluation_trains_nothing():

@@ -174,9 +174,8 @@ def _method(verdict: Verdict) -> str:
     steps = "\n".join(f"<li>{_text(stage)}</li>" for stage in stages)
     paragraphs = [
         f"The question was: which is the shallowest network that no deeper one beats by {asked} or"
-        f" more? Every depth was trained with several seeds, because two trainings of the same"
-        " network already differ by chance, and the differences between depths were held against"
-        " that chance.",
+        f" more? Two trainings of the same network already differ by chance, so the differences"
+        " between depths were held against those between seeds.",
         "Depths were then judged from the shallowest up:",
     ]
     closing = (
@@ -229,7 +228,7 @@ def _trained(verdict: Verdict) -> str:
             what,
             use,
             str(len(trials)),
-            str(epochs[0]) if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}",
+            words.listed_range(epochs),
             duration(spent(trials)),
         )
         body.append(f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in cells)}</tr>")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 from typing import NamedTuple
 
-from lamina.depth.measure import Stepper
+from lamina.depth.measure import Stepper, in_turn
 from lamina.spec import Batch, Model, Part, Task
 from lamina.train import Settings
 from lamina.train.session import cpu_threads
@@ -57,8 +57,8 @@ def _part(
     begin = time.monotonic()
     for count in range(PASSES * len(chosen)):
         at = count % len(chosen)
-        for d, milliseconds in timed.items():
-            spent[d][at].append(milliseconds(chosen[at]))
+        for d in in_turn(list(timed), count):
+            spent[d][at].append(timed[d](chosen[at]))
         if count and time.monotonic() - begin > SECONDS / 2:
             break
     return {
