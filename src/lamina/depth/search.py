@@ -21,7 +21,7 @@ from lamina.depth.cautions import cautions
 from lamina.depth.claim import claim
 from lamina.depth.drive import catch_up, drive
 from lamina.depth.job import Job
-from lamina.depth.kinds import run_job
+from lamina.depth.kinds import check_kind, run_job
 from lamina.depth.ledger import Ledger
 from lamina.depth.measure import Cost, blind, measure, validation
 from lamina.depth.problem import Problem, Range, Values
@@ -141,6 +141,7 @@ def search(
     setup = Setup(task, candidates, settings, options, changes)
     space = checked_space(vary or {}, setup, equal_size=parameters is not None)
     STRATEGIES[strategy].check(space)
+    check_kind(STRATEGIES[strategy].kind, setup)
     config = {
         "task": task.config(),
         "options": _plain(options),

@@ -24,6 +24,8 @@ class Strategy(ABC):
 
     #: What it is called on the command line.
     name: ClassVar[str]
+    #: How its first jobs are trained, a name of :data:`lamina.depth.kinds.KINDS`.
+    kind: ClassVar[str] = "train"
 
     def __init__(self, problem: Problem):
         self.problem = problem
