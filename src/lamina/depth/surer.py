@@ -33,7 +33,10 @@ def surer(
     seconds = seconds_a_seed(judged)
     if found.outcome == "undecided":
         if found.more_seeds is None:
-            return ()
+            return (
+                f"Seeds alone would hardly settle it (one more at each depth:"
+                f" {_time(1, problem, seconds)}); a larger smallest gain is told apart sooner.",
+            )
         return (f"To settle it takes {_more(found.more_seeds, problem, seconds)}.",)
     if found.depth is None or len(found.scores) < 2:
         return ()
@@ -69,7 +72,11 @@ def _answer(found: Decision, depth: int, problem: Problem, seconds: tuple[float,
 
 
 def _more(count: int, problem: Problem, seconds: tuple[float, ...]) -> str:
-    wall = makespan(seconds * count, problem.parallel)
-    side = f", {problem.parallel} side by side" if problem.parallel > 1 else ""
     seeds = "seed" if count == 1 else "seeds"
-    return f"about {count} more {seeds} per depth, about {duration(wall)}{side}"
+    return f"about {count} more {seeds} per depth, {_time(count, problem, seconds)}"
+
+
+def _time(count: int, problem: Problem, seconds: tuple[float, ...]) -> str:
+    """Of so many seeds at all depths that were judged."""
+    side = f", {problem.parallel} side by side" if problem.parallel > 1 else ""
+    return f"about {duration(makespan(seconds * count, problem.parallel))}{side}"
