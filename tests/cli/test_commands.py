@@ -17,6 +17,8 @@ import lamina as library
 from command_line import TINY, done, interrupt_at_a_step, lamina, weights, write_data
 from lamina.cli.fields import flag
 from lamina.cli.help import EXAMPLE
+from lamina.depth.job import Job
+from lamina.depth.trials import Trial
 from lamina.store import RunFolder
 from lamina.tasks import TASKS
 from lamina.train import Settings
@@ -187,6 +189,25 @@ def test_an_interrupted_search_stops_at_once_and_goes_on(monkeypatch: pytest.Mon
     assert "Traceback" not in outcome.err
     assert len(list(Path("s/trials").glob("*/result.json"))) == 1
     assert "1 of them done" in done(lamina(*options)).err
+
+
+@pytest.mark.parametrize(("price", "answer"), [(0, "Use 2 layers."), (70, "Use 1 layer.")])
+def test_a_layer_must_gain_its_price(monkeypatch, price: float, answer: str) -> None:
+    """The second layer gains 60 points: more than the 20 asked for, less than these and 70."""
+
+    def trained(job: Job, *_: object) -> Trial:
+        value = (0.3, 0.9)[job.depth - 1] + 0.001 * job.seed
+        return Trial(job, 1, value, 1, 1, 1, 1.0, 1.0, 1.0, ((1, value),))
+
+    monkeypatch.setattr("lamina.depth.runners.serial.run_job", trained)
+    shape = ("--depths", "1,2", "--seeds", 3, "--strategy", "grid", "--out", "s", *TINY)
+    asked = ("--min-gain", 20, "--cost-per-layer", price)
+    found = done(lamina("depth", *REVIEWS, *shape, *asked))
+    assert answer in found.out
+    if price:  # what it had to gain is told
+        told = " ".join(found.out.split())
+        assert "less than the 90 points you asked for of 1 more layer" in told
+    assert json.loads(Path("s/verdict.json").read_text())["search"]["cost_per_layer"] == price
 
 
 @pytest.mark.parametrize("command", ["train", "depth"])

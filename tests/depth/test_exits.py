@@ -53,8 +53,27 @@ def made(task: Task, changes: dict[str, Any], depths=(1, 2, 3), settings=QUICK) 
 def test_layers_that_read_deeper_ones_are_refused(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("LAMINA_CACHE", str(tmp_path / "cache"))
     task, changes = TASKS["translate"](tmp_path)
-    with pytest.raises(LaminaError, match=r"depth 2 would read what only a deeper one gives"):
+    with pytest.raises(
+        LaminaError, match=r"depth 2 would read what only a deeper one gives.*Use strategy='grid'"
+    ):
         shared(DEEP, made(task, changes))
+
+
+@pytest.mark.parametrize("strategy", ["exits", "relax"])
+def test_a_search_refuses_before_it_makes_a_folder(strategy, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("LAMINA_CACHE", str(tmp_path / "cache"))
+    task, changes = TASKS["translate"](tmp_path)
+    with pytest.raises(LaminaError, match="only a deeper one gives"):
+        search(
+            task,
+            depths=(1, 2, 3),
+            strategy=strategy,
+            width=6,
+            out=tmp_path / "out",
+            settings=QUICK,
+            **changes,
+        )
+    assert not (tmp_path / "out").exists()
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:

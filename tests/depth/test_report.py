@@ -6,12 +6,14 @@ import json
 import math
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import msgspec
 import pytest
 from rich.console import Console
 from verdict_maker import make_verdict
 
+from lamina.depth import charts
 from lamina.depth.job import Job
 from lamina.depth.report import render, write_report
 from lamina.depth.table import show
@@ -223,7 +225,12 @@ def test_depths_that_were_trained_together_are_shown_each_at_its_own():
 
     for name in ("scores", "curves"):
         assert data(every, name) == data(alone, name)
-    assert Page(render(every)).text == Page(render(alone)).text
+
+    def told(verdict):  # but for what was trained
+        text = re.sub(r'<table class="trained">.*?</table>', "", render(verdict), flags=re.S)
+        return Page(text).text
+
+    assert told(every) == told(alone)
     tables = []
     for verdict in (every, alone):
         console = Console(width=80)
@@ -242,3 +249,74 @@ def test_a_training_that_was_left_at_a_pause_is_a_curve_and_no_dot():
     drawn = specs(render(screened))
     assert '"seed": 7' in json.dumps(drawn["curves"])
     assert '"seed": 7' not in json.dumps(drawn["scores"])
+
+
+def lightness(colour: str) -> float:
+    """CIE L* of ``#rrggbb``."""
+    parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    y = sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+    return 116 * y ** (1 / 3) - 16 if y > 0.008856 else 903.3 * y
+
+
+def test_colours_of_neighbours_differ_on_grey_paper_too():
+    for count in range(2, 6):
+        grey = [lightness(colour) for colour in charts.colours(count)]
+        assert all(a - b >= 10 for a, b in pairwise(grey)), grey
+    assert len(set(charts.colours(12))) == 12
+    assert len(charts.colours(1)) == 1
+
+
+def test_names_of_lines_keep_a_distance_and_their_order():
+    rows = [
+        {"depth": d, "epoch": e, "score": s}
+        for d, last in ((1, 0.2), (2, 0.99), (3, 0.991), (4, 0.99))
+        for e, s in ((4, last), (1, 0.0))
+    ]
+    ends = charts._line_ends(rows, 0.0, 1.0, False)
+    assert sorted(row["depth"] for row in ends) == [1, 2, 3, 4]
+    assert all(row["epoch"] == 4 for row in ends)
+    assert ends[0] == {"depth": 1, "epoch": 4, "score": 0.2}
+    assert ends[-1]["depth"] == 3
+    scores = [row["score"] for row in ends]
+    assert all(b - a >= 0.049 for a, b in pairwise(scores))
+    assert scores[-1] <= 1.0 + 1e-9
+    assert charts._line_ends([], 0.0, 1.0, True) == []
+
+
+def test_the_report_tells_what_was_trained_and_for_what():
+    base = make_verdict(USE)
+    early = msgspec.structs.replace(
+        base.trials[0], job=Job(depth=4, seed=0, epochs=2), epochs=2, seconds=7.0
+    )
+    gone_on = msgspec.structs.replace(base.trials[0], job=Job(depth=1, seed=0, epochs=2), epochs=2)
+    chosen = msgspec.structs.replace(
+        base.trials[0], job=Job(depth=2, seed=10_000, changes=(("lr", 0.1),)), seconds=9.0
+    )
+    learned = msgspec.structs.replace(
+        base.trials[0],
+        job=Job(depth=3, seed=0, kind="relax"),
+        shares=((1, 0.25), (2, 0.75)),
+        seconds=11.0,
+    )
+    verdict = msgspec.structs.replace(
+        base,
+        tried=(early, gone_on, chosen, learned),
+        surer=("At half the risk the answer is the same.",),
+        wall_seconds=120.0,
+        expected_wall_seconds=90.0,
+    )
+    text = render(verdict)
+    rows = re.findall(r"<tr>((?:<td>[^<]*</td>){5})</tr>", text)
+    cells = [re.findall(r"<td>([^<]*)</td>", row) for row in rows]
+    assert cells == [
+        ["1 layer, alone", "the verdict", "3", "4", "9 s"],  # one paused on its way: once
+        ["2 layers, alone", "the verdict", "3", "4", "18 s"],
+        ["3 layers, alone", "the verdict", "3", "4", "27 s"],
+        ["2 layers, alone", "a choice of settings", "1", "4", "9 s"],
+        ["a choice among depths up to 3 layers", "a proposal", "1", "4", "11 s"],
+        ["4 layers, alone", "a first look", "1", "2", "7 s"],
+    ]
+    assert "Weights of the depths at the end, means over seeds: 1: 0.25, 2: 0.75." in text
+    assert "The search took 2 min by the clock; 2 min were expected." in text
+    assert "At half the risk the answer is the same." in text

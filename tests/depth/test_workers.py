@@ -119,6 +119,7 @@ def test_the_live_table_has_a_line_for_each_that_runs(serial):
     live = LiveSearch()
     live.draw = lambda: None  # type: ignore[method-assign]
     live.plan = SimpleNamespace(epochs=2)  # type: ignore[assignment]
+    live.pace = SimpleNamespace(began=lambda job: None)  # type: ignore[assignment]
     first, second = (trial.job for trial in serial.trials[:2])
     insides = live.trial(first), live.trial(second)
     insides[1].step(2, 2, 4, 0.5, 1.0)

@@ -20,6 +20,7 @@ from lamina.depth.report import write_report
 from lamina.depth.space import parse_vary
 from lamina.depth.strategies import STRATEGIES
 from lamina.depth.table import show
+from lamina.depth.training import EPOCHS, STEPS, settings_for
 from lamina.store.structs import struct_from
 from lamina.tasks import TASKS, load, task_class
 from lamina.train import Settings
@@ -130,8 +131,8 @@ def _command(name: str) -> Any:
         seconds = None if budget is None else parse_seconds(budget)
         shape = picked(given, kind.Options.__struct_fields__)
         width = shape.pop("width", None)
-        settings = struct_from(Settings, picked(given, Settings.__struct_fields__), what="setting")
-        settings.choose_device()
+        training = picked(given, Settings.__struct_fields__)
+        struct_from(Settings, training, what="setting").choose_device()
         # Refused before the data is read: what no depth, or not the smallest, can have.
         struct_from(
             kind.Options,
@@ -156,13 +157,15 @@ def _command(name: str) -> Any:
             workers=workers,
             storage=storage,
             ray=ray,
-            settings=settings,
+            settings=settings_for(task, **training),
             **shape,
         )
 
     command.__doc__ = f"How deep should a {name} network for SOURCE be?"
     structs = {"Data": kind.Data, "Network": kind.Options, "Training": Settings}
-    return add_fields(command, structs, skip=("depth", "seed"))
+    steps = f"as many as make about {STEPS:,} steps, {EPOCHS[0]} to {EPOCHS[1]}"
+    defaults = {"epochs": steps, "schedule": "cosine"}
+    return add_fields(command, structs, skip=("depth", "seed"), defaults=defaults)
 
 
 def run(task: Any, out: Path, *, next: str | None = None, **arguments: Any) -> Verdict:

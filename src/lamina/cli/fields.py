@@ -27,14 +27,18 @@ _CITED = re.compile(r"\s*\([^()]*\b(?:19|20)\d\d\b[^()]*\)")
 
 
 def add_fields(
-    command: Callable[..., Any], structs: Mapping[str, type[msgspec.Struct]], skip: Sequence[str]
+    command: Callable[..., Any],
+    structs: Mapping[str, type[msgspec.Struct]],
+    skip: Sequence[str],
+    defaults: Mapping[str, str] | None = None,
 ) -> Callable[..., Any]:
     """``command`` with an option for every field of ``structs`` (heading in the help -> struct).
 
     ``command`` takes its own parameters and ``**given``; in ``given`` it finds the options that
     were given, as values of the fields' types. A field that is on or off becomes a flag that
     changes its default; a field without a default, an argument, of one word or more where the
-    field takes a tuple.
+    field takes a tuple. ``defaults``: what the help says of fields that ``command`` gives a default
+    of its own.
     """
     own = list(inspect.signature(command, eval_str=True).parameters.values())
     own = [p for p in own if p.kind is not inspect.Parameter.VAR_KEYWORD]
@@ -47,7 +51,8 @@ def add_fields(
                 continue
             hint = hints[field.name]
             fields[field.name] = hint, field.default
-            parameters.append(_parameter(field, hint, helps.get(field.name, ""), panel))
+            told = (defaults or {}).get(field.name)
+            parameters.append(_parameter(field, hint, helps.get(field.name, ""), panel, told))
 
     def run(**arguments: Any) -> Any:
         mine = {p.name: arguments.pop(p.name) for p in own if p.name in arguments}
@@ -75,7 +80,7 @@ def flag(name: str, hint: Any = str, default: Any = None) -> str:
 
 
 def _parameter(
-    field: msgspec.structs.FieldInfo, hint: Any, help: str, panel: str
+    field: msgspec.structs.FieldInfo, hint: Any, help: str, panel: str, told: str | None = None
 ) -> inspect.Parameter:
     if field.default is msgspec.NODEFAULT:
         several = any(get_origin(kind) is tuple for kind in _flat(hint))
@@ -86,7 +91,7 @@ def _parameter(
     if on_or_off and field.default:
         help = f"Turns this off: {help[:1].lower()}{help[1:]}"
     elif not on_or_off and field.default not in (None, ()):
-        help += f"  [default: {_show(field.default)}]"
+        help += f"  [default: {told or _show(field.default)}]"
     info = typer.Option(
         flag(field.name, hint, field.default),
         help=help,

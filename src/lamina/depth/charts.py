@@ -18,9 +18,12 @@ Rows: TypeAlias = list[dict[str, Any]]
 
 INK, QUIET, GRID = "#1c2530", "#5b6673", "#e6e9ed"
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
-#: Part of the plasma scale: orange, red, violet, blue; neighbours apart for every kind of colour
-#: vision, since it darkens with depth.
-_COLOURS: Any = {"name": "plasma", "extent": [0.74, 0.0]}
+#: From amber over red and violet to nearly black: it darkens with depth in steps of at least 10 of
+#: 100 (CIE L*) at five depths, so that neighbours stay apart for every kind of colour vision and on
+#: grey paper.
+_COLOURS = ((242, 169, 0), (224, 92, 58), (176, 38, 110), (91, 42, 157), (11, 16, 51))
+#: Lines' names keep this distance from each other, as a share of the height.
+_APART = 0.05
 
 
 def scores(verdict: Verdict) -> Spec:
@@ -105,21 +108,28 @@ def learning_curves(verdict: Verdict) -> Spec:
         for t in apart(longest(drawn))
         for epoch, value in t.curve
     ]
+    # Relative metrics fall by orders of magnitude; equal ratios then look equal.
+    log = metric.gain == "relative"
+    low, high = _range([row["score"] for row in every], log)
     y = alt.Y(
         "score:Q",
         title=unit_title(metric),
-        # Relative metrics fall by orders of magnitude; equal ratios then look equal.
         scale=alt.Scale(
-            type="log" if metric.gain == "relative" else "linear", zero=False, nice=False
+            type="log" if log else "linear", domain=[low, high], zero=False, nice=False
         ),
     )
     x = alt.X("epoch:Q", title="epoch", axis=_whole_epochs(every))
     colour = _by_depth(verdict)
     thin = alt.Chart(_data(every)).mark_line(opacity=0.3, strokeWidth=1)
-    thick = alt.Chart(_data(_medians(every))).mark_line(strokeWidth=2.5, point=_dots(every))
+    medians = _medians(every)
+    thick = alt.Chart(_data(medians)).mark_line(strokeWidth=2.5, point=_dots(every))
+    names = alt.Chart(_data(_line_ends(medians, low, high, log))).mark_text(
+        align="left", dx=7, fontSize=13, fontWeight="bold"
+    )
     chart = alt.layer(
         thin.encode(x=x, y=y, color=colour, detail="seed:N"),
         thick.encode(x=x, y=y, color=colour),
+        names.encode(x=x, y=y, color=colour, text="depth:O"),
     )
     return _spec(chart, 320, "Learning curves of every depth")
 
@@ -181,8 +191,43 @@ def _by_depth(verdict: Verdict, legend: bool = True) -> alt.Color:
     top = alt.Legend(
         title="layers", orient="top", symbolType="stroke", symbolOpacity=1, symbolStrokeWidth=3
     )
-    scale = alt.Scale(domain=_depths(verdict), scheme=_COLOURS)
+    depths = _depths(verdict)
+    scale = alt.Scale(domain=depths, range=colours(len(depths)))
     return alt.Color("depth:O", scale=scale, legend=top if legend else None)
+
+
+def colours(count: int) -> list[str]:
+    """So many, as ``#rrggbb``, evenly spaced from the first to the last."""
+    found = []
+    for k in range(count):
+        at = k / max(count - 1, 1) * (len(_COLOURS) - 1)
+        low = min(int(at), len(_COLOURS) - 2)
+        pairs = zip(_COLOURS[low], _COLOURS[low + 1], strict=True)
+        mixed = [round(a + (at - low) * (b - a)) for a, b in pairs]
+        found.append("#" + "".join(f"{part:02x}" for part in mixed))
+    return found
+
+
+def _line_ends(medians: Rows, low: float, high: float, log: bool) -> Rows:
+    """Where the name of each depth stands behind its line: at its last epoch, moved up or down so
+    that no two are nearer than :data:`_APART` of the height from ``low`` to ``high``."""
+
+    def height(score: float) -> float:
+        if log:
+            return math.log(score / low) / math.log(high / low)
+        return (score - low) / (high - low)
+
+    ends = {row["depth"]: row for row in sorted(medians, key=lambda row: row["epoch"])}
+    rows = sorted(ends.values(), key=lambda row: row["score"])
+    places = [height(row["score"]) for row in rows]
+    for _ in range(100):  # neighbours that are too near push each other away, not out of the chart
+        places[-1:] = [min(place, 1.0) for place in places[-1:]]
+        for k in range(1, len(places)):
+            lack = _APART - (places[k] - places[k - 1])
+            if lack > 0:
+                places[k - 1], places[k] = places[k - 1] - lack / 2, places[k] + lack / 2
+    back = (low * (high / low) ** p if log else low + p * (high - low) for p in places)
+    return [{**row, "score": score} for row, score in zip(rows, back, strict=True)]
 
 
 def _medians(rows: Rows) -> Rows:
@@ -218,6 +263,16 @@ def _padded(values: list[float]) -> list[float]:
     low, high = min(values, default=0.0), max(values, default=1.0)
     room = 0.06 * (high - low) or 0.5
     return [low - room, high + room]
+
+
+def _range(values: list[float], log: bool) -> tuple[float, float]:
+    """The ends of an axis of ``values``, never one and the same."""
+    if not log:
+        low, high = _padded(values)
+        return low, high
+    low, high = min(values, default=1.0), max(values, default=2.0)
+    room = (high / low) ** 0.04 if high > low else 1.1
+    return low / room, high * room
 
 
 def _data(rows: Rows) -> alt.InlineData:

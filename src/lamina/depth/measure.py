@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import random
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from msgspec import Struct
@@ -90,11 +91,17 @@ def measure(models: Mapping[int, Model], task: Task, settings: Settings) -> tupl
         for round in range(1 + ROUNDS[1]):
             if round > ROUNDS[0] and time.monotonic() - begin > SECONDS:
                 break
-            for d, stepper in steppers.items():
-                spent = stepper.milliseconds(typical)
+            for d in in_turn(list(steppers), round):
+                spent = steppers[d].milliseconds(typical)
                 if round > 0:
                     times[d].append(spent)
     return tuple(Cost(d, statistics.median(times[d]), *memory[d]) for d in steppers)
+
+
+def in_turn(depths: Sequence[int], round: int) -> list[int]:
+    """The depths in an order of this round's own: on a busy machine a process works in slices of
+    time, and in a fixed order the same depths would wait at the end of a slice again and again."""
+    return random.Random(round).sample(depths, len(depths))
 
 
 class Stepper:

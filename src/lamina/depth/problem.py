@@ -39,6 +39,7 @@ class Problem:
     facts:    what rules of thumb go by; None where nothing is known of the data.
     parallel: jobs that run side by side.
     epoch_seconds: of each depth, evaluation included, measured before the search.
+    evaluation_seconds: the evaluation's part of that.
     budget_seconds: of training, at most about so long; None: no limit.
     """
 
@@ -56,6 +57,7 @@ class Problem:
     facts: Facts | None = None
     parallel: int = 1
     epoch_seconds: Mapping[int, float] = field(default_factory=dict)
+    evaluation_seconds: Mapping[int, float] = field(default_factory=dict)
     budget_seconds: float | None = None
 
     def decide(self, utilities: Mapping[int, Sequence[float]], look: int = 1) -> Decision:
@@ -73,4 +75,15 @@ class Problem:
     def seconds(self, job: Job) -> float:
         """What a job is expected to take from its beginning, in seconds; 0 where unknown."""
         epochs = self.epochs if job.epochs is None else min(job.epochs, self.epochs)
-        return epochs * self.epoch_seconds.get(job.depth, 0.0)
+        return epochs * self._epoch(job)
+
+    def _epoch(self, job: Job) -> float:
+        """Of a kind that trains all depths at once, layers run once in training, but each depth is
+        evaluated alone. A choice among them is learned on every other batch, by a forward pass,
+        which is a third of a step, and evaluated on half of the data."""
+        whole = self.epoch_seconds.get(job.depth, 0.0)
+        if job.kind not in ("exits", "relax"):
+            return whole
+        training = whole - self.evaluation_seconds.get(job.depth, 0.0)
+        evaluation = sum(s for d, s in self.evaluation_seconds.items() if d <= job.depth)
+        return training + evaluation if job.kind == "exits" else 4 / 3 * training + evaluation / 2

@@ -15,10 +15,11 @@ from rich.table import Table
 from rich.text import Text
 
 from lamina.depth.candidates import Candidate
+from lamina.depth.clock import makespan, remaining
 from lamina.depth.job import Job
 from lamina.depth.strategies import Strategy
 from lamina.depth.table import table
-from lamina.depth.trials import Trial
+from lamina.depth.trials import Trial, spent
 from lamina.spec import Metric
 from lamina.train import Progress, Silent
 
@@ -34,6 +35,7 @@ class SearchPlan:
     seconds: what a job is expected to take.
     expected: the jobs that will run, as far as is known.
     done: trials of earlier sessions.
+    workers: jobs that run side by side.
     judged: gives those, of all so far, that a verdict would be drawn from.
     """
 
@@ -44,6 +46,7 @@ class SearchPlan:
     seconds: Callable[[Job], float]
     expected: tuple[Job, ...]
     done: tuple[Trial, ...] = ()
+    workers: int = 1
     judged: Callable[[], Sequence[Trial]] = tuple
 
 
@@ -108,6 +111,10 @@ class PlainSearch(SilentSearch):
     def known(self, trial: Trial) -> None:
         self.pace.known(trial)
 
+    def trial(self, job: Job) -> Progress:
+        self.pace.began(job)
+        return Silent()
+
     def finished(self, trial: Trial, expected: Sequence[Job]) -> None:
         self.pace.finished(trial, expected)
         value = "diverged" if trial.value is None else self.plan.metric.show(trial.value)
@@ -143,6 +150,7 @@ class LiveSearch(SilentSearch):
         self.draw()
 
     def trial(self, job: Job) -> Progress:
+        self.pace.began(job)
         self.running[job.key] = str(job), 0.0
         self.draw()
         return _Inside(self, job, job.epochs or self.plan.epochs)
@@ -199,11 +207,12 @@ def choose_progress() -> SearchProgress:
 
 
 def opening(strategy: Strategy, done: int) -> str:
-    """How many trials will run and how long that takes, said before the first."""
+    """How many trials will run and how long that takes by the clock, said before the first."""
     problem, jobs = strategy.problem, strategy.expected()
     depths = ", ".join(str(depth) for depth in problem.depths)
-    seconds = sum({job.run: problem.seconds(job) for job in jobs}.values())
-    time = f"; about {duration(seconds)} of training" if seconds else ""
+    seconds = strategy.expected_wall_seconds()
+    side = f", {problem.parallel} side by side" if problem.parallel > 1 else ""
+    time = f"; about {duration(seconds)}{side}" if seconds else ""
     already = f", {done} of them done" if done else ""
     return (
         f"{strategy.name}: {done + len(jobs)} trials of depths {depths}{already}; up to"
@@ -222,6 +231,8 @@ class Pace:
         self.plan = plan
         self.done = list(plan.done)
         self.expected: Sequence[Job] = plan.expected
+        #: When each job that runs began, by key.
+        self.begun: dict[str, float] = {}
 
     @property
     def total(self) -> int:
@@ -238,29 +249,35 @@ class Pace:
         self.done.append(trial)
         self.expected = [job for job in self.expected if job != trial.job]
 
+    def began(self, job: Job) -> None:
+        """A job runs from now on."""
+        self.begun[job.key] = time.monotonic()
+
     def finished(self, trial: Trial, expected: Sequence[Job]) -> None:
         """A trial has ended, and these are expected to follow."""
         self.done.append(trial)
+        self.begun.pop(trial.job.key, None)
         self.expected = list(expected)
 
     def seconds_left(self) -> float | None:
-        """Of training; None before the first trial."""
-        begun = {trial.job.run: trial.seconds for trial in self.done}
-        guessed = sum(self.plan.seconds(trial.job) for trial in self.done)
-        took = sum(trial.seconds for trial in self.done)
+        """By the clock; None before the first trial."""
+        guessed = sum(remaining([t.job for t in self.done], (), self.plan.seconds).values())
+        took = spent(self.done)
         if not took or not guessed:
             return None
-        rest = {job.run: self.plan.seconds(job) for job in self.expected}
-        # What was paused goes on from there.
-        return sum(
-            max(seconds * took / guessed - begun.get(run, 0.0), 0.0)
-            for run, seconds in rest.items()
-        )
+        slower = took / guessed
+        rest = dict(remaining(self.expected, self.done, self.plan.seconds))
+        now = time.monotonic()
+        for job in self.expected:
+            if job.key in self.begun:
+                ran = (now - self.begun[job.key]) / slower
+                rest[job.run] = max(rest[job.run] - ran, 0.0)
+        return slower * makespan(rest.values(), self.plan.workers)
 
     def left(self) -> str:
         """``; about 7 min of training left``, or nothing."""
         seconds = self.seconds_left()
-        return f"; about {duration(seconds)} of training left" if seconds else ""
+        return f"; about {duration(seconds)} left" if seconds else ""
 
 
 def duration(seconds: float) -> str:

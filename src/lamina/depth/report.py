@@ -8,6 +8,7 @@ import json
 import re
 from importlib import resources
 from pathlib import Path
+from statistics import fmean
 from string import Template
 from typing import Any
 
@@ -15,7 +16,7 @@ from lamina.depth import charts, words
 from lamina.depth.decision import Decision, Stage
 from lamina.depth.progress import duration
 from lamina.depth.table import layer_gain, score, size, width
-from lamina.depth.trials import apart
+from lamina.depth.trials import Trial, apart, longest, spent
 from lamina.depth.verdict import Verdict
 from lamina.spec import Metric
 from lamina.store.atomic import write_text
@@ -46,7 +47,10 @@ def render(verdict: Verdict, command: str | None = None) -> str:
         ),
         table=_table(verdict),
         table_note=_text(_table_note(verdict)),
+        trained=_trained(verdict),
+        saw="\n".join(f"<p>{_text(seen)}</p>" for seen in _seen(verdict)),
         method=_method(verdict),
+        sure="\n".join(f"<p>{_text(each)}</p>" for each in _sure(verdict)),
         command="" if command is None else f"<pre>{_text(command)}</pre>",
         # With a command at hand the configuration is for those who look closer.
         open="open" if command is None else "",
@@ -137,7 +141,7 @@ def _table(verdict: Verdict) -> str:
         rows.append(f"<tr{mark}>{''.join(f'<td>{_text(cell)}</td>' for cell in cells)}</tr>")
     header = "".join(f"<th>{_text(cell)}</th>" for cell in head)
     return (
-        f"<table><thead><tr>{header}</tr></thead>\n<tbody>\n"
+        f'<table class="gains"><thead><tr>{header}</tr></thead>\n<tbody>\n'
         + "\n".join(rows)
         + "\n</tbody></table>"
     )
@@ -166,34 +170,96 @@ def _table_note(verdict: Verdict) -> str:
 def _method(verdict: Verdict) -> str:
     decision, metric = verdict.decision, verdict.metric
     asked = words.amount(metric, verdict.min_gain)
-    risk = f"{100 * decision.alpha:g}%"
     stages = (_stage(stage, decision, metric) for stage in decision.walk)
     steps = "\n".join(f"<li>{_text(stage)}</li>" for stage in stages)
     paragraphs = [
         f"The question was: which is the shallowest network that no deeper one beats by {asked} or"
-        f" more? Every depth was trained with several seeds, because two trainings of the same"
-        " network already differ by chance, and the differences between depths were held against"
-        " that chance.",
+        f" more? Two trainings of the same network already differ by chance, so the differences"
+        " between depths were held against those between seeds.",
         "Depths were then judged from the shallowest up:",
     ]
     closing = (
         f"A depth is too shallow only when a deeper one is shown to gain more than {asked}, and"
         " enough only when every deeper one is shown to gain less; otherwise the answer is"
-        f" undecided. In simulations either mistake, too deep or too shallow, came in at most"
-        f" about {risk} of the searches, however often seeds were added. Seeds that diverge or end"
-        " far below the others are counted as failures, and depths are compared by the seeds that"
-        " got through. Each dot is a training's best epoch on the validation data that also"
-        " compares the depths, which is the same for all: how the depths would compare on other"
-        " data is not part of that figure."
+        " undecided. Seeds that diverge or end far below the others are counted as failures, and"
+        " depths are compared by the seeds that got through."
     )
     walk = f"<ul>\n{steps}\n</ul>" if steps else "<p>No depth trained without diverging.</p>"
     body = "\n".join(f"<p>{_text(paragraph)}</p>" for paragraph in paragraphs)
-    last = [closing, *verdict.saw]
-    if verdict.expected_seconds:
-        took, said = duration(verdict.seconds), duration(verdict.expected_seconds)
-        last.append(f"Training took {took}; {said} were expected.")
-    end = "\n".join(f"<p>{_text(paragraph)}</p>" for paragraph in last)
-    return f"{body}\n{walk}\n{end}"
+    return f"{body}\n{walk}\n<p>{_text(closing)}</p>"
+
+
+def _sure(verdict: Verdict) -> list[str]:
+    """What the answer rests on, and what it would cost to be surer."""
+    risk = f"{100 * verdict.decision.alpha:g}%"
+    return [
+        *verdict.surer,
+        f"In simulations either mistake, too deep or too shallow, came in at most about {risk} of"
+        " the searches, however often seeds were added. Each dot is a training's best epoch on the"
+        " validation data that also compares the depths, which is the same for all: how the depths"
+        " would compare on other data is not part of that figure.",
+    ]
+
+
+#: How trainings of each kind are called; ``{}``: the layers.
+_KINDS = {
+    "train": "{}, alone",
+    "exits": "all depths up to {}, together",
+    "grow": "grown to {}",
+    "relax": "a choice among depths up to {}",
+}
+
+
+def _trained(verdict: Verdict) -> str:
+    """A row for trainings of one kind, depth and use; a training that went on counts once."""
+    every = longest((*verdict.trials, *verdict.tried))
+    judged = {trial.job.run for trial in verdict.trials}
+    rows: dict[tuple[bool, int, str, str], list[Trial]] = {}
+    for trial in every:
+        used = trial.job.run in judged
+        what = _KINDS.get(trial.job.kind, "{}").format(words.layers(trial.depth))
+        key = (not used, trial.depth, what, "the verdict" if used else _use(trial))
+        rows.setdefault(key, []).append(trial)
+    head = ("what", "used for", "trainings", "epochs", "time")
+    body = []
+    for (_, _, what, use), trials in sorted(rows.items(), key=lambda item: item[0]):
+        epochs = sorted({trial.epochs for trial in trials})
+        cells = (
+            what,
+            use,
+            str(len(trials)),
+            words.listed_range(epochs),
+            duration(spent(trials)),
+        )
+        body.append(f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in cells)}</tr>")
+    header = "".join(f"<th>{_text(cell)}</th>" for cell in head)
+    return (
+        f'<table class="trained"><thead><tr>{header}</tr></thead>\n<tbody>\n'
+        + "\n".join(body)
+        + "\n</tbody></table>"
+    )
+
+
+def _use(trial: Trial) -> str:
+    """What a training was for that is not judged."""
+    if trial.job.kind == "relax":
+        return "a proposal"
+    if trial.job.epochs is not None and not trial.job.changes:
+        return "a first look"
+    return "a choice of settings" if trial.job.changes else "comparison"
+
+
+def _seen(verdict: Verdict) -> list[str]:
+    """What the strategy went by, what it learned, and the time that it took."""
+    told = list(verdict.saw)
+    shares = [dict(trial.shares) for trial in verdict.tried if trial.shares]
+    if shares:
+        means = (f"{d}: {fmean(s[d] for s in shares):.2f}" for d in sorted(shares[0]))
+        told.append(f"Weights of the depths at the end, means over seeds: {', '.join(means)}.")
+    if verdict.expected_wall_seconds:
+        took, said = duration(verdict.wall_seconds), duration(verdict.expected_wall_seconds)
+        told.append(f"The search took {took} by the clock; {said} were expected.")
+    return told
 
 
 def _stage(stage: Stage, decision: Decision, metric: Metric) -> str:

@@ -6,7 +6,8 @@ import contextlib
 import json
 import math
 import tempfile
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +21,7 @@ from lamina.depth.cautions import cautions
 from lamina.depth.claim import claim
 from lamina.depth.drive import catch_up, drive
 from lamina.depth.job import Job
-from lamina.depth.kinds import run_job
+from lamina.depth.kinds import check_kind, run_job
 from lamina.depth.ledger import Ledger
 from lamina.depth.measure import Cost, blind, measure, validation
 from lamina.depth.problem import Problem, Range, Values
@@ -30,7 +31,9 @@ from lamina.depth.setup import Setup
 from lamina.depth.space import checked_space
 from lamina.depth.strategies import STRATEGIES, Strategy
 from lamina.depth.study import StudyLedger, sqlite_url
-from lamina.depth.timing import epoch_seconds
+from lamina.depth.surer import surer
+from lamina.depth.timing import Epoch, epoch_seconds
+from lamina.depth.training import settings_for
 from lamina.depth.trials import Trial, apart, run_folder, spent
 from lamina.depth.verdict import Tested, Verdict
 from lamina.depth.winner import present, winner
@@ -97,7 +100,8 @@ def search(
     out:        a folder. A search that was stopped goes on there, and one that has ended may be
                 given more seeds or more depths: finished trials are not run again. Afterwards it
                 is the run folder of the winner's best seed. None: only the verdict is kept.
-    settings:   how to train, the same for every trial; its seed is not used.
+    settings:   how to train, the same for every trial; its seed is not used. None: as
+                :func:`lamina.depth.training.settings_for` says.
     options, changes: of ``task.model``, the same for every trial.
 
     The rule of the verdict is in :mod:`lamina.depth.decision`; it sees the validation part only.
@@ -106,7 +110,7 @@ def search(
     Raises LaminaError for what cannot be searched, and where ``out`` holds a search of something
     else. KeyboardInterrupt leaves a search that goes on when it is called again.
     """
-    settings = settings or Settings()
+    settings = settings or settings_for(task)
     misplaced = [name for name in changes if name in Settings.__struct_fields__ and name != "seed"]
     if misplaced:
         given = ", ".join(f"{name}={changes[name]!r}" for name in misplaced)
@@ -137,6 +141,7 @@ def search(
     setup = Setup(task, candidates, settings, options, changes)
     space = checked_space(vary or {}, setup, equal_size=parameters is not None)
     STRATEGIES[strategy].check(space)
+    check_kind(STRATEGIES[strategy].kind, setup)
     config = {
         "task": task.config(),
         "options": _plain(options),
@@ -160,7 +165,7 @@ def search(
         ledger = stack.enter_context(StudyLedger(url, config, folder, task.metric))
         runner = choose_runner(setup, folder, progress, workers, ray)
         stack.enter_context(contextlib.closing(runner))
-        costs, seconds = _times(setup, ledger)
+        costs, seconds = _times(setup, runner.threads, ledger)
         before = _looks(ledger, seeds, budget)
         # One validation example more or less is the smallest step of an accuracy.
         step = 100 / checked.count if task.metric.gain == "points" else 0.0
@@ -178,12 +183,16 @@ def search(
             trials=trials,
             facts=facts,
             parallel=runner.size,
-            epoch_seconds=seconds,
+            epoch_seconds={depth: sum(epoch) for depth, epoch in seconds.items()},
+            evaluation_seconds={depth: epoch.evaluation for depth, epoch in seconds.items()},
             budget_seconds=budget,
         )
         chosen = STRATEGIES[strategy](problem)
-        expected = chosen.expected_seconds()
-        _run_all(chosen, setup, ledger, runner, progress)
+        done = catch_up(chosen, ledger)
+        runner.prepare(len(chosen.ask()))
+        begun = time.monotonic()
+        expected, wall = chosen.expected_seconds(), chosen.expected_wall_seconds()
+        _run_all(chosen, done, setup, ledger, runner, progress)
         judged = tuple(chosen.judged())
         others = tuple(trial for trial in chosen.trials.values() if trial not in judged)
         decision = problem.decide(chosen.evidence(), chosen.looks)
@@ -206,9 +215,12 @@ def search(
             tried=others,
             strategy=strategy,
             saw=tuple(chosen.saw()),
+            surer=surer(problem, chosen.evidence(), chosen.looks, judged),
             front=tuple(chosen.front()),
             seconds=spent(chosen.trials.values()),
             expected_seconds=expected,
+            wall_seconds=time.monotonic() - begun,
+            expected_wall_seconds=wall,
             checked=checked,
             baseline=baseline,
             tested=tested,
@@ -221,10 +233,14 @@ def search(
 
 
 def _run_all(
-    strategy: Strategy, setup: Setup, ledger: Ledger, runner: Runner, progress: SearchProgress
+    strategy: Strategy,
+    done: Sequence[Trial],
+    setup: Setup,
+    ledger: Ledger,
+    runner: Runner,
+    progress: SearchProgress,
 ) -> None:
-    """Every trial that the strategy wants, those of earlier sessions read from the ledger."""
-    done = catch_up(strategy, ledger)
+    """Every trial that the strategy wants after those of earlier sessions."""
     plan = SearchPlan(
         opening(strategy, len(done)),
         setup.candidates,
@@ -233,6 +249,7 @@ def _run_all(
         strategy.problem.seconds,
         tuple(strategy.expected()),
         tuple(done),
+        runner.size,
         strategy.judged,
     )
     progress.start(plan)
@@ -294,18 +311,21 @@ def _candidates(
     return equal_width(task, depths, width, options, **changes)
 
 
-def _times(setup: Setup, ledger: Ledger) -> tuple[tuple[Cost, ...], dict[int, float]]:
-    """The cost of each depth, and the seconds that an epoch of it is expected to take. Measured
-    once for all: machines that plan by them must plan alike."""
+def _times(
+    setup: Setup, threads: int | None, ledger: Ledger
+) -> tuple[tuple[Cost, ...], dict[int, Epoch]]:
+    """The cost of each depth, and the seconds that an epoch of it is expected to take with so many
+    CPU threads. Measured once for all: machines that plan by them must plan alike."""
+    settings = setup.settings.changed(threads=threads)
 
     def make() -> Any:
         models = {c.depth: setup.model(Job(depth=c.depth, seed=0)) for c in setup.candidates}
-        costs = measure(models, setup.task, setup.settings)
-        return msgspec.to_builtins((costs, epoch_seconds(models, setup.task, setup.settings)))
+        costs = measure(models, setup.task, settings)
+        return msgspec.to_builtins((costs, epoch_seconds(models, setup.task, settings)))
 
     depths = ", ".join(str(candidate.depth) for candidate in setup.candidates)
     agreed = ledger.agree(f"times of depths {depths}", make)
-    return msgspec.convert(agreed, tuple[tuple[Cost, ...], dict[int, float]], strict=False)
+    return msgspec.convert(agreed, tuple[tuple[Cost, ...], dict[int, Epoch]], strict=False)
 
 
 def _looks(ledger: Ledger, seeds: int, budget: float | None) -> tuple[int, ...]:

@@ -133,8 +133,9 @@ def _under_the_heads(
         foreign = found[depth] - dict(networks[depth].named_parameters()).keys()
         if foreign:
             raise LaminaError(
-                f"layers of a {task.name} network of depth {depth} would read what only a deeper"
-                f" one gives ({min(foreign)}), so they cannot be shared. Use strategy='grid'."
+                f"got {task.name} networks, whose layers up to depth {depth} would read what only a"
+                f" deeper one gives ({min(foreign)}); need layers that depths can share. Use"
+                " strategy='grid', which trains each depth alone."
             )
     return found
 

@@ -27,7 +27,7 @@ def show(verdict: Verdict) -> RenderableType:
     if verdict.baseline is not None:
         parts.append(Text(without_network(verdict.metric, verdict.baseline), style="dim"))
     parts += [Text(), Text(verdict.headline, style="bold")]
-    parts += [Text(reason) for reason in verdict.reasons]
+    parts += [Text(reason) for reason in (*verdict.reasons, *verdict.surer)]
     return Group(*parts, *(Text(seen, style="dim") for seen in verdict.saw))
 
 

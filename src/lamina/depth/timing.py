@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
+from typing import NamedTuple
 
-from lamina.depth.measure import Stepper
+from lamina.depth.measure import Stepper, in_turn
 from lamina.spec import Batch, Model, Part, Task
 from lamina.train import Settings
 from lamina.train.session import cpu_threads
@@ -22,8 +23,15 @@ SECONDS = 2.0
 PASSES = 8
 
 
-def epoch_seconds(models: Mapping[int, Model], task: Task, settings: Settings) -> dict[int, float]:
-    """What an epoch of each depth is expected to take, in seconds, its evaluation included.
+class Epoch(NamedTuple):
+    """Seconds of an epoch: of its training, and of its share of an evaluation."""
+
+    training: float
+    evaluation: float
+
+
+def epoch_seconds(models: Mapping[int, Model], task: Task, settings: Settings) -> dict[int, Epoch]:
+    """What an epoch of each depth is expected to take.
 
     The models are trained a few steps by this. Depths take turns, and means count, not medians: a
     machine that is busy now is taken to stay so.
@@ -33,7 +41,7 @@ def epoch_seconds(models: Mapping[int, Model], task: Task, settings: Settings) -
         training = _part(task, "train", {d: s.milliseconds for d, s in steppers.items()})
         evaluation = _part(task, "validation", {d: s.evaluated for d, s in steppers.items()})
     share = 1 / settings.evaluate_every
-    return {d: training[d] + share * evaluation[d] for d in steppers}
+    return {d: Epoch(training[d], share * evaluation[d]) for d in steppers}
 
 
 def _part(
@@ -49,8 +57,8 @@ def _part(
     begin = time.monotonic()
     for count in range(PASSES * len(chosen)):
         at = count % len(chosen)
-        for d, milliseconds in timed.items():
-            spent[d][at].append(milliseconds(chosen[at]))
+        for d in in_turn(list(timed), count):
+            spent[d][at].append(timed[d](chosen[at]))
         if count and time.monotonic() - begin > SECONDS / 2:
             break
     return {

@@ -35,8 +35,11 @@ class Verdict(Struct, frozen=True, kw_only=True):
     headline: the answer in one sentence. reasons: why, and what it is about, one sentence each.
     decision: the numbers behind it, in utilities (see :class:`lamina.spec.Metric`).
     trials: those that the decision is drawn from; tried: all others that were run.
+    surer: what it would take to be surer, a sentence each.
     strategy: which trainings were made; saw: what it went by, a sentence each.
-    seconds: of training; expected_seconds: what was said before the first one.
+    seconds: of training; expected_seconds: as many as were expected before the first one.
+    wall_seconds: of the session that ended the search, by the clock; expected_wall_seconds: what
+        was said when it began.
     front: depths and settings that none beats in both score and time, where the strategy looked
         for that.
     baseline: the metric's value of the best answer that reads no input, None where unknown.
@@ -55,10 +58,13 @@ class Verdict(Struct, frozen=True, kw_only=True):
     trials: tuple[Trial, ...]
     strategy: str = "grid"
     saw: tuple[str, ...] = ()
+    surer: tuple[str, ...] = ()
     tried: tuple[Trial, ...] = ()
     front: tuple[Point, ...] = ()
     seconds: float = 0.0
     expected_seconds: float = 0.0
+    wall_seconds: float = 0.0
+    expected_wall_seconds: float = 0.0
     checked: Checked
     baseline: float | None = None
     tested: Tested | None

@@ -275,7 +275,7 @@ def about(
     """What was compared, and how far that reaches; varied: what was tried beside the depth."""
     seeds = sorted({score.seeds for score in decision.scores})
     candidates = [c for c in candidates if c.depth in {score.depth for score in decision.scores}]
-    many = "1 seed" if seeds == [1] else f"{'-'.join(map(str, seeds))} seeds"
+    many = "1 seed" if seeds == [1] else f"{listed_range(seeds)} seeds"
     sizes = [candidate.parameters for candidate in candidates]
     width = {candidate.width for candidate in candidates}
     if varied:
@@ -304,6 +304,12 @@ def _round(sizes: Sequence[int]) -> int:
     rounded = (int(float(f"{mean:.{digits}g}")) for digits in range(1, 16))
     off = TOLERANCE * min(sizes)
     return next((n for n in rounded if all(abs(n - size) <= off for size in sizes)), round(mean))
+
+
+def listed_range(numbers: Sequence[int]) -> str:
+    """``3``, or ``2 to 5``, of sorted numbers."""
+    first, last = numbers[0], numbers[-1]
+    return str(first) if first == last else f"{first} to {last}"
 
 
 def listed(items: Sequence[str]) -> str:

@@ -22,6 +22,20 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
+#: Builds what a job of the kind needs and raises LaminaError where the networks are not fit for it.
+CHECKS: Mapping[str, Callable[[Job, Setup], object]] = {
+    "exits": exits.shared,
+    "grow": grow.check,
+    "relax": relax.relaxed,
+}
+
+
+def check_kind(kind: str, setup: Setup) -> None:
+    """Refuse, before anything is measured or trained, networks that cannot be trained so."""
+    if kind in CHECKS:
+        CHECKS[kind](Job(depth=setup.candidates[-1].depth, seed=0, kind=kind), setup)
+
+
 def run_job(job: Job, setup: Setup, out: Path, progress: Progress) -> Trial:
     """The trial of a job, read where it has ended, else run and kept under ``out``."""
     trial = read_trial(out, job)

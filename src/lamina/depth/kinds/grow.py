@@ -31,8 +31,7 @@ def run(job: Job, setup: Setup, folder: Path, progress: Progress) -> Trial:
     Raises KeyboardInterrupt where the training was interrupted, and LaminaError where a new layer
     changes what the network says.
     """
-    for lower, upper in pairwise(setup.candidates):  # refused before anything is trained
-        _grow(setup.model(job, upper.depth), setup.model(job, lower.depth), setup.task)
+    check(job, setup)
     shallow: Model | None = None
     for candidate in setup.candidates:
         stage = msgspec.structs.replace(job, depth=candidate.depth)
@@ -49,6 +48,12 @@ def run(job: Job, setup: Setup, folder: Path, progress: Progress) -> Trial:
         raise KeyError(job.depth)
     result = trained(job, model, setup.task, setup, folder, progress)
     return trial_of(job, RunFolder.open(folder).history(), result, setup.task.metric)
+
+
+def check(job: Job, setup: Setup) -> None:
+    """Raises LaminaError where a new layer changes what a network of the search says."""
+    for lower, upper in pairwise(setup.candidates):
+        _grow(setup.model(job, upper.depth), setup.model(job, lower.depth), setup.task)
 
 
 @torch.no_grad()

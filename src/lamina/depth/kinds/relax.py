@@ -40,9 +40,7 @@ def run(job: Job, setup: Setup, folder: Path, progress: Progress) -> Trial:
     Raises KeyboardInterrupt where the training was interrupted, and LaminaError where the networks
     cannot share layers or the validation part cannot be halved.
     """
-    model = Relaxed(shared(job, setup))
-    epochs = setup.settings_of(job).epochs
-    task = ChosenDepth(setup.task, model.every.depths, epochs)
+    model, task = relaxed(job, setup)
     result = trained(job, model, task, setup, folder, progress)
     history = RunFolder.open(folder).history()
     trial = trial_of_depths(job, history, result, task.metric, task.depths)
@@ -51,6 +49,13 @@ def run(job: Job, setup: Setup, folder: Path, progress: Progress) -> Trial:
     last = next(line for line in reversed(history) if line["epoch"] <= trial.epochs)
     shares = tuple((depth, last[f"validation_{share(depth)}"]) for depth in sorted(task.depths))
     return msgspec.structs.replace(trial, shares=shares)
+
+
+def relaxed(job: Job, setup: Setup) -> tuple[Relaxed, ChosenDepth]:
+    """The networks with the choice among them, and what they learn. Raises LaminaError where the
+    networks cannot share layers or the validation part cannot be halved."""
+    model = Relaxed(shared(job, setup))
+    return model, ChosenDepth(setup.task, model.every.depths, setup.settings_of(job).epochs)
 
 
 def share(depth: int) -> str:

@@ -16,11 +16,17 @@ from lamina.depth.trials import Trial
 class Runner(Protocol):
     """Runs up to ``size`` jobs side by side.
 
+    threads: CPU threads of a job; None: as torch is set here.
     running: the jobs that were started and have not been given back.
     """
 
     size: int
+    threads: int | None
     running: list[Job]
+
+    def prepare(self, jobs: int) -> None:
+        """Get ready for so many jobs, so that no training waits for that."""
+        ...
 
     def start(self, job: Job) -> None:
         """Begin a job, or go on with it where it was left."""

@@ -48,6 +48,7 @@ class Cluster:
         self._attempts = Attempts(progress)
         self._ray = ray = _ray()
         threads = setup.settings.threads or 1
+        self.threads: int | None = threads
         parcel = pack(setup)
         self._ours = not ray.is_initialized()
         if self._ours:
@@ -60,6 +61,9 @@ class Cluster:
         self._run = ray.remote(**options)(_run)
         self._arguments = (ray.put(parcel), str(out.resolve()), threads, os.getcwd())
         self._jobs: dict[Any, Job] = {}
+
+    def prepare(self, jobs: int) -> None:
+        pass
 
     def start(self, job: Job) -> None:
         self.running.append(job)

@@ -31,15 +31,26 @@ class Processes:
     settings say.
 
     Processes are spawned, never forked: a fork would copy torch's OpenMP threads as they are.
-    They start when first needed, and run one job after the other.
+    They start when asked to, or when first needed, and run one job after the other.
     """
 
     def __init__(self, setup: Setup, out: Path, progress: SearchProgress, size: int):
         self.size, self.progress = size, progress
         self.running: list[Job] = []
-        self._arguments = (pack(setup), out.resolve(), setup.settings.threads or 1)
+        threads = setup.settings.threads or 1
+        self.threads: int | None = threads
+        self._arguments = (pack(setup), out.resolve(), threads)
         self._workers: list[_Worker] = []
         self._attempts = Attempts(progress)
+
+    def prepare(self, jobs: int) -> None:
+        workers = [
+            _Worker(self._arguments, self._workers)
+            for _ in range(min(jobs, self.size) - len(self._workers))
+        ]
+        while waiting := {w.pipe: w for w in workers if w in self._workers and not w.ready}:
+            for pipe in connection.wait(list(waiting)):
+                self._heard(waiting[pipe])  # type: ignore[index]
 
     def start(self, job: Job) -> None:
         self.running.append(job)
@@ -96,12 +107,12 @@ class Processes:
             raise KeyboardInterrupt
         else:
             text, memory = more
-            raise (MemoryError if memory else RuntimeError)(f"{worker.job} failed:\n{text}")
+            what = "a worker" if worker.job is None else worker.job
+            raise (MemoryError if memory else RuntimeError)(f"{what} failed:\n{text}")
         return None
 
     def _died(self, worker: _Worker) -> None:
         job = worker.job
-        assert job is not None
         self._workers.remove(worker)
         how = worker.end()
         if not worker.ready and how == "exit status 1":
@@ -109,8 +120,9 @@ class Processes:
                 "a worker could not begin. A script that searches with workers must do so under"
                 " `if __name__ == '__main__':`; what else went wrong stands above."
             )
-        self._attempts.died(job, how)
-        self._begin(job)
+        if job is not None:  # another starts when there is one for it
+            self._attempts.died(job, how)
+            self._begin(job)
 
 
 class _Worker:

@@ -18,7 +18,11 @@ class Serial:
 
     def __init__(self, setup: Setup, out: Path, progress: SearchProgress):
         self.setup, self.out, self.progress = setup, out, progress
+        self.threads = setup.settings.threads
         self.running: list[Job] = []
+
+    def prepare(self, jobs: int) -> None:
+        pass
 
     def start(self, job: Job) -> None:
         self.running.append(job)

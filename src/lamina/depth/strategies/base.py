@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from lamina.depth.clock import makespan, remaining
 from lamina.depth.front import Point
 from lamina.depth.job import Job
 from lamina.depth.problem import Problem, Range, Values
@@ -23,6 +24,8 @@ class Strategy(ABC):
 
     #: What it is called on the command line.
     name: ClassVar[str]
+    #: How its first jobs are trained, a name of :data:`lamina.depth.kinds.KINDS`.
+    kind: ClassVar[str] = "train"
 
     def __init__(self, problem: Problem):
         self.problem = problem
@@ -67,6 +70,12 @@ class Strategy(ABC):
         for job in (*(trial.job for trial in self.trials.values()), *self.expected()):
             last[job.run] = max(self.problem.seconds(job), last.get(job.run, 0.0))
         return sum(last.values())
+
+    def expected_wall_seconds(self) -> float:
+        """By the clock, of what is still to run, with as many trainings side by side as the problem
+        has room for."""
+        rest = remaining(self.expected(), self.trials.values(), self.problem.seconds)
+        return makespan(rest.values(), self.problem.parallel)
 
     def evidence(self) -> dict[int, list[float]]:
         """Of each depth, the utilities from which the verdict is drawn, a seed each in the order

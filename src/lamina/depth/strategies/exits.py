@@ -19,7 +19,7 @@ class Exits(Strategy):
     said by :meth:`saw`.
     """
 
-    name = "exits"
+    name = kind = "exits"
 
     def ask(self) -> list[Job]:
         return self._plan().asked

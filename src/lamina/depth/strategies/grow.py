@@ -24,7 +24,7 @@ class Grow(Strategy):
     A seed that diverged is grown no further.
     """
 
-    name = "grow"
+    name = kind = "grow"
 
     def ask(self) -> list[Job]:
         return self._plan().asked

@@ -20,7 +20,7 @@ class Relax(Strategy):
     less, so their scores fall behind whatever they could do.
     """
 
-    name = "relax"
+    name = kind = "relax"
 
     def ask(self) -> list[Job]:
         return self._plan()[0].asked
