@@ -44,8 +44,8 @@ from lamina.depth.evidence import PRIOR_DOF, gain_errors, look_level
 #: Shares of the epochs after which the screen looks.
 SCREEN, LONGER = 0.2, 0.5
 #: In margins, how far from the margin an outlook must lie for its depth to be passed over: at the
-#: first pause, and at the second, where more is known.
-EARLY, LATE = 0.5, 0.25
+#: first pause, when deep ones have often hardly begun, and at the second, where more is known.
+EARLY, LATE = 2.5, 0.25
 #: Whole trainings to begin with, of the shallowest depth and of another.
 FIRST, NEXT = 3, 2
 #: The probability that seeds chosen by the spread alone are to have to be enough.
