@@ -44,7 +44,7 @@ class Bomb(Silent):
 
 
 def run(out: Path | None, listener: SilentSearch | None = None, **changes):
-    arguments = {"depths": (1, 2), "seeds": 2, "settings": QUICK, **changes}
+    arguments = {"depths": (1, 2), "seeds": 2, "strategy": "grid", "settings": QUICK, **changes}
     task = arguments.pop("task", Toy())
     return search(task, out=out, progress=listener or SilentSearch(), **arguments)
 
