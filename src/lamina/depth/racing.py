@@ -5,9 +5,9 @@ is worked out here, with no files and no torch, so that ``bench/strategies.py`` 
 of races.
 
 **Screen.** Every depth is trained for :data:`SCREEN` of the epochs, and where that does not tell,
-for :data:`LONGER`. A deeper one is passed over where its *outlook* is a gain well below the margin,
-a shallower one than the answer so far where it falls short by well more than the margin. The
-outlook is its lead at the pause over the answer, compared at the same epoch, and what it may still
+for :data:`LONGER`. A deeper one is passed over where its *outlook* is a gain below the margin, a
+shallower one than the answer so far where it falls short by more than the margin; at the first
+pause only where it does so by far (:data:`EARLY`). The outlook is its lead at the pause over the answer, compared at the same epoch, and what it may still
 catch up: each doubling of the epochs is taken to bring half of the one before, so that the last
 one's catch-up ``c`` leaves ``c * (1 - t / T)`` from epoch ``t`` to the end ``T``. A depth that
 stands still for long and starts late is lost by this: that is the price of the screen.
@@ -43,9 +43,9 @@ from lamina.depth.evidence import PRIOR_DOF, gain_errors, look_level
 
 #: Shares of the epochs after which the screen looks.
 SCREEN, LONGER = 0.2, 0.5
-#: In margins, how far from the margin an outlook must lie for its depth to be passed over: at the
-#: first pause, when deep ones have often hardly begun, and at the second, where more is known.
-EARLY, LATE = 2.5, 0.25
+#: In margins, how far on the wrong side of the margin an outlook must lie at the first pause, when
+#: deep ones have often hardly begun, for its depth to be passed over; at the second, any distance.
+EARLY = 2.5
 #: Whole trainings to begin with, of the shallowest depth and of another.
 FIRST, NEXT = 3, 2
 #: The probability that seeds chosen by the spread alone are to have to be enough.
@@ -222,7 +222,7 @@ def _promising(seen: Seen, depth: int, answer: int, limits: Limits) -> bool:
     """Whether a depth may change the answer: a deeper one by a gain over it of the margin, a
     shallower one by falling short of it by no more."""
     early = _screened(seen, depth).epochs[-1] < limits.pause(LONGER)
-    slack = EARLY if early else LATE
+    slack = EARLY if early else 0.0
     bar = 1 - slack if depth > answer else -1 - slack
     return outlook(seen, depth, answer, limits) >= bar * limits.margin
 
