@@ -74,6 +74,7 @@ def _apart(name: str) -> str:
 
 
 def _case(name: str, asked: Question, folder: Path, quick: bool) -> dict[str, Any]:
+    model: dict[str, Any] = {**asked.model, **({"residual": True} if _apart(name) else {})}
     verdict = search(
         asked.task,
         depths=(1, 2) if quick else DEPTHS,
@@ -83,8 +84,7 @@ def _case(name: str, asked: Question, folder: Path, quick: bool) -> dict[str, An
         out=folder,
         settings=asked.settings,
         progress=SilentSearch(),
-        **asked.model,
-        **({"residual": True} if _apart(name) else {}),
+        **model,
     )
     return {
         "headline": verdict.headline,

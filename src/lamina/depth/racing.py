@@ -7,10 +7,11 @@ of races.
 **Screen.** Every depth is trained for :data:`SCREEN` of the epochs, and where that does not tell,
 for :data:`LONGER`. A deeper one is passed over where its *outlook* is a gain below the margin, a
 shallower one than the answer so far where it falls short by more than the margin; at the first
-pause only where it does so by far (:data:`EARLY`). The outlook is its lead at the pause over the answer, compared at the same epoch, and what it may still
-catch up: each doubling of the epochs is taken to bring half of the one before, so that the last
-one's catch-up ``c`` leaves ``c * (1 - t / T)`` from epoch ``t`` to the end ``T``. A depth that
-stands still for long and starts late is lost by this: that is the price of the screen.
+pause only where it does so by far (:data:`EARLY`). The outlook is its lead at the pause over the
+answer, compared at the same epoch, and what it may still catch up: each doubling of the epochs is
+taken to bring half of the one before, so that the last one's catch-up ``c`` leaves ``c * (1 - t /
+T)`` from epoch ``t`` to the end ``T``. A depth that stands still for long and starts late is lost
+by this: that is the price of the screen.
 
 **Seeds.** The verdict of :mod:`lamina.depth.decision` is drawn from whole trainings only: of the
 shallowest depths first, of the next deeper than the answer always, and then of those that the
@@ -263,10 +264,10 @@ def _challenge(
 class Hang:
     """What a stage of the verdict hangs on: the gains of ``rivals`` over ``base``, in utilities.
 
-    gains:  of each rival.
-    counts: trainings that got through of every depth that is judged, or is to be.
-    spread: the variance that a training of each of these is expected to have: its own, shrunk
-            towards the pooled one, to which the few there are would be shrunk by the decision too.
+    gains:    of each rival.
+    counts:   trainings that got through of every depth that is judged, or is to be.
+    variance: of a training of each of these, as it is expected to turn out: shrunk towards the
+              pooled one, as the decision shrinks it.
     """
 
     base: int
