@@ -12,7 +12,7 @@ the depth that is right by construction (``strategy_rows/worlds.py``, ``.../prob
 10*: what nine searches in ten stay below. ``sd`` is the standard deviation of a depth's final
 scores in margins.
 
-Where a depth starts late, screening breaks: those truths are named so.
+Truths whose deep networks start late, which a screen may lose, are named so.
 """
 
 from __future__ import annotations
