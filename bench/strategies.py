@@ -5,12 +5,14 @@
     python bench/strategies.py --record     # the learning curves that the simulation draws after
     python bench/strategies.py --quick      # all of it in seconds; no figures to quote
 
-*As grid*: the same answer as the full grid on the same data, undecided included. *Right*: the
-depth that is right by construction (``strategy_rows/worlds.py``, ``strategy_rows/problems.py``).
-*Open*: undecided. *Time*: of training, as a share of the grid's; *9 in 10*: what nine searches in
-ten stay below. ``sd`` is the standard deviation of a depth's final scores in margins.
+*As grid*: the same answer as the full grid on the same data, undecided included; else each names
+*other* depths, or the one decides *alone* and the other does not. *Right*, *wrong*: held against
+the depth that is right by construction (``strategy_rows/worlds.py``, ``.../problems.py``);
+*deeper*: more than that. *Open*: undecided. *Time*: of training, as a share of the grid's; *9 in
+10*: what nine searches in ten stay below. ``sd`` is the standard deviation of a depth's final
+scores in margins.
 
-Where a depth starts late, screening breaks: those truths are named so.
+Truths whose deep networks start late, which a screen may lose, are named so.
 """
 
 from __future__ import annotations

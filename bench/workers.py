@@ -42,6 +42,7 @@ def trials_an_hour(task: LanguageModel, width: int, epochs: int, way: str) -> fl
         task,
         depths=(1, 2),
         seeds=2,
+        strategy="grid",
         cell="lstm",
         width=width,
         settings=settings,

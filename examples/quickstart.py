@@ -17,7 +17,7 @@ def main(out: Path, epochs: int = 8, seeds: int = 2) -> None:
     """Everything once; what is kept goes to the folder ``out``."""
     task = lamina.tasks.Classify("digits", fractions=(0.6, 0.2, 0.2))
 
-    # How deep should it be? Every depth is trained with every seed.
+    # How deep should it be? Depths are trained until that is clear, each with at most all seeds.
     settings = lamina.train.Settings(epochs=epochs, lr=3e-3, threads=1)
     verdict = lamina.depth.search(
         task,

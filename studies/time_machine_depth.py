@@ -31,6 +31,7 @@ def run(source: str, out: Path | None, *, quick: bool) -> Verdict:
         task,
         depths=(1, 2) if quick else (1, 2, 3, 4),
         seeds=2 if quick else 5,
+        strategy="grid",
         cell="lstm",
         width=16 if quick else 128,
         embedding="onehot",

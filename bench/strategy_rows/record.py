@@ -8,15 +8,22 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import torch
+
 from lamina.depth.search import search
-from strategy_rows.problems import make
+from lamina.train import Silent, fit
+from strategy_rows.problems import Question, make
 
 FILE = Path(__file__).with_name("learning_curves.json")
-QUESTIONS = ("line", "digits", "timemachine")
-DEPTHS, SEEDS = (1, 2, 3, 4, 5), 3
+QUESTIONS = ("line", "between", "digits", "timemachine")
+DEPTHS, SEEDS = (1, 2, 3, 4, 5), 6
+#: Epochs that say what one costs.
+TIMED = 5
 
 
 def record(names: list[str], folder: Path) -> None:
@@ -37,9 +44,7 @@ def record(names: list[str], folder: Path) -> None:
         kept: dict[str, Any] = json.loads(FILE.read_text()) if FILE.exists() else {}
         kept[name] = {
             "command": f"python bench/strategies.py --record {name}",
-            "margin": round(metric.utility_gain(question.min_gain), 4),
-            # Of the median training, so that a busy moment does not count.
-            "step_ms": {str(c.depth): round(c.step_ms, 2) for c in verdict.costs},
+            "epoch_ms": {str(d): round(1000 * _epoch_seconds(question, d), 1) for d in DEPTHS},
             # Validation utilities, an epoch each; (seed, depth) of a list.
             "curves": {
                 str(depth): [
@@ -51,6 +56,17 @@ def record(names: list[str], folder: Path) -> None:
             },
         }
         FILE.write_text(_lines(kept))
+
+
+def _epoch_seconds(question: Question, depth: int) -> float:
+    """Of the processor, evaluation included: other programs on the machine disturb it the least."""
+    for epochs in (1, TIMED):  # the first time is slow
+        torch.manual_seed(0)
+        model = question.task.model(depth=depth, **question.model)
+        settings = msgspec.structs.replace(question.settings, epochs=epochs)
+        begin = time.process_time()
+        fit(model, question.task, settings, progress=Silent())
+    return (time.process_time() - begin) / TIMED
 
 
 def _lines(kept: dict[str, Any]) -> str:

@@ -15,6 +15,9 @@ from strategy_rows import worlds
 
 #: Of the grid, and at most of each other strategy.
 SEEDS = 5
+#: Columns of the table.
+HEADS = ("as grid", "other", "it alone", "grid alone", "right", "wrong", "open", "time")
+WIDTHS = (7, 5, 8, 10, 5, 5, 5, 5)
 #: A utility of 0 as an accuracy.
 ZERO = 0.5
 
@@ -66,7 +69,7 @@ def table(
 ) -> None:  # fmt: skip
     """Print a row for every strategy, truth and noise; questions take turns."""
     print(f"{searches} searches a row, {SEEDS} seeds at most, seed {seed}; shares in %")
-    columns = f"{'as grid':>7} {'right':>6} {'wrong':>6} {'open':>6} {'time':>6} {'9 in 10':>7}"
+    columns = " ".join(f"{name:>{w}}" for name, w in zip(HEADS, WIDTHS, strict=True)) + " 9 in 10"
     print(f"{'truth':<21} {'sd':>4} {'strategy':<9} {columns}")
     for truth in truths:
         for noise in noises:
@@ -76,7 +79,8 @@ def table(
             grid = [play("grid", q, curves) for q, curves in zip(asked, drawn, strict=True)]
             for name in names:
                 try:
-                    found = [play(name, q, x) for q, x in zip(asked, drawn, strict=True)]
+                    pairs = zip(asked, drawn, strict=True)
+                    found = grid if name == "grid" else [play(name, q, x) for q, x in pairs]
                 except NotImplementedError as error:
                     print(f"{truth:<21} {noise:>4} {name:<9} needs real trainings ({error})")
                     continue
@@ -87,14 +91,17 @@ def table(
 
 
 def _row(found: list[Answer], grid: list[Answer], truth: worlds.Truth) -> str:
-    pairs = list(zip(found, grid, strict=True))
-    share = [mine.seconds / its.seconds for mine, its in pairs]
+    pairs = [(mine.depth, its.depth) for mine, its in zip(found, grid, strict=True)]
+    share = [mine.seconds / its.seconds for mine, its in zip(found, grid, strict=True)]
     figures = (
-        np.mean([mine.depth == its.depth for mine, its in pairs]),
-        np.mean([mine.depth in truth.right for mine in found]),
-        np.mean([mine.depth not in (None, *truth.right) for mine in found]),
-        np.mean([mine.depth is None for mine in found]),
+        np.mean([mine == its for mine, its in pairs]),
+        np.mean([None not in (mine, its) and mine != its for mine, its in pairs]),
+        np.mean([its is None and mine is not None for mine, its in pairs]),
+        np.mean([mine is None and its is not None for mine, its in pairs]),
+        np.mean([mine in truth.right for mine, _ in pairs]),
+        np.mean([mine not in (None, *truth.right) for mine, _ in pairs]),
+        np.mean([mine is None for mine, _ in pairs]),
         np.mean(share),
     )
-    columns = " ".join(f"{100 * x:>{w}.1f}" for x, w in zip(figures, (7, 6, 6, 6, 6), strict=True))
+    columns = " ".join(f"{100 * x:>{w}.1f}" for x, w in zip(figures, WIDTHS, strict=True))
     return f"{columns} {100 * np.quantile(share, 0.9):>7.0f}"

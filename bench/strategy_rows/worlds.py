@@ -1,9 +1,13 @@
 """Learning curves of searches whose truth is known, drawn after those of real trainings.
 
-A recorded question gives, for each depth, how far the mean curve is from its end at each epoch,
-how the seeds depart from it (their covariance over the epochs), and what an epoch costs. A truth
-says where the curves end, in margins; a depth's gain grows as its curve rises. The noise is scaled
-so that the final scores of a depth have the wanted standard deviation.
+A recorded question gives, for each depth, how far the mean curve is below its end at each epoch,
+how the trainings depart from it (their covariance over the epochs), and what an epoch costs. Curves
+are those of the best score so far, whose end is the score that a search decides by.
+
+A truth says where the curves end, in margins; a depth's gain grows as its curve rises. How much
+noise there is, is a matter of the margin that is asked for: a question is asked with such a margin
+that the final scores of a depth have the wanted standard deviation, and all else of its curves is
+measured by that margin too. The first epochs of a question keep what they are to its last.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from typing import Any
 import numpy as np
 
 FILE = Path(__file__).with_name("learning_curves.json")
+DEPTHS = (1, 2, 3, 4, 5)
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ def recorded() -> dict[str, Any]:
 
 def cost(question: str) -> dict[int, float]:
     """Of an epoch of each depth, in proportion."""
-    return {int(depth): ms for depth, ms in recorded()[question]["step_ms"].items()}
+    return {int(depth): ms for depth, ms in recorded()[question]["epoch_ms"].items()}
 
 
 def epochs(question: str) -> int:
@@ -62,47 +67,48 @@ def epochs(question: str) -> int:
 def draw(
     question: str, truth: Truth, noise: float, seeds: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Utilities in margins, ``(depth, seed, epoch)``; the noise is in margins too."""
-    means = _means(question, truth, noise)
-    away = _away(question, (len(means), seeds), rng)
-    return means[:, None] + _scale(question, noise) * away
+    """The best utility so far in margins, ``(depth, seed, epoch)``; ``noise``, the standard
+    deviation of the last of them, is in margins too."""
+    residuals = _residuals(question)
+    dof = len(residuals) - len(DEPTHS)
+    # Normal, with the covariance of the recorded ones.
+    drawn = rng.standard_normal((len(DEPTHS), seeds, len(residuals))) @ residuals / np.sqrt(dof)
+    curves = _means(question, truth, noise)[:, None] + drawn / _margin(question, noise)
+    # None was better before than it is at last.
+    return np.maximum.accumulate(np.minimum(curves, curves[..., -1:]), axis=-1)
+
+
+def _best(question: str) -> np.ndarray:
+    """The best utility so far of the recorded trainings, ``(depth, seed, epoch)``."""
+    kept = recorded()[question]["curves"]
+    curves = np.array([kept[str(depth)] for depth in DEPTHS])
+    return np.maximum.accumulate(curves, axis=-1)
+
+
+@cache
+def _residuals(question: str) -> np.ndarray:
+    """How trainings departed from the mean curve of their depth, ``(training, epoch)``."""
+    curves = _best(question)
+    return (curves - curves.mean(axis=1, keepdims=True)).reshape(-1, curves.shape[-1])
+
+
+@cache
+def _margin(question: str, noise: float) -> float:
+    """The margin, in utilities, in which the last scores spread by ``noise``: the standard
+    deviation is that of the recorded trainings, pooled over depths."""
+    last = _residuals(question)[:, -1]
+    return float(np.sqrt((last**2).sum() / (len(last) - len(DEPTHS)))) / noise
 
 
 @cache
 def _means(question: str, truth: Truth, noise: float) -> np.ndarray:
-    """The mean curve of each depth, ``(depth, epoch)``, so high that its best epoch is the gain of
-    the truth: the best of many noisy epochs is else better than of few."""
-    kept = recorded()[question]
-    T, margin = epochs(question), kept["margin"]
-    away = _scale(question, noise) * _away(question, (4000,), np.random.default_rng(0))
-    found = []
-    for depth, gain, wait in zip((1, 2, 3, 4, 5), truth.gains, truth.late, strict=True):
-        mean = np.mean(kept["curves"][str(depth)], axis=0) / margin
+    """The mean curve of each depth in margins, ``(depth, epoch)``."""
+    T, found = epochs(question), []
+    recorded_means = _best(question).mean(axis=1) / _margin(question, noise)
+    for mean, gain, wait in zip(recorded_means, truth.gains, truth.late, strict=True):
         start = mean[0] - 0.1 * (mean[-1] - mean[0])  # what it is before the first epoch
         when = np.maximum((np.arange(1, T + 1) / T - wait) / (1 - wait), 0.0) * T
-        mean = np.interp(when, np.arange(T + 1), [start, *mean])
-        risen = (mean - start) / max(mean[-1] - start, 1e-9)
-        curve = mean - mean[-1] + gain * risen
-        found.append(curve - (float((curve + away).max(axis=1).mean()) - gain))
+        curve = np.interp(when, np.arange(T + 1), [start, *mean])
+        risen = (curve - start) / max(curve[-1] - start, 1e-9)
+        found.append(curve - curve[-1] + gain * risen)
     return np.array(found)
-
-
-def _away(question: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """How trainings depart from their mean curves: normal, with the recorded covariance over the
-    epochs, pooled over depths; ``shape`` and then the epochs."""
-    curves = [np.array(curve) for curve in recorded()[question]["curves"].values()]
-    residuals = np.concatenate([x - x.mean(axis=0) for x in curves])
-    dof = len(residuals) - len(curves)
-    return rng.standard_normal((*shape, len(residuals))) @ residuals / np.sqrt(dof)
-
-
-@cache
-def _scale(question: str, noise: float) -> float:
-    """What to multiply the recorded departures by, so that the best epochs of the trainings of a
-    depth have the standard deviation ``noise``."""
-    kept = recorded()[question]
-    mean = np.mean(kept["curves"]["1"], axis=0) / kept["margin"]
-    away, scale = _away(question, (4000,), np.random.default_rng(0)), 1 / kept["margin"]
-    for _ in range(6):  # the best epoch is nearly in proportion to the noise
-        scale *= noise / float((mean + scale * away).max(axis=1).std())
-    return scale

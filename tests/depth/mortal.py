@@ -18,7 +18,7 @@ from lamina.train import Settings
 
 #: A checkpoint at each step, so that what was killed goes on where it was.
 QUICK = Settings(epochs=2, lr=0.02, threads=1, checkpoint_steps=1)
-SEARCH: dict[str, Any] = {"depths": (1, 2), "seeds": 2, "settings": QUICK}
+SEARCH: dict[str, Any] = {"depths": (1, 2), "seeds": 2, "strategy": "grid", "settings": QUICK}
 
 
 class Mortal(Toy):

@@ -6,6 +6,7 @@ import math
 import random
 
 import pytest
+from msgspec import structs
 
 from lamina.depth.budget import parse_seconds
 from lamina.depth.evidence import look_level
@@ -108,6 +109,45 @@ def test_what_starts_late_is_lost_after_the_pause_only():
     rising = [Run(range(1, 11), [70.0 + 2 * e for e in range(1, 11)], False)]
     assert outlook([base, still], 1, 0, limits) == -10
     assert outlook([base, rising], 1, 0, limits) == 5  # caught up 10 from epoch 5 to 10, half more
+
+
+def test_a_deep_one_that_has_hardly_begun_is_not_passed_over_at_the_first_pause():
+    """A margin behind at the first pause, and not yet catching up; ahead at the second."""
+    race = Race(problem())
+    while jobs := race.ask():
+        for job in jobs:
+            told = trial(job, 90)
+            if job.depth == 3:
+                gain = [-0.012 if epoch <= 2 else 0.03 for epoch, _ in told.curve]
+                curve = [(e, v + g) for (e, v), g in zip(told.curve, gain, strict=True)]
+                told = structs.replace(told, curve=tuple(curve), value=max(v for _, v in curve))
+            race.tell(told)
+    assert verdict(race).depth == 3
+
+
+def test_the_shallowest_of_those_that_promise_is_trained_first():
+    race = Race(problem())
+    asked = play(race, (90, 90, 92, 92, 92))
+    whole = [job.depth for job in asked if job.epochs is None]
+    assert whole.index(3) < whole.index(4)
+    assert 5 not in whole  # with 3 trained, its curve promises nothing
+
+
+def test_seeds_before_the_first_look_go_by_the_spread_alone():
+    """The same noise, another gain: as many seeds are asked for; more noise: more."""
+    limits = Limits((1.0, 2.0), EPOCHS, 5, 1.0)
+
+    def wanted(gain: float, noise: float) -> tuple[list[tuple[int, int]], bool]:
+        finals = [90 - noise, 90 + noise, 90.0], [90 + gain - noise, 90 + gain + noise]
+        seen = [[Run((EPOCHS,), (u,), True) for u in of_depth] for of_depth in finals]
+        found = next_round(seen, limits)
+        return [(want.depth, want.seed) for want in found.wanted], found.again
+
+    calm, noisy = wanted(0.0, 0.05), wanted(0.0, 0.3)
+    assert calm == ([], False)
+    assert noisy == wanted(0.9, 0.3)
+    assert noisy[0]
+    assert not noisy[1]  # no look was spent on it
 
 
 def test_more_seeds_that_could_not_settle_it_are_not_asked_for():

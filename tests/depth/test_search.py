@@ -44,7 +44,7 @@ class Bomb(Silent):
 
 
 def run(out: Path | None, listener: SilentSearch | None = None, **changes):
-    arguments = {"depths": (1, 2), "seeds": 2, "settings": QUICK, **changes}
+    arguments = {"depths": (1, 2), "seeds": 2, "strategy": "grid", "settings": QUICK, **changes}
     task = arguments.pop("task", Toy())
     return search(task, out=out, progress=listener or SilentSearch(), **arguments)
 
@@ -275,3 +275,7 @@ def test_a_trial_of_another_search_is_refused(tmp_path, finished):
     )
     with pytest.raises(LaminaError, match="is of depth 1 seed 0, not of depth 2 seed 0"):
         run(tmp_path / "other", depths=(1, 2), seeds=1)
+
+
+def test_without_a_strategy_it_races():
+    assert run(None, strategy=None, seeds=1).strategy == "race"

@@ -33,6 +33,7 @@ def run(out: Path | None, **changes) -> Verdict:
 def test_the_best_setting_is_judged_and_handed_over(tmp_path: Path) -> None:
     out = tmp_path / "search"
     verdict = run(out, vary={"width": (2, 3), "lr": (1e-9, 0.05)})
+    assert verdict.strategy == "grid"  # without one being named, as settings vary
     assert {trial.seed for trial in verdict.trials} == {0}
     assert {trial.seed for trial in verdict.tried} == {CHOOSING}
     assert len(verdict.tried) == 2 * 4

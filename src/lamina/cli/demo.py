@@ -30,6 +30,7 @@ def demo(
         out,
         depths=(1, 2, 3, 4),
         seeds=8,
+        strategy="grid",  # a whole table
         width=32,
         cell="rnn",
         # Tensors this small gain nothing from a second thread.

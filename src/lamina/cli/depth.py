@@ -28,7 +28,7 @@ from lamina.train import Settings
 app = typer.Typer(
     cls=Group,
     help="Find out how many layers your data asks for.",
-    epilog="Every depth is trained with several seeds; the verdict says which is enough. Started "
+    epilog="Depths are trained with several seeds until the verdict says which is enough. Started "
     "again with the same --out, a search goes on where it was.\n\n"
     f"\b\nFor instance:\n  {EXAMPLE}",
     rich_markup_mode=None,
@@ -50,7 +50,7 @@ def _command(name: str) -> Any:
                 metavar="LIST|auto",
             ),
         ] = "1-5",
-        seeds: Annotated[int, _option("Trainings of each depth.", metavar="INT")] = 3,
+        seeds: Annotated[int, _option("Trainings of each depth, at most.", metavar="INT")] = 5,
         parameters: Annotated[
             str | None,
             _option(
@@ -71,8 +71,12 @@ def _command(name: str) -> Any:
             _option("What each further layer must gain beyond that.", metavar="FLOAT"),
         ] = 0.0,
         strategy: Annotated[
-            str, _option("Which trainings are made to find out.", metavar="|".join(STRATEGIES))
-        ] = "grid",
+            str | None,
+            _option(
+                "Which trainings are made to find out.  [default: race; with --vary, grid]",
+                metavar="|".join(STRATEGIES),
+            ),
+        ] = None,
         vary: Annotated[
             list[str] | None,
             _option(

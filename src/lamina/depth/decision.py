@@ -34,31 +34,35 @@ with the constant of Pocock (1977, Biometrika 64), which is for equal steps, up 
 layer it adds: a price on layers, not on measured time, because the same search then has the same
 answer on every machine and at every load.
 
-**Measured** on the truths of ``bench/decision.py`` at one look (``--quick`` prints the like; here
-200 searches a row, so a rate of 2.5% has a standard error of 1.1; the same draws by both rules).
-Largest rates of a verdict deeper / shallower than right, in percent, over four truths and noise of
-0.3 and 0.6 margins, among them gains of exactly the margin; then how many of the searches whose
-second layer gains two margins find it at noise 0.3. Before: t tests of all scores alike.
+**Measured** on the truths of ``bench/decision.py`` at one look (10000 searches a row, so a rate of
+2.5% has a standard error of 0.2; minutes, or seconds with ``--quick``; the last rows: ``--real``).
+Largest rates of a verdict deeper and shallower than right, in percent, over four truths and noise
+of 0.3 and 0.6 margins, among them gains of exactly the margin; then how many of the searches whose
+second layer gains two margins find it at noise 0.3.
 
-======================  =====  ================  ================
-seeds and their noise   seeds  before            after
-======================  =====  ================  ================
-normal                      3  1.0 / 2.5,  77%   1.0 / 2.5,  74%
-normal                      5  3.5 / 1.5,  99%   3.5 / 1.5,  98%
-spread grows tenfold        5  3.0 / 1.5,  86%   3.0 / 1.5,  74%
-deepest spreads x10         3  1.5 / 8.0,  52%   1.5 / 5.0,  32%
-shallowest spreads x10      3  2.0 / 5.5,  53%   1.5 / 4.5,  34%
-t with 3 degrees            3  1.0 / 1.0,  76%   1.0 / 1.0,  72%
-one in five stuck           5  0.0 / 0.0,   0%   2.5 / 1.0,  74%
-one in five stuck          10  0.0 / 0.0,   0%   4.0 / 3.5,  98%
-of two real searches        3  3.0 / 2.0,  85%   3.0 / 1.5,  84%
-of two real searches        5  2.0 / 4.0, 100%   2.0 / 4.0, 100%
-======================  =====  ================  ================
+======================  =====  ======  =========  ========
+seeds and their noise   seeds  deeper  shallower  find it
+======================  =====  ======  =========  ========
+normal                      3     1.2        1.7      75%
+normal                      5     2.1        2.2      99%
+normal                     10     2.5        2.6     100%
+spread grows threefold      5     0.3        1.7      27%
+spread falls threefold      5     1.3        2.7      23%
+spread grows tenfold        5     0.8        2.6      75%
+deepest spreads x10         3     1.6        3.4      36%
+deepest spreads x10         5     0.9        3.0      76%
+shallowest spreads x10      3     3.2        3.4      33%
+shallowest spreads x10      5     2.0        2.9      75%
+t with 3 degrees            5     0.9        1.8      92%
+one in five stuck           5     1.1        2.0      70%
+one in five stuck          10     2.5        4.0      99%
+of two real searches        3     1.5        1.9      77%
+of two real searches        5     2.2        2.5     100%
+======================  =====  ======  =========  ========
 
-Up to eight looks, a seed added at each from 3 seeds on (noise 0.5, gains at the margin, 250
-searches a row): 6.4 / 5.6 with alpha / 2 at each, 0.4 / 2.4 as it is. That costs seeds: with all
-depths equal 6.9 on average instead of 5.3, and a third of the searches is still undecided at the
-eighth look.
+Up to eight looks, a seed added at each from 3 seeds on (``--looks 8``, normal noise): 1.8 and 2.4.
+With all depths equal it takes 3.6 seeds on average at noise 0.3, and at noise 0.6 8.5, where 63% of
+the searches are still undecided at the eighth look.
 
 **Limits.** The verdict is about this validation part. Were its examples taken as a sample, then,
 where two depths differ for good on 5% to 15% of them, a gain of exactly the margin (1 point) is

@@ -5,23 +5,26 @@ is worked out here, with no files and no torch, so that ``bench/strategies.py`` 
 of races.
 
 **Screen.** Every depth is trained for :data:`SCREEN` of the epochs, and where that does not tell,
-for :data:`LONGER`. A depth whose *outlook* is a gain of less than half the margin is passed over.
-The outlook is its lead at the pause over the depth it is to beat, compared at the same epoch, and
-what it may still catch up: each doubling of the epochs is taken to bring half of the one before, so
-that the last one's catch-up ``c`` leaves ``c * (1 - t / T)`` from epoch ``t`` to the end ``T``. A
-depth that stands still for long and starts late is lost by this: that is the price of the screen.
+for :data:`LONGER`. A deeper one is passed over where its *outlook* is a gain below the margin, a
+shallower one than the answer so far where it falls short by more than the margin; at the first
+pause only where it does so by far (:data:`EARLY`). The outlook is its lead at the pause over the
+answer, compared at the same epoch, and what it may still catch up: each doubling of the epochs is
+taken to bring half of the one before, so that the last one's catch-up ``c`` leaves ``c * (1 - t /
+T)`` from epoch ``t`` to the end ``T``. A depth that stands still for long and starts late is lost
+by this: that is the price of the screen.
 
 **Seeds.** The verdict of :mod:`lamina.depth.decision` is drawn from whole trainings only: of the
-shallowest depths first, and of the next deeper than the answer always. Where it is open, seeds go
-to the depths it hangs on: as many as would settle it if means and spreads stayed as they are, given
-where a second of training lowers the error most. Shallow seeds are cheap, and they tell the spread
-of the deep ones too, for it is pooled.
+shallowest depths first, of the next deeper than the answer always, and then of those that the
+screen leaves, the shallowest first. Before a depth is judged for the first time, it and the answer
+get as many seeds as are enough for a usual gain, by the spread so far alone. Where the verdict is
+open, seeds go to the depths it hangs on, as many as are likely to settle it. Both give the next
+seed where a second of training lowers the error most.
 
 **Looks.** To judge depths again after more seeds is another chance to err. Each is a look of the
 search, at the level of :func:`lamina.depth.evidence.look_level`, and the verdict is drawn at the
 last one. The race ends when it is decided, when all seeds are spent, or when more are futile: when
-not even gains that move by a standard error of what they may still move would settle it at the
-next look (conditional power, Lachin 2005, Statistics in Medicine 24).
+even all of them would settle it with a small probability only (conditional power, Lachin 2005,
+Statistics in Medicine 24).
 
 **Failures.** A training that diverges has ended, wherever it was. The screen of a depth goes on to
 its next seed until one gets through, or :data:`FIRST` have failed; the depth is then out.
@@ -30,21 +33,26 @@ its next seed until one gets through, or :data:`FIRST` have failed; the depth is
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import ndtr, stdtrit
 
 from lamina.depth.decision import decide
-from lamina.depth.evidence import look_level
+from lamina.depth.evidence import PRIOR_DOF, gain_errors, look_level
 
 #: Shares of the epochs after which the screen looks.
 SCREEN, LONGER = 0.2, 0.5
-#: A depth is passed over where its outlook is a gain below this share of the margin.
-PROMISING = 0.5
+#: In margins, how far on the wrong side of the margin an outlook must lie at the first pause, when
+#: deep ones have often hardly begun, for its depth to be passed over; at the second, any distance.
+EARLY = 2.5
 #: Whole trainings to begin with, of the shallowest depth and of another.
 FIRST, NEXT = 3, 2
+#: The probability that seeds chosen by the spread alone are to have to be enough.
+POWER = 0.8
+#: More seeds are futile where all of them would settle it with a smaller probability.
+FUTILE = 0.2
 
 
 @dataclass(frozen=True)
@@ -146,6 +154,11 @@ def next_round(seen: Seen, limits: Limits, look: int = 1) -> Round:
         return Round(tuple(first))
     judged = [k for k in alive if any(run.scored for run in seen[k])]
     finals = {k: [run.best[-1] for run in seen[k] if run.whole or run.failed] for k in judged}
+    if judged == alive[:2] and look == 1:
+        begin = Hang.of(finals, alive[0], alive[1:2], limits).by_spread(limits.level(look))
+        wanted = [want for k, n in begin.items() for want in _whole(seen, k, n, limits)]
+        if wanted:
+            return Round(tuple(wanted))
     answer, rivals = _open(finals, limits, look)
     if rivals:
         counts = Hang.of(finals, answer, rivals, limits).settled_by(limits.level(look + 1))
@@ -156,9 +169,12 @@ def next_round(seen: Seen, limits: Limits, look: int = 1) -> Round:
     passed_over = tuple(k for k in rest if not _promising(seen, k, answer, limits))
     deeper = [k for k in alive if k > answer]
     if not rivals and deeper and deeper[0] in rest:
-        return Round(tuple(_whole(seen, deeper[0], 1, limits)), passed_over=passed_over)
+        entry = _entry(seen, finals, deeper[0], answer, limits, look)
+        return Round(entry, passed_over=passed_over)
     challengers = [k for k in rest if k not in passed_over]
-    return Round(_challenge(seen, challengers, answer, limits), passed_over=passed_over)
+    return Round(
+        _challenge(seen, finals, challengers, answer, limits, look), passed_over=passed_over
+    )
 
 
 def _open(
@@ -204,39 +220,60 @@ def outlook(seen: Seen, depth: int, base: int, limits: Limits) -> float:
 
 
 def _promising(seen: Seen, depth: int, answer: int, limits: Limits) -> bool:
-    """Whether a depth may change the answer: a deeper one by a gain over it, a shallower one by
-    being as good but for the margin."""
-    bar = PROMISING if depth > answer else PROMISING - 1
+    """Whether a depth may change the answer: a deeper one by a gain over it of the margin, a
+    shallower one by falling short of it by no more."""
+    early = _screened(seen, depth).epochs[-1] < limits.pause(LONGER)
+    slack = EARLY if early else 0.0
+    bar = 1 - slack if depth > answer else -1 - slack
     return outlook(seen, depth, answer, limits) >= bar * limits.margin
 
 
-def _challenge(
-    seen: Seen, challengers: Sequence[int], answer: int, limits: Limits
+def _entry(
+    seen: Seen,
+    finals: Mapping[int, Sequence[float]],
+    newcomer: int,
+    answer: int,
+    limits: Limits,
+    look: int,
 ) -> tuple[Want, ...]:
-    """The screen goes on; whom it leaves is trained whole, the most promising first."""
+    """Seeds of a depth that is to be judged for the first time, and of the answer so far."""
+    counts = Hang.of(finals, answer, (newcomer,), limits).by_spread(limits.level(look))
+    return tuple(want for k in (answer, newcomer) for want in _whole(seen, k, counts[k], limits))
+
+
+def _challenge(
+    seen: Seen,
+    finals: Mapping[int, Sequence[float]],
+    challengers: Sequence[int],
+    answer: int,
+    limits: Limits,
+    look: int,
+) -> tuple[Want, ...]:
+    """The screen goes on; whom it leaves is trained whole, the shallowest first: with it, those
+    behind may no longer promise a gain."""
     pause = limits.pause(LONGER)
     early = [k for k in challengers if _screened(seen, k).epochs[-1] < pause < limits.epochs]
     if early:
         return tuple(Want(k, seen[k].index(_screened(seen, k)), pause) for k in early)
     if not challengers:
         return ()
-    best = max(challengers, key=lambda k: outlook(seen, k, answer, limits))
-    return tuple(_whole(seen, best, 1, limits))
+    return _entry(seen, finals, challengers[0], answer, limits, look)
 
 
 @dataclass(frozen=True)
 class Hang:
-    """What an open stage hangs on: the gains of ``rivals`` over ``base``, in utilities.
+    """What a stage of the verdict hangs on: the gains of ``rivals`` over ``base``, in utilities.
 
-    gains: of each rival. counts: trainings of base and rivals that got through. spread: of a
-    training, pooled over all depths, with ``dof`` degrees of freedom.
+    gains:    of each rival.
+    counts:   trainings that got through of every depth that is judged, or is to be.
+    variance: of a training of each of these, as it is expected to turn out: shrunk towards the
+              pooled one, as the decision shrinks it.
     """
 
     base: int
     gains: Mapping[int, float]
     counts: Mapping[int, int]
-    spread: float
-    dof: int
+    variance: Mapping[int, float]
     limits: Limits
 
     @classmethod
@@ -247,60 +284,90 @@ class Hang:
         rivals: Sequence[int],
         limits: Limits,
     ) -> Hang:
-        """From the utilities of whole trainings of each depth."""
-        scored = {k: [u for u in finals[k] if math.isfinite(u)] for k in finals}
-        mean = {k: float(np.mean(scored[k])) for k in finals}
-        squares = sum((u - mean[k]) ** 2 for k in finals for u in scored[k])
-        dof = sum(len(x) - 1 for x in scored.values())
-        spread = max(math.sqrt(squares / max(dof, 1)), limits.resolution / math.sqrt(12))
-        gains = {k: mean[k] - mean[base] for k in rivals}
-        return cls(base, gains, {k: len(scored[k]) for k in (base, *rivals)}, spread, dof, limits)
+        """From the utilities of whole trainings of each depth; a rival may have none."""
+        scored = {k: [u for u in finals.get(k, ()) if math.isfinite(u)] for k in (*finals, *rivals)}
+        squares = {k: float(np.var(x)) * len(x) if x else 0.0 for k, x in scored.items()}
+        dof = {k: max(len(x) - 1, 0) for k, x in scored.items()}
+        pooled = sum(squares.values()) / max(sum(dof.values()), 1)
+        least = limits.resolution**2 / 12
+        variance = {
+            k: max((squares[k] + PRIOR_DOF * pooled) / (dof[k] + PRIOR_DOF), least) for k in scored
+        }
+        mean = {k: float(np.mean(x)) for k, x in scored.items() if x}
+        gains = {k: mean.get(k, mean[base]) - mean[base] for k in rivals}
+        return cls(base, gains, {k: len(x) for k, x in scored.items()}, variance, limits)
+
+    def by_spread(self, level: float) -> dict[int, int]:
+        """The cheapest numbers of seeds at which a gain that is a margin off the margin is shown at
+        ``level`` with probability :data:`POWER`; where there are not so many, one of each at least.
+
+        It goes by the spread alone, never by the gains: so it is no look (an internal pilot, Wittes
+        and Brittain 1990, Statistics in Medicine 9)."""
+        counts = self._cheapest(self.gains, lambda k, now: self._far_off(k, now, level))
+        return {k: max(n, 1) for k, n in (counts or self.counts).items()}
 
     def settled_by(self, level: float) -> dict[int, int]:
         """How many seeds of each to have at the next look, which tests at ``level``; as many as
         there are where more are futile."""
-        counts = self.plan(level)
-        if counts is None:
-            full = {k: max(self.limits.seeds, n) for k, n in self.counts.items()}
-            plans: list[dict[int, int]] = []
-            for sign in (-1, 1):
-                moved = {k: gain + sign * self._may_move(k, full) for k, gain in self.gains.items()}
-                if (plan := self.plan(level, moved)) is not None:
-                    plans.append(plan)
-            counts = min(plans, key=self._price, default=dict(self.counts))
-        elif counts == self.counts:
-            counts = {k: min(n + 1, self.limits.seeds) for k, n in counts.items()}
-        # The spread is hardly known at first: never more than twice what there is.
-        return {k: min(n, 2 * self.counts[k]) for k, n in counts.items()}
-
-    def plan(self, level: float, gains: Mapping[int, float] | None = None) -> dict[int, int] | None:
-        """The cheapest numbers of seeds, chosen one by one, that would settle the stage with these
-        gains; None where there are not so many."""
-        gains, limits = gains or self.gains, self.limits
-        best = max(gains, key=lambda k: gains[k])
+        best = max(self.gains, key=lambda k: self.gains[k])
         # One that beats the base ends the stage; else all must fall short.
-        needed = [best] if gains[best] > limits.margin else list(gains)
-        counts = dict(self.counts)
-        while open_to := [k for k in needed if not self._shown(k, gains[k], counts, level)]:
-            free = [k for k in (self.base, *open_to) if counts[k] < limits.seeds]
+        needed = [best] if self.gains[best] > self.limits.margin else list(self.gains)
+        chance = min(self._chance(k, self._full(needed), level) for k in needed)
+        if chance < FUTILE:
+            return dict(self.counts)
+        counts = self._cheapest(needed, lambda k, now: self._chance(k, now, level) >= POWER)
+        if counts is None:
+            return self._full(needed)
+        if counts == self.counts:
+            counts = {k: n + (k in (self.base, *needed)) for k, n in counts.items()}
+        return counts
+
+    def _cheapest(
+        self, needed: Collection[int], enough: Callable[[int, Mapping[int, int]], bool]
+    ) -> dict[int, int] | None:
+        """Seeds one by one, to the depths whose next one takes most off the squared error of a
+        gain by its price, until all have enough; None where there are not so many."""
+        counts, cost = dict(self.counts), self.limits.cost
+        while open_to := [k for k in needed if not enough(k, counts)]:
+            free = [k for k in (self.base, *open_to) if counts[k] < self.limits.seeds]
             if not free:
                 return None
-            # What a seed takes off the squared error of a gain, by its price.
-            k = max(free, key=lambda k: 1 / (counts[k] * (counts[k] + 1) * limits.cost[k]))
+            k = max(free, key=lambda k: 1 / (max(counts[k], 0.1) * (counts[k] + 1) * cost[k]))
             counts[k] += 1
         return counts
 
-    def _shown(self, k: int, gain: float, counts: Mapping[int, int], level: float) -> bool:
-        dof = self.dof + sum(counts.values()) - sum(self.counts.values())
-        bound = float(stdtrit(dof, 1 - level)) if dof > 0 else math.inf
-        return abs(gain - self.limits.margin) >= bound * self._error(k, counts)
+    def _full(self, needed: Collection[int]) -> dict[int, int]:
+        return {
+            k: max(self.limits.seeds, n) if k in (self.base, *needed) else n
+            for k, n in self.counts.items()
+        }
 
-    def _error(self, k: int, counts: Mapping[int, int]) -> float:
-        return self.spread * math.sqrt(1 / counts[k] + 1 / counts[self.base])
+    def _far_off(self, k: int, counts: Mapping[int, int], level: float) -> bool:
+        """Whether a gain that is a margin off the margin is shown with probability POWER."""
+        error, dof = self._error(k, counts)
+        if dof <= 0:
+            return False
+        return float(stdtrit(dof, 1 - level) + stdtrit(dof, POWER)) * error <= self.limits.margin
 
-    def _may_move(self, k: int, full: Mapping[int, int]) -> float:
-        """The standard deviation of what a gain will still move by, up to all seeds."""
-        return math.sqrt(max(self._error(k, self.counts) ** 2 - self._error(k, full) ** 2, 0.0))
+    def _chance(self, k: int, counts: Mapping[int, int], level: float) -> float:
+        """That with these seeds it shows on which side of the margin the gain of ``k`` lies, if
+        more of them are drawn around the means so far (conditional power)."""
+        error, dof = self._error(k, counts)
+        if dof <= 0:
+            return 0.0
+        now, _ = self._error(k, self.counts)
+        may_move = math.sqrt(max(now**2 - error**2, (1e-9 * self.limits.margin) ** 2))
+        bound = float(stdtrit(dof, 1 - level)) * error
+        off = self.gains[k] - self.limits.margin
+        return float(ndtr((off - bound) / may_move) + ndtr((-off - bound) / may_move))
 
-    def _price(self, counts: Mapping[int, int]) -> float:
-        return sum(n * self.limits.cost[k] for k, n in counts.items())
+    def _error(self, k: int, counts: Mapping[int, int]) -> tuple[float, float]:
+        """The standard error of the gain of ``k``, and its degrees of freedom, as the decision
+        takes them."""
+        if not (counts[k] and counts[self.base]):
+            return math.inf, 0.0
+        order = list(counts)
+        variance = np.array([self.variance[j] for j in order])
+        error, dof = gain_errors(variance, np.array([counts[j] for j in order]))
+        at = order.index(self.base), order.index(k)
+        return float(error[at]), float(dof[at])

@@ -53,13 +53,13 @@ def search(
     task: Task,
     *,
     depths: Iterable[int] | Literal["auto"] = (1, 2, 3, 4, 5),
-    seeds: int = 3,
+    seeds: int = 5,
     cell: CellKind | None = None,
     width: int | None = None,
     parameters: int | None = None,
     min_gain: float = 1.0,
     cost_per_layer: float = 0.0,
-    strategy: str = "grid",
+    strategy: str | None = None,
     vary: Mapping[str, Values | Range] | None = None,
     trials: int = 20,
     budget: float | None = None,
@@ -84,7 +84,8 @@ def search(
                 ``options``.
     min_gain:   the gain a deeper network must bring: points, or percent of a relative metric.
     cost_per_layer: what each further layer must gain beyond that, in the same unit.
-    strategy:   which trainings are made, a name of :data:`lamina.depth.strategies.STRATEGIES`.
+    strategy:   which trainings are made, a name of :data:`lamina.depth.strategies.STRATEGIES`;
+                None: ``race``, or ``grid`` where settings vary.
     vary:       what is tried beside the depth: fields of ``options`` or ``settings`` by name, each
                 with some values or a :class:`lamina.depth.problem.Range`. Each depth is judged at
                 the best setting found for it, by :mod:`lamina.depth.strategies.tuned`.
@@ -118,7 +119,7 @@ def search(
     if cell is not None:
         changes["cell"] = cell
     if seeds < 1:
-        raise LaminaError(f"got seeds={seeds}; need at least 1, better 3.")
+        raise LaminaError(f"got seeds={seeds}; need at least 1, better 5.")
     if not 0 < min_gain < 100:
         raise LaminaError(f"got min_gain={min_gain:g}; need more than 0, below 100, such as 1.")
     if not 0 <= cost_per_layer < 100:
@@ -129,6 +130,7 @@ def search(
         raise LaminaError(f"got trials={trials}; need at least 1, better 20.")
     if workers is not None and workers < 1:
         raise LaminaError(f"got workers={workers}; need at least 1.")
+    strategy = strategy or default_strategy(vary)
     if strategy not in STRATEGIES:
         raise LaminaError(f"got strategy={strategy!r}; need one of {', '.join(STRATEGIES)}.")
     progress = progress or choose_progress()
@@ -230,6 +232,11 @@ def search(
         )
         verdicts.save(verdict, folder / "verdict.json")
     return verdict
+
+
+def default_strategy(vary: Mapping[str, Values | Range] | None) -> str:
+    """The one that takes the least training, of those that can try what varies."""
+    return "grid" if vary else "race"
 
 
 def _run_all(
