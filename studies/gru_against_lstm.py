@@ -16,6 +16,7 @@ from pathlib import Path
 
 import torch
 
+from lamina.spec import Model
 from lamina.tasks import LanguageModel
 from lamina.train import Settings, fit
 
@@ -38,7 +39,7 @@ def train(task: LanguageModel, out: Path | None, *, quick: bool) -> dict[str, li
     return found
 
 
-def network(task: LanguageModel, cell: str, *, quick: bool) -> torch.nn.Module:
+def network(task: LanguageModel, cell: str, *, quick: bool) -> Model:
     """Two layers of 128."""
     return task.model(
         cell=cell, depth=2, width=16 if quick else 128, embedding="onehot", dropout=0.1

@@ -1,0 +1,158 @@
+"""What the studies rest on: kept work, intervals, and a page that says what was found."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from measured import charts, page
+from measured.finding import Claim, Finding, Kept, Table
+from measured.intervals import Interval, difference, judge, mean, overall, paired, percent_less
+from measured.jobs import Jobs
+from measured.lab import Lab
+from measured.training import Training
+
+ROOT = Path(__file__).parents[2]
+
+
+def double(*, folder: Path, x: float) -> dict[str, Any]:
+    with (folder.parent / "calls.txt").open("a") as calls:
+        calls.write(f"{x}\n")
+    if x < 0:
+        raise ValueError("below 0")
+    return {"twice": 2 * x, "seconds": 1.5}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_work_is_done_once_and_goes_on_where_it_broke(tmp_path: Path, workers: int) -> None:
+    jobs = Jobs(tmp_path, workers)
+    with pytest.raises(ValueError, match="below 0"):
+        jobs.run("some", double, [{"x": 1.0}, {"x": -1.0}])
+    for _ in range(2):
+        found = jobs.run("some", double, [{"x": 3.0}, {"x": 1.0}, {"x": 3.0}])
+        assert [values["twice"] for values in found] == [6.0, 2.0, 6.0]
+    calls = (tmp_path / "calls.txt").read_text().split()
+    assert calls.count("1.0") == 1
+    assert calls.count("3.0") == 1
+
+
+def test_a_training_is_its_arguments_and_leaves_a_record(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, 1, True)
+    source = lab.source("classify", "imdb")
+    data = {"source": source, "text": "text", "label": "label", "min_count": 1}
+    runs = [Training("classify", data, {"width": 4}, {"epochs": 2}, seed) for seed in lab.seeds]
+    found = lab.train({"all": runs, "first": runs[:1]})
+    assert [len(records) for records in found.values()] == [2, 1]
+    first, second = found["all"]
+    assert first == found["first"][0]
+    assert first.curve("train_loss") != second.curve("train_loss")
+    assert first.metric == "accuracy"
+    assert 0 <= first.tested <= 1
+    assert first.validated == max(first.curve())
+    assert len(first.history) == 2
+    assert lab.seconds > 0
+    assert not [p for p in tmp_path.iterdir() if p.is_dir()]  # no weights stay
+
+
+def test_a_training_that_diverges_is_a_record(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, 1, True)
+    data = {"source": lab.source("forecast", "etth1"), "look_back": 24, "horizon": 4}
+    settings = {"epochs": 1, "optimizer": "sgd", "lr": 1e30, "clip": None}
+    (found,) = lab.train({"all": [Training("forecast", data, {"width": 4}, settings)]})["all"]
+    assert found.value is None
+    assert math.isnan(found.tested)
+
+
+def test_intervals_are_those_of_the_books() -> None:
+    draw = np.random.default_rng(0)
+    a, b = draw.normal(3, 1, 5).tolist(), draw.normal(2, 2, 7).tolist()
+    welch = stats.ttest_ind(a, b, equal_var=False)
+    between, found = welch.confidence_interval(0.95), difference(a, b)
+    assert found.low == pytest.approx(between.low)
+    assert found.high == pytest.approx(between.high)
+    assert found.count == 5
+    alone = stats.ttest_1samp(a, 0).confidence_interval(0.95)
+    assert (mean(a).low, mean(a).high) == pytest.approx((alone.low, alone.high))
+    with_pairs = stats.ttest_rel(a, b[:5]).confidence_interval(0.95)
+    found = paired(a, b[:5])
+    assert (found.low, found.high) == pytest.approx((with_pairs.low, with_pairs.high))
+
+
+def test_a_ratio_is_of_geometric_means() -> None:
+    found = percent_less([90.0, 90.0], [100.0, 100.0])
+    assert (found.mean, found.low, found.high) == pytest.approx((10.0, 10.0, 10.0))
+    found = percent_less([80.0, 90.0, 85.0], [100.0, 110.0, 95.0])
+    assert found.low < found.mean < found.high
+    assert found.mean == pytest.approx(100 * (1 - (80 * 90 * 85 / (100 * 110 * 95)) ** (1 / 3)))
+
+
+@pytest.mark.parametrize(
+    ("estimate", "outcome"),
+    [
+        (Interval(12, 9, 15, 5), "holds"),
+        (Interval(12, -1, 25, 5), "open"),  # 0 is not excluded
+        (Interval(8, 6, 11, 5), "open"),  # reaches there, and does not lie there
+        (Interval(4, 2, 6, 5), "fails"),
+        (Interval(20, 17, 23, 5), "fails"),
+    ],
+)
+def test_a_claim_is_judged_by_its_range(estimate: Interval, outcome: str) -> None:
+    assert judge(estimate, 10, 15) == outcome
+
+
+def test_verdicts_over_settings() -> None:
+    assert overall(["holds", "holds"], "x") == "holds here"
+    assert overall(["holds", "open"], "the text") == "depends on the text"
+    assert overall(["fails", "open"], "x") == "does not hold here"
+    assert overall(["open"], "x").startswith("depends on more seeds")
+
+
+def test_a_chart_draws_every_series() -> None:
+    rows = [
+        {"panel": panel, "series": name, "x": x, "y": x + 1, "low": x, "high": x + 2}
+        for panel in ("left", "right")
+        for name in ("GRU", "LSTM")
+        for x in (1, 2)
+    ]
+    drawn = charts.lines(rows, x="layers", y="score", series="cell")
+    assert drawn.startswith("<svg")
+    for text in ("GRU", "LSTM", "left", "right", "layers", "score"):
+        assert text in drawn
+
+
+def test_a_verdict_is_one_of_three() -> None:
+    with pytest.raises(ValueError, match="maybe"):
+        Finding(verdict="maybe", because="", setting="", tables=(), seeds=5)
+
+
+def test_the_page_holds_what_was_found() -> None:
+    claim = Claim(number=3, name="cost", title="A layer's cost", says="30%.", sources=("A book.",))
+    table = Table(("depth", "ms"), (("1", "2.0"), ("2", "3.1")), "Steps")
+    finding = Finding(
+        verdict="depends on width",
+        because="It was 55%.",
+        setting="Small.",
+        tables=(table,),
+        seeds=5,
+    )
+    kept = Kept(claim=claim, finding=finding, core_minutes=12.0, versions={"torch": "2"})
+    text = page.render([kept])
+    assert "| 3 | [A layer's cost](#3-a-layers-cost) | **depends on width** |" in text
+    assert "![A layer's cost](claims/03_cost.svg)" in text
+    assert "| 2 | 3.1 |" in text
+    assert "claim_03_cost.py" in text
+
+
+def test_the_page_is_the_one_that_the_studies_made() -> None:
+    docs = ROOT / "docs"
+    kept = page.read(docs)
+    assert (docs / "claims.md").read_text() == page.render(kept)
+    for one in kept:
+        assert one.finding.seeds >= 5
+        assert (docs / "claims" / f"{one.claim.stem}.svg").read_text().startswith("<svg")
+        assert (ROOT / "studies" / f"claim_{one.claim.stem}.py").exists()
