@@ -26,12 +26,13 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 @dataclass
 class Lab:
-    """quick: everything tiny, to see that it runs; no figures to quote. folder: of results."""
+    """quick: everything tiny, to see that it runs; no figures to quote. folder: of results.
+    cpu_seconds: of the work that the study rests on."""
 
     folder: Path
     workers: int
     quick: bool
-    seconds: float = field(default=0.0, init=False)
+    cpu_seconds: float = field(default=0.0, init=False)
 
     @property
     def seeds(self) -> range:
@@ -65,20 +66,23 @@ class Lab:
     def each(
         self, what: str, function: Callable[..., Values], arguments: Sequence[Mapping[str, Any]]
     ) -> list[Values]:
-        """``function(folder=..., **arguments)`` of each, kept; see :class:`Jobs`. The ``seconds``
-        of its values, where there are any, count as the study's time."""
-        found = Jobs(self.folder, self.workers).run(what, function, arguments)
-        self._count(found)
-        return found
+        """``function(folder=..., **arguments)`` of each, kept; see :class:`Jobs`."""
+        return self._work(self.workers, what, function, arguments)
 
     def alone(self, what: str, function: Callable[..., Values], **arguments: Any) -> Values:
         """One call with nothing else running, for what is timed."""
-        found = Jobs(self.folder, 1).run(what, function, [arguments])
-        self._count(found)
-        return found[0]
+        return self._work(1, what, function, [arguments])[0]
 
-    def _count(self, found: Sequence[Values]) -> None:
-        self.seconds += sum(values.get("seconds", 0.0) for values in found)
+    def _work(
+        self,
+        workers: int,
+        what: str,
+        function: Callable[..., Values],
+        arguments: Sequence[Mapping[str, Any]],
+    ) -> list[Values]:
+        found, seconds = Jobs(self.folder, workers).run(what, function, arguments)
+        self.cpu_seconds += seconds
+        return found
 
 
 def main(claim: Claim, measure: Measure) -> None:
@@ -96,7 +100,9 @@ def main(claim: Claim, measure: Measure) -> None:
         return
     lab = Lab(given.out / claim.stem, given.workers, False)
     finding, chart = measure(lab)
-    kept = Kept(claim=claim, finding=finding, core_minutes=lab.seconds / 60, versions=versions())
+    kept = Kept(
+        claim=claim, finding=finding, core_minutes=lab.cpu_seconds / 60, versions=versions()
+    )
     folder = DOCS / "claims"
     folder.mkdir(exist_ok=True)
     write_text(folder / f"{claim.stem}.svg", chart)
