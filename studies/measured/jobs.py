@@ -36,9 +36,9 @@ class Jobs:
         self, what: str, function: Callable[..., Values], arguments: Sequence[Mapping[str, Any]]
     ) -> tuple[list[Values], float]:
         """What ``function(folder=..., **arguments)`` gave, for each of ``arguments`` in their
-        order, and the CPU seconds that these jobs took whenever they ran. It may write in ``folder``, which is its own and is left to it. JSON values in and
-        out; a function of a module, since it may run in another process. Equal arguments are one
-        job.
+        order, and the CPU seconds that these jobs took whenever they ran. It may write in
+        ``folder``, which is its own and is left to it. JSON values in and out; a function of a
+        module, since it may run in another process. Equal arguments are one job.
         """
         files = [self._file(function, given) for given in arguments]
         left = {f: g for f, g in zip(files, arguments, strict=True) if not f.exists()}
