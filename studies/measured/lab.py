@@ -59,9 +59,18 @@ class Lab:
 
     def train(self, groups: Mapping[K, Sequence[Training]]) -> dict[K, list[Record]]:
         """What the trainings of each group came to; those that were made before are read."""
-        every = [training.arguments() for group in groups.values() for training in group]
-        found = iter(self.each("trainings", train, every))
-        return {key: [record(next(found)) for _ in group] for key, group in groups.items()}
+        every = {key: [training.arguments() for training in g] for key, g in groups.items()}
+        found = self.grouped("trainings", train, every)
+        return {key: [record(values) for values in group] for key, group in found.items()}
+
+    def grouped(
+        self, what: str, function: Callable[..., Values],
+        groups: Mapping[K, Sequence[Mapping[str, Any]]],
+    ) -> dict[K, list[Values]]:  # fmt: skip
+        """As :meth:`each`, of several groups of arguments at once, so that no worker waits."""
+        every = [arguments for group in groups.values() for arguments in group]
+        found = iter(self.each(what, function, every))
+        return {key: [next(found) for _ in group] for key, group in groups.items()}
 
     def each(
         self, what: str, function: Callable[..., Values], arguments: Sequence[Mapping[str, Any]]

@@ -12,10 +12,20 @@ from scipy import stats
 
 from measured import charts, page
 from measured.finding import Claim, Finding, Kept, Table
-from measured.intervals import Interval, difference, judge, mean, overall, paired, percent_less
+from measured.intervals import (
+    Interval,
+    difference,
+    judge,
+    mean,
+    overall,
+    paired,
+    percent_less,
+    percent_less_paired,
+)
 from measured.jobs import Jobs
 from measured.lab import Lab
-from measured.training import Training
+from measured.tables import write_texts
+from measured.training import Training, train_and_score
 
 ROOT = Path(__file__).parents[2]
 
@@ -69,6 +79,20 @@ def test_a_training_that_diverges_is_a_record(tmp_path: Path) -> None:
     assert math.isnan(found.tested)
 
 
+def test_a_training_is_scored_elsewhere_too(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, 1, True)
+    data = {"source": lab.source("classify", "imdb"), "text": "text", "label": "label"}
+    other = write_texts(tmp_path / "other.csv", ["red sun", "blue day"], ["good", "good"])
+    swapped = write_texts(tmp_path / "swapped.csv", ["red sun", "blue day"], ["bad", "bad"])
+    arguments = {
+        **Training("classify", data, {"width": 4}, {"epochs": 1}).arguments(),
+        "elsewhere": {"as it is": {"source": other}, "swapped": {"source": swapped}},
+    }
+    (found,) = lab.grouped("some", train_and_score, {"all": [arguments]})["all"]
+    scores = [found["elsewhere"][name]["accuracy"] for name in ("as it is", "swapped")]
+    assert sum(scores) == pytest.approx(1)
+
+
 def test_intervals_are_those_of_the_books() -> None:
     draw = np.random.default_rng(0)
     a, b = draw.normal(3, 1, 5).tolist(), draw.normal(2, 2, 7).tolist()
@@ -90,6 +114,21 @@ def test_a_ratio_is_of_geometric_means() -> None:
     found = percent_less([80.0, 90.0, 85.0], [100.0, 110.0, 95.0])
     assert found.low < found.mean < found.high
     assert found.mean == pytest.approx(100 * (1 - (80 * 90 * 85 / (100 * 110 * 95)) ** (1 / 3)))
+
+
+def test_a_ratio_of_pairs_needs_no_logarithm() -> None:
+    found = percent_less_paired([1.8, 3.6, 0.0], [2.0, 4.0, 0.0])  # in each pair a tenth less
+    assert (found.mean, found.low, found.high) == pytest.approx((10.0, 10.0, 10.0))
+    draw = np.random.default_rng(0)
+    holds = 0
+    for _ in range(400):
+        level = draw.uniform(10, 30, 12)  # what pairs share
+        second = level + draw.normal(0, 1, 12)
+        found = percent_less_paired((0.8 * level + draw.normal(0, 1, 12)).tolist(), second.tolist())
+        holds += found.low <= 20 <= found.high
+    assert 0.92 <= holds / 400 <= 0.98
+    unknown = percent_less_paired([1.0, 2.0], [0.0, 0.0])
+    assert judge(unknown, 5) == "open"
 
 
 @pytest.mark.parametrize(
