@@ -12,10 +12,23 @@ from scipy import stats
 
 from measured import charts, page
 from measured.finding import Claim, Finding, Kept, Table
-from measured.intervals import Interval, difference, judge, mean, overall, paired, percent_less
+from measured.intervals import (
+    Interval,
+    clustered,
+    difference,
+    judge,
+    mean,
+    overall,
+    paired,
+    percent_less,
+    share,
+    telling,
+)
 from measured.jobs import Jobs
 from measured.lab import Lab
-from measured.training import Training
+from measured.timing import rounds
+from measured.training import Record, Training
+from measured.tuning import learning_rates
 
 ROOT = Path(__file__).parents[2]
 
@@ -89,6 +102,63 @@ def test_a_ratio_is_of_geometric_means() -> None:
     found = percent_less([80.0, 90.0, 85.0], [100.0, 110.0, 95.0])
     assert found.low < found.mean < found.high
     assert found.mean == pytest.approx(100 * (1 - (80 * 90 * 85 / (100 * 110 * 95)) ** (1 / 3)))
+
+
+def test_a_share_is_exact() -> None:
+    found = share(9, 10)  # beta quantiles: Clopper and Pearson
+    low, high = stats.beta.ppf(0.025, 9, 2), stats.beta.ppf(0.975, 10, 1)
+    assert (found.mean, found.low, found.high) == pytest.approx((90, 100 * low, 100 * high))
+
+
+def test_values_of_a_group_hang_together() -> None:
+    draw = np.random.default_rng(0)
+    groups = [[value] * 10 for value in draw.normal(size=40).tolist()]
+    found, alone = clustered(groups), mean([group[0] for group in groups])
+    assert found.mean == pytest.approx(alone.mean)
+    assert found.low == pytest.approx(alone.low, abs=0.05)
+    assert found.high == pytest.approx(alone.high, abs=0.05)
+    assert found.count == 40
+    uneven = clustered([[0.0], [1.0, 1.0, 1.0]])
+    assert (uneven.mean, uneven.low, uneven.high) == (0.75, 0.0, 1.0)
+
+
+def test_what_a_verdict_depends_on() -> None:
+    names = ("the text", "the cell", "the width")
+    by_cell = {
+        (text, cell, "64"): "holds" if cell == "gru" else "fails"
+        for text in ("a", "b")
+        for cell in ("gru", "lstm")
+    }
+    assert telling(by_cell, names) == "the cell"
+    assert telling({**by_cell, ("b", "gru", "64"): "open"}, names) == "the text and the cell"
+    apart = {("a", "gru", "64"): "holds", ("b", "lstm", "128"): "fails"}
+    assert telling(apart, names) == "the text, the cell and the width"
+
+
+def test_steps_are_timed_once_a_round(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, 1, True)
+    data = {"source": "digits"}
+    shapes = [{"data": data, "model": {"width": width}} for width in (4, 256)]
+    found = rounds(lab, "steps", "classify", shapes, 3)
+    assert [len(times) for times in found] == [len(lab.seeds)] * 2
+    assert all(ms > 0 for times in found for ms in times)
+    assert rounds(lab, "steps", "classify", shapes, 3) == found  # kept
+
+
+def test_a_rate_is_chosen_for_each_side_on_validation(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, 1, True)
+
+    def training(width: int, lr: float, seed: int) -> Training:
+        settings = {"epochs": 2, "lr": lr}
+        return Training("classify", {"source": "digits"}, {"width": width}, settings, seed)
+
+    def score(record: Record) -> float:
+        return record.validated
+
+    assert learning_rates(lab, (8, 16), (1e-6, 1e-2), training, score) == {8: 1e-2, 16: 1e-2}
+    assert learning_rates(lab, (8,), (1e-6, 1e-2), training, lambda r: -r.validated) == {8: 1e-6}
+    never = learning_rates(lab, (8,), (1e-2, 1e-6), training, lambda r: math.nan)
+    assert never[8] in (1e-2, 1e-6)
 
 
 @pytest.mark.parametrize(
