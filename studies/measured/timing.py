@@ -6,7 +6,7 @@ import statistics
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from lamina.depth.measure import Stepper
 from lamina.spec import Batch, Task
@@ -15,22 +15,33 @@ from lamina.train.session import cpu_threads
 from measured.lab import Lab
 from measured.training import open_task
 
+K = TypeVar("K")
 #: Training batches looked at to find one of typical length.
 SAMPLE = 64
 #: Networks to be timed: ``data`` and ``model``, as of a training.
 Shapes = Sequence[Mapping[str, Any]]
 
 
-def rounds(lab: Lab, what: str, task: str, shapes: Shapes, turns: int) -> list[list[float]]:
-    """Milliseconds of a training step of each shape: a median for each round. There are as many
-    rounds as seeds; each begins anew, alone, with one thread, and every shape takes ``turns``
-    steps after one that is not counted."""
+def rounds(
+    lab: Lab, task: str, groups: Mapping[K, Shapes], turns: int
+) -> dict[K, list[list[float]]]:
+    """Milliseconds of a training step of each shape of each group: a median for each round.
+
+    There are as many rounds as seeds, and each goes through all groups before the next begins:
+    what else the machine does falls on all alike. In a round each group begins anew, alone, with
+    one thread; its shapes take turns, ``turns`` steps after one that is not counted.
+    """
     turns = 1 if lab.quick else turns
-    every = [
-        lab.alone(what, step_ms, task=task, shapes=list(shapes), turns=turns, round=number)["ms"]
-        for number in lab.seeds
-    ]
-    return [[each[k] for each in every] for k in range(len(shapes))]
+    found: dict[K, list[list[float]]] = {
+        key: [[] for _ in shapes] for key, shapes in groups.items()
+    }
+    for number in lab.seeds:
+        for key, shapes in groups.items():
+            given = {"task": task, "shapes": list(shapes), "turns": turns, "round": number}
+            medians = lab.alone("steps timed", step_ms, **given)["ms"]
+            for times, median in zip(found[key], medians, strict=True):
+                times.append(median)
+    return found
 
 
 def step_ms(*, folder: Path, task: str, shapes: Shapes, turns: int, round: int) -> dict[str, Any]:

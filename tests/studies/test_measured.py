@@ -139,10 +139,11 @@ def test_steps_are_timed_once_a_round(tmp_path: Path) -> None:
     lab = Lab(tmp_path, 1, True)
     data = {"source": "digits"}
     shapes = [{"data": data, "model": {"width": width}} for width in (4, 256)]
-    found = rounds(lab, "steps", "classify", shapes, 3)
-    assert [len(times) for times in found] == [len(lab.seeds)] * 2
-    assert all(ms > 0 for times in found for ms in times)
-    assert rounds(lab, "steps", "classify", shapes, 3) == found  # kept
+    found = rounds(lab, "classify", {"one": shapes, "other": shapes[:1]}, 3)
+    assert [len(times) for times in found["one"]] == [len(lab.seeds)] * 2
+    assert len(found["other"]) == 1
+    assert all(ms > 0 for times in found["one"] for ms in times)
+    assert rounds(lab, "classify", {"one": shapes}, 3)["one"] == found["one"]  # kept
 
 
 def test_a_rate_is_chosen_for_each_side_on_validation(tmp_path: Path) -> None:
