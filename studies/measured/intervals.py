@@ -62,7 +62,7 @@ def percent_less(first: Sequence[float], second: Sequence[float]) -> Interval:
     """By how many percent ``first`` is below ``second``, as a ratio of geometric means; all
     values above 0."""
     gap = difference([math.log(x) for x in first], [math.log(x) for x in second])
-    return gap.map(lambda x: 100 * -math.expm1(x))
+    return gap.map(lambda x: 0.0 - 100 * math.expm1(x))
 
 
 def share(hits: int, count: int) -> Interval:
