@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -62,7 +62,24 @@ def percent_less(first: Sequence[float], second: Sequence[float]) -> Interval:
     """By how many percent ``first`` is below ``second``, as a ratio of geometric means; all
     values above 0."""
     gap = difference([math.log(x) for x in first], [math.log(x) for x in second])
-    return gap.map(lambda x: 100 * -math.expm1(x))
+    return gap.map(lambda x: 0.0 - 100 * math.expm1(x))
+
+
+def share(hits: int, count: int) -> Interval:
+    """Percent of ``count`` independent trials, exact (Clopper and Pearson 1934, Biometrika 26)."""
+    exact = stats.binomtest(hits, count).proportion_ci(LEVEL, "exact")
+    return Interval(100 * hits / count, 100 * exact.low, 100 * exact.high, count)
+
+
+def clustered(groups: Sequence[Sequence[float]], draws: int = 10_000) -> Interval:
+    """Of the mean over all values, where those of a group hang together: percentiles of means over
+    groups drawn with replacement (Davison and Hinkley 1997, section 3.8). ``count``: of groups."""
+    sums = np.array([[sum(group), len(group)] for group in groups], dtype=np.float64)
+    drawn = np.random.default_rng(0).integers(len(groups), size=(draws, len(groups)))
+    totals = sums[drawn].sum(axis=1)
+    tail = 50 * (1 - LEVEL)
+    low, high = np.percentile(totals[:, 0] / totals[:, 1], [tail, 100 - tail])
+    return Interval(float(sums[:, 0].sum() / sums[:, 1].sum()), low, high, len(groups))
 
 
 def percent_less_paired(first: Sequence[float], second: Sequence[float]) -> Interval:
@@ -99,6 +116,21 @@ def overall(outcomes: Iterable[Outcome], on: str) -> str:
     if "holds" in found:
         return f"depends on {on}"
     return "does not hold here" if "fails" in found else "depends on more seeds than these"
+
+
+def telling(outcomes: Mapping[tuple[str, ...], Outcome], names: Sequence[str]) -> str:
+    """The factors a change of which, with all others as they are, changes whether the claim holds;
+    where none does so alone, all of them. ``names``: of the places of the keys."""
+    found: list[str] = []
+    for place, name in enumerate(names):
+        rest: dict[tuple[str, ...], set[bool]] = {}
+        for key, outcome in outcomes.items():
+            others = key[:place] + key[place + 1 :]
+            rest.setdefault(others, set()).add(outcome == "holds")
+        if any(len(seen) > 1 for seen in rest.values()):
+            found.append(name)
+    *some, last = found or names
+    return f"{', '.join(some)} and {last}" if some else last
 
 
 def _interval(center: float, error: float, dof: float, count: int) -> Interval:

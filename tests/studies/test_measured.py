@@ -14,6 +14,7 @@ from measured import charts, page
 from measured.finding import Claim, Finding, Kept, Table
 from measured.intervals import (
     Interval,
+    clustered,
     difference,
     judge,
     mean,
@@ -21,11 +22,15 @@ from measured.intervals import (
     paired,
     percent_less,
     percent_less_paired,
+    share,
+    telling,
 )
 from measured.jobs import Jobs
 from measured.lab import Lab
 from measured.tables import write_texts
-from measured.training import Training, train_and_score
+from measured.timing import rounds
+from measured.training import Record, Training, train_and_score
+from measured.tuning import learning_rates
 
 ROOT = Path(__file__).parents[2]
 
@@ -129,6 +134,64 @@ def test_a_ratio_of_pairs_needs_no_logarithm() -> None:
     assert 0.92 <= holds / 400 <= 0.98
     unknown = percent_less_paired([1.0, 2.0], [0.0, 0.0])
     assert judge(unknown, 5) == "open"
+
+
+def test_a_share_is_exact() -> None:
+    found = share(9, 10)  # beta quantiles: Clopper and Pearson
+    low, high = stats.beta.ppf(0.025, 9, 2), stats.beta.ppf(0.975, 10, 1)
+    assert (found.mean, found.low, found.high) == pytest.approx((90, 100 * low, 100 * high))
+
+
+def test_values_of_a_group_hang_together() -> None:
+    draw = np.random.default_rng(0)
+    groups = [[value] * 10 for value in draw.normal(size=40).tolist()]
+    found, alone = clustered(groups), mean([group[0] for group in groups])
+    assert found.mean == pytest.approx(alone.mean)
+    assert found.low == pytest.approx(alone.low, abs=0.05)
+    assert found.high == pytest.approx(alone.high, abs=0.05)
+    assert found.count == 40
+    uneven = clustered([[0.0], [1.0, 1.0, 1.0]])
+    assert (uneven.mean, uneven.low, uneven.high) == (0.75, 0.0, 1.0)
+
+
+def test_what_a_verdict_depends_on() -> None:
+    names = ("the text", "the cell", "the width")
+    by_cell = {
+        (text, cell, "64"): "holds" if cell == "gru" else "fails"
+        for text in ("a", "b")
+        for cell in ("gru", "lstm")
+    }
+    assert telling(by_cell, names) == "the cell"
+    assert telling({**by_cell, ("b", "gru", "64"): "open"}, names) == "the text and the cell"
+    apart = {("a", "gru", "64"): "holds", ("b", "lstm", "128"): "fails"}
+    assert telling(apart, names) == "the text, the cell and the width"
+
+
+def test_steps_are_timed_once_a_round(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, 1, True)
+    data = {"source": "digits"}
+    shapes = [{"data": data, "model": {"width": width}} for width in (4, 256)]
+    found = rounds(lab, "classify", {"one": shapes, "other": shapes[:1]}, 3)
+    assert [len(times) for times in found["one"]] == [len(lab.seeds)] * 2
+    assert len(found["other"]) == 1
+    assert all(ms > 0 for times in found["one"] for ms in times)
+    assert rounds(lab, "classify", {"one": shapes}, 3)["one"] == found["one"]  # kept
+
+
+def test_a_rate_is_chosen_for_each_side_on_validation(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, 1, True)
+
+    def training(width: int, lr: float, seed: int) -> Training:
+        settings = {"epochs": 2, "lr": lr}
+        return Training("classify", {"source": "digits"}, {"width": width}, settings, seed)
+
+    def score(record: Record) -> float:
+        return record.validated
+
+    assert learning_rates(lab, (8, 16), (1e-6, 1e-2), training, score) == {8: 1e-2, 16: 1e-2}
+    assert learning_rates(lab, (8,), (1e-6, 1e-2), training, lambda r: -r.validated) == {8: 1e-6}
+    never = learning_rates(lab, (8,), (1e-2, 1e-6), training, lambda r: math.nan)
+    assert never[8] in (1e-2, 1e-6)
 
 
 @pytest.mark.parametrize(
