@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,7 +32,12 @@ class Lab:
     folder: Path
     workers: int
     quick: bool
-    seconds: float = field(default=0.0, init=False)
+    _seconds: dict[str, float] = field(default_factory=dict, init=False)
+
+    @property
+    def seconds(self) -> float:
+        """Of all jobs that were asked for, each counted once."""
+        return sum(self._seconds.values())
 
     @property
     def seeds(self) -> range:
@@ -77,17 +83,24 @@ class Lab:
         """``function(folder=..., **arguments)`` of each, kept; see :class:`Jobs`. The ``seconds``
         of its values, where there are any, count as the study's time."""
         found = Jobs(self.folder, self.workers).run(what, function, arguments)
-        self._count(found)
+        self._count(function, arguments, found)
         return found
 
     def alone(self, what: str, function: Callable[..., Values], **arguments: Any) -> Values:
         """One call with nothing else running, for what is timed."""
         found = Jobs(self.folder, 1).run(what, function, [arguments])
-        self._count(found)
+        self._count(function, [arguments], found)
         return found[0]
 
-    def _count(self, found: Sequence[Values]) -> None:
-        self.seconds += sum(values.get("seconds", 0.0) for values in found)
+    def _count(
+        self,
+        function: Callable[..., Values],
+        arguments: Sequence[Mapping[str, Any]],
+        found: Sequence[Values],
+    ) -> None:
+        for given, values in zip(arguments, found, strict=True):
+            job = json.dumps([function.__name__, given], sort_keys=True)
+            self._seconds[job] = values.get("seconds", 0.0)
 
 
 def main(claim: Claim, measure: Measure) -> None:
