@@ -34,9 +34,9 @@ class Jobs:
 
     def run(
         self, what: str, function: Callable[..., Values], arguments: Sequence[Mapping[str, Any]]
-    ) -> tuple[list[Values], float]:
+    ) -> tuple[list[Values], dict[str, float]]:
         """What ``function(folder=..., **arguments)`` gave, for each of ``arguments`` in their
-        order, and the CPU seconds that these jobs took whenever they ran. It may write in
+        order, and the CPU seconds that each job took when it ran, by its name. It may write in
         ``folder``, which is its own and is left to it. JSON values in and out; a function of a
         module, since it may run in another process. Equal arguments are one job.
         """
@@ -50,7 +50,7 @@ class Jobs:
                 shown = bar.add_task(what, total=len(left))
                 self._work(function, left, lambda: bar.advance(shown))
         kept = {file: json.loads(file.read_text()) for file in files}
-        seconds = sum(one["cpu_seconds"] for one in kept.values())
+        seconds = {file.name: one["cpu_seconds"] for file, one in kept.items()}
         return [kept[file]["found"] for file in files], seconds
 
     def _work(

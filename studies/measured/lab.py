@@ -26,13 +26,17 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 @dataclass
 class Lab:
-    """quick: everything tiny, to see that it runs; no figures to quote. folder: of results.
-    cpu_seconds: of the work that the study rests on."""
+    """quick: everything tiny, to see that it runs; no figures to quote. folder: of results."""
 
     folder: Path
     workers: int
     quick: bool
-    cpu_seconds: float = field(default=0.0, init=False)
+    _seconds: dict[str, float] = field(default_factory=dict, init=False)
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Of all jobs that were asked for, each counted once."""
+        return sum(self._seconds.values())
 
     @property
     def seeds(self) -> range:
@@ -90,7 +94,7 @@ class Lab:
         arguments: Sequence[Mapping[str, Any]],
     ) -> list[Values]:
         found, seconds = Jobs(self.folder, workers).run(what, function, arguments)
-        self.cpu_seconds += seconds
+        self._seconds |= seconds
         return found
 
 

@@ -51,7 +51,8 @@ def test_work_is_done_once_and_goes_on_where_it_broke(tmp_path: Path, workers: i
     for _ in range(2):
         found, seconds = jobs.run("some", double, [{"x": 3.0}, {"x": 1.0}, {"x": 3.0}])
         assert [values["twice"] for values in found] == [6.0, 2.0, 6.0]
-        assert seconds > 0
+        assert len(seconds) == 2
+        assert all(spent > 0 for spent in seconds.values())
     calls = (tmp_path / "calls.txt").read_text().split()
     assert calls.count("1.0") == 1
     assert calls.count("3.0") == 1
@@ -71,7 +72,10 @@ def test_a_training_is_its_arguments_and_leaves_a_record(tmp_path: Path) -> None
     assert 0 <= first.tested <= 1
     assert first.validated == max(first.curve())
     assert len(first.history) == 2
-    assert lab.cpu_seconds > 0
+    spent = lab.cpu_seconds
+    assert spent > 0
+    lab.train({"again": runs})
+    assert lab.cpu_seconds == spent  # each is counted once
     assert not [p for p in tmp_path.iterdir() if p.is_dir()]  # no weights stay
 
 
