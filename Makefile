@@ -69,10 +69,10 @@ $(PEERS): $(READY)
 	$(PIP) --group peers
 	@touch $@
 
-studies: $(READY)  ## the figures of docs/results.md that are studies (about an hour)
+studies: $(READY)  ## the studies of docs/results.md and docs/claims.md (hours; goes on)
 	$(BIN)/python studies/time_machine_depth.py
-	$(BIN)/python studies/gru_against_lstm.py
 	$(BIN)/python studies/mixed_authors.py
+	for study in studies/claim_*.py; do $(BIN)/python $$study || exit; done
 
 lint: $(READY)  ## style, formatting, and which room imports which
 	$(BIN)/ruff check
