@@ -30,6 +30,8 @@ CLAIM = Claim(
 )
 DEPTHS = (1, 2, 3, 4)
 TURNS = 15
+#: Names of the levels of every task.
+LEVELS = ("easy", "middle", "hard", "best of one layer")
 
 
 @dataclass(frozen=True)
@@ -114,8 +116,7 @@ def measure(lab: Lab) -> tuple[Finding, str]:
                 )
             )  # fmt: skip
         hardest = shallowest_best(found[depths[0]], course)
-        levels = {f"{level:g}": level for level in course.levels}
-        levels["best of 1 layer"] = hardest
+        levels = dict(zip(LEVELS, (*course.levels, hardest), strict=True))
         for shown, level in levels.items():
             when = {depth: reached(found[depth], course, level) for depth in depths}
             cells = []
@@ -139,9 +140,8 @@ def measure(lab: Lab) -> tuple[Finding, str]:
                 logs = mean([math.log(x) for x in when[depth].steps]).map(math.exp)
                 points.append(point(f"{name}: steps", depth, shown, logs))
                 points.append(point(f"{name}: seconds", depth, shown, spent))
-            exact = f"{level:.3f}" if shown.startswith("best") else shown
             rows += [
-                (f"{name}, {exact}", f"{depth}", *cell)
+                (f"{name}, {shown}: {level:.4g}", f"{depth}", *cell)
                 for depth, cell in zip(depths, cells, strict=True)
             ]
         told.append(f"{name}, {held(outcomes, 'steps', name)}, {held(outcomes, 'time', name)}")

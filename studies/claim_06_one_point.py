@@ -158,8 +158,8 @@ def measure(lab: Lab) -> tuple[Finding, str]:
         best, enough, loss = aims[rule].values()
         rows.append((rule, best.show(".0f"), enough.show(".0f"), loss.show(".2f"), f"{depth:.1f}"))
         for panel, interval in (("the best on the test part", best), ("just enough", enough)):
-            y = {"y": interval.mean, "low": interval.low, "high": interval.high}
-            points.append({"panel": panel, "x": rule, **y})
+            x = {"x": interval.mean, "low": interval.low, "high": interval.high}
+            points.append({"panel": panel, "name": rule, **x})
     rule = aims["one seed, +1 point"]
     outcomes: dict[tuple[str, ...], Outcome] = {
         ("the best depth",): judge(shifted(rule["best"], HALF), low=0.0),
@@ -209,9 +209,7 @@ def measure(lab: Lab) -> tuple[Finding, str]:
             " differ by less than that, no rule can find it, and the points lost say more."
         ),
     )  # fmt: skip
-    chart = charts.lines(
-        points, x="", y="% of choices", joined=False, columns=1, shared=True, width=560
-    )
+    chart = charts.dots(points, x="% of choices that are right", at=HALF, shared=True)
     return finding, chart
 
 
