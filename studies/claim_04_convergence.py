@@ -30,6 +30,8 @@ CLAIM = Claim(
 )
 DEPTHS = (1, 2, 3, 4)
 TURNS = 15
+#: Names of the levels of every task.
+LEVELS = ("easy", "middle", "hard", "best of one layer")
 
 
 @dataclass(frozen=True)
@@ -114,8 +116,7 @@ def measure(lab: Lab) -> tuple[Finding, str]:
                 )
             )  # fmt: skip
         hardest = shallowest_best(found[depths[0]], course)
-        levels = {f"{level:g}": level for level in course.levels}
-        levels["best of 1 layer"] = hardest
+        levels = dict(zip(LEVELS, (*course.levels, hardest), strict=True))
         for shown, level in levels.items():
             when = {depth: reached(found[depth], course, level) for depth in depths}
             cells = []
@@ -139,9 +140,8 @@ def measure(lab: Lab) -> tuple[Finding, str]:
                 logs = mean([math.log(x) for x in when[depth].steps]).map(math.exp)
                 points.append(point(f"{name}: steps", depth, shown, logs))
                 points.append(point(f"{name}: seconds", depth, shown, spent))
-            exact = f"{level:.3f}" if shown.startswith("best") else shown
             rows += [
-                (f"{name}, {exact}", f"{depth}", *cell)
+                (f"{name}, {shown}: {level:.4g}", f"{depth}", *cell)
                 for depth, cell in zip(depths, cells, strict=True)
             ]
         told.append(f"{name}, {held(outcomes, 'steps', name)}, {held(outcomes, 'time', name)}")
@@ -158,10 +158,10 @@ def measure(lab: Lab) -> tuple[Finding, str]:
             " 20 epochs of 16 by 64 a batch) and handwritten digits read in 8 rows (60% to train"
             " on, GRU of 32, 20 epochs); Adam at a constant rate, for each depth the one of"
             f" {' and of '.join(rates_of(course) for course in COURSES.values())} whose validation"
-            " loss is the least on average over the epochs of the first two seeds. When a level of the validation"
-            " metric is reached is read off a straight line between epochs; levels were fixed"
-            " before, the last is the worst best value of the seeds of one layer. Time is steps"
-            " times the median step, measured with the depths taking turns, nothing else of the"
+            " loss is the least on average over the epochs of the first two seeds. When a level of"
+            " the validation metric is reached is read off a straight line between epochs; levels"
+            " were fixed before, the last is the worst best value of the seeds of one layer. Time"
+            " is steps times the median step, depths taking turns, with nothing else of the"
             " study running. A comparison holds where steps (time) are fewer and the interval"
             " leaves out 0, and fails where they are more and it does. A seed that never gets"
             " there counts with all its steps, marked >, and is no evidence for its own side."

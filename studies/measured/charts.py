@@ -75,6 +75,41 @@ def lines(
     return svg(chart)
 
 
+def dots(
+    rows: Rows, *, x: str, at: float | None = None, columns: int = 2, shared: bool = False,
+    width: int = 200,
+) -> str:  # fmt: skip
+    """SVG of named values with their intervals, one below the other: names at the left, a panel
+    for each ``panel``, each with an axis of its own unless ``shared``.
+
+    rows: ``name``, ``x``, ``low``, ``high``, and ``panel`` where there are several. x: a title. at:
+    where a dashed line stands.
+    """
+    names = list(dict.fromkeys(row["name"] for row in rows))
+    y = alt.Y("name:N", title=None, sort=names, axis=alt.Axis(grid=True, labelLimit=0))
+    scale = alt.Scale(zero=False, nice=True)
+    layers = [
+        alt.Chart().mark_rule(strokeWidth=1.5, color=COLOURS[0]).encode(
+            x=alt.X("low:Q", title=x, scale=scale), x2="high:Q", y=y
+        ),
+        alt.Chart().mark_point(size=55, filled=True, opacity=1, color=COLOURS[0]).encode(
+            x=alt.X("x:Q", title=x, scale=scale), y=y
+        ),
+    ]  # fmt: skip
+    if at is not None:
+        line = alt.Chart().mark_rule(strokeDash=[4, 3], color=QUIET)
+        layers.insert(0, line.encode(x=alt.datum(at, type="quantitative")))
+    data = [{"panel": "", **row} for row in rows]
+    panels = list(dict.fromkeys(row["panel"] for row in data))
+    chart: Any = alt.layer(*layers, data=alt.Data(values=data))
+    chart = chart.properties(width=width, height=26 * len(names))
+    if len(panels) > 1:
+        chart = chart.facet(
+            facet=alt.Facet("panel:N", title=None, sort=panels), columns=columns
+        ).resolve_scale(x="shared" if shared else "independent")
+    return svg(chart)
+
+
 def svg(chart: Any) -> str:
     """An altair chart in the house's dress, on white."""
     dressed = (

@@ -232,6 +232,19 @@ def test_a_chart_draws_every_series() -> None:
         assert text in drawn
 
 
+def test_dots_are_named_in_their_order() -> None:
+    rows = [
+        {"panel": panel, "name": name, "x": x, "low": x - 1, "high": x + 1}
+        for panel in ("score", "speed")
+        for x, name in enumerate(("zebra", "ant", "mouse"))
+    ]
+    drawn = charts.dots(rows, x="points", at=0.0)
+    assert drawn.count("stroke-dasharray") > charts.dots(rows, x="points").count("stroke-dasharray")
+    assert 0 < drawn.index(">zebra<") < drawn.index(">ant<") < drawn.index(">mouse<")
+    for text in ("score", "speed", "points"):
+        assert text in drawn
+
+
 def test_a_verdict_is_one_of_three() -> None:
     with pytest.raises(ValueError, match="maybe"):
         Finding(verdict="maybe", because="", setting="", tables=(), seeds=5)
