@@ -75,7 +75,6 @@ studies: $(READY)  ## what is said of depth, measured: docs/claims.md (hours; go
 results: $(READY)  ## the studies of docs/results.md (about an hour)
 	$(BIN)/python studies/time_machine_depth.py
 	$(BIN)/python studies/mixed_authors.py
-	for study in studies/claim_*.py; do $(BIN)/python $$study || exit; done
 
 lint: $(READY)  ## style, formatting, and which room imports which
 	$(BIN)/ruff check
