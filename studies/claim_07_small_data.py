@@ -27,7 +27,7 @@ CLAIM = Claim(
 )
 SMALL, MOST = 10_000, 3
 DEPTHS = (1, 2, 3, 4, 5)
-RATES = (1e-3, 4e-3)
+RATES = (2e-3, 6e-3)
 #: Points of accuracy that a deeper network must gain to be worth its cost.
 MARGIN = 1.0
 VALIDATION, TEST = 2000, 4000
