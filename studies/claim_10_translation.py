@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-import numpy as np
 
 from measured import charts
 from measured.finding import Claim, Finding, Table
@@ -19,6 +18,7 @@ from measured.intervals import (
     percent_less,
 )
 from measured.lab import Lab, main
+from measured.rates import choose
 from measured.training import Training
 
 CLAIM = Claim(
@@ -50,7 +50,7 @@ WIDTH, SUBWORDS, BATCH, EPOCHS = 96, 2000, 32, 4
 
 def measure(lab: Lab) -> tuple[Finding, str]:
     """Choose a learning rate for each shape, train it with every seed, compare with one layer."""
-    rates = choose_rates(lab)
+    rates = choose(lab, SHAPES, RATES, functools.partial(training, lab))
     found = lab.train({n: [training(lab, n, rates[n], s) for s in lab.seeds] for n in SHAPES})
     bleu = {name: [100 * record.tested for record in records] for name, records in found.items()}
     relative = {n: percent_more(bleu[n], bleu[BASE]) for n in SHAPES if n != BASE}
@@ -108,15 +108,6 @@ def measure(lab: Lab) -> tuple[Finding, str]:
     )  # fmt: skip
     chart = charts.lines(drawn, x="shape", y="test BLEU (points)", joined=False)
     return finding, chart
-
-
-def choose_rates(lab: Lab) -> dict[str, float]:
-    """The learning rate of each shape: best validation BLEU with the first seed."""
-    tried = lab.train(
-        {(name, rate): [training(lab, name, rate, 0)] for name in SHAPES for rate in RATES}
-    )
-    scores = {key: np.nan_to_num(records[0].validated) for key, records in tried.items()}
-    return {name: max(RATES, key=lambda rate: scores[name, rate]) for name in SHAPES}
 
 
 def training(lab: Lab, name: str, rate: float, seed: int) -> Training:
