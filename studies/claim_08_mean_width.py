@@ -168,7 +168,7 @@ def measure(lab: Lab) -> tuple[Finding, str]:
         ),
     )  # fmt: skip
     chart = charts.lines(
-        drawn, x="units of the layer", y="test score (less is better)", series="width", kind="log",
+        drawn, x="units of the layer", y="test error or perplexity", series="width", kind="log",
         columns=3, own_x=True, joined=False,
     )  # fmt: skip
     return finding, chart

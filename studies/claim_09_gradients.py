@@ -484,7 +484,7 @@ def chart(flow: Flow, deepest: int) -> str:
         totals = np.array([np.sqrt((g**2).sum(axis=1)) for g in norms])
         down = np.log10(totals[:, ::-1] / totals[:, -1:])
         for name, values, every in ((TIME, back, 4), (DEPTH, down, 1)):
-            for place in range(0, values.shape[1], every):
+            for place in sorted({*range(0, values.shape[1], every), values.shape[1] - 1}):
                 found_there = mean(values[:, place].tolist())
                 points.append(
                     {
