@@ -164,7 +164,8 @@ def measure(lab: Lab) -> tuple[Finding, str]:
             " is steps times the median step in time of the processor, depths taking turns, with"
             " nothing else of the study running. A comparison holds where steps (time) are fewer"
             " and the interval leaves out 0, and fails where they are more and it does. A seed that"
-            " never gets there counts with all its steps, marked >, and is no evidence for its own side."
+            " never gets there counts with all its steps, marked >, and is no evidence for its own"
+            " side."
         ),
         tables=(
             Table(

@@ -180,8 +180,8 @@ def measure(lab: Lab) -> tuple[Finding, str]:
             " epoch that is best on validation. The time of a step is the processor's, on one"
             " thread: the cells take turns in one process, nothing else of the study running;"
             f" medians of {TURNS} turns, {len(lab.seeds)} rounds. The score holds where the loss is"
-            f" shown to be less than {MARGIN:g} point (of perplexity {MARGIN:g}%), and fails where it is shown to be"
-            " more; the speed holds where a step is shown to be shorter."
+            f" shown to be less than {MARGIN:g} point (of perplexity {MARGIN:g}%), and fails where"
+            " it is shown to be more; the speed holds where a step is shown to be shorter."
         ),
         tables=(
             Table(
