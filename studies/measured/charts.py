@@ -21,13 +21,15 @@ Rows: TypeAlias = Sequence[Mapping[str, Any]]
 
 def lines(
     rows: Rows, *, x: str, y: str, series: str = "", kind: str = "ordinal", log: bool = False,
-    columns: int = 2, shared: bool = False, width: int | None = None, height: int = 200,
+    columns: int = 2, shared: bool = False, own_x: bool = False, width: int | None = None,
+    height: int = 200,
     order: Sequence[str] | None = None, joined: bool = True,
 ) -> str:  # fmt: skip
     """SVG of lines through points with their intervals, a panel for each ``panel``.
 
     x, y, series: titles. kind: of x, ``ordinal`` or ``quantitative`` or ``log``. log: y is
-    logarithmic. shared: panels have one scale of y. order: of the series. joined:
+    logarithmic. shared: panels have one scale of y. own_x: each
+    has its own of x. order: of the series. joined:
     whether a line joins the points.
     """
     names = list(order or dict.fromkeys(str(row.get("series", "")) for row in rows))
@@ -69,7 +71,9 @@ def lines(
         chart = chart.properties(width=width or 620 // columns - 40, height=height)
         chart = chart.facet(
             facet=alt.Facet("panel:N", title=None, sort=panels), columns=columns
-        ).resolve_scale(y="shared" if shared else "independent")
+        ).resolve_scale(
+            x="independent" if own_x else "shared", y="shared" if shared else "independent"
+        )
     else:
         chart = chart.properties(width=width or 560, height=height + 60)
     return svg(chart)

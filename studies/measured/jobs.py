@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -33,11 +34,11 @@ class Jobs:
 
     def run(
         self, what: str, function: Callable[..., Values], arguments: Sequence[Mapping[str, Any]]
-    ) -> list[Values]:
+    ) -> tuple[list[Values], dict[str, float]]:
         """What ``function(folder=..., **arguments)`` gave, for each of ``arguments`` in their
-        order. It may write in ``folder``, which is its own and is left to it. JSON values in and
-        out; a function of a module, since it may run in another process. Equal arguments are one
-        job.
+        order, and the CPU seconds that each job took when it ran, by its name. It may write in
+        ``folder``, which is its own and is left to it. JSON values in and out; a function of a
+        module, since it may run in another process. Equal arguments are one job.
         """
         files = [self._file(function, given) for given in arguments]
         left = {f: g for f, g in zip(files, arguments, strict=True) if not f.exists()}
@@ -48,7 +49,9 @@ class Jobs:
             ) as bar:  # fmt: skip
                 shown = bar.add_task(what, total=len(left))
                 self._work(function, left, lambda: bar.advance(shown))
-        return [json.loads(file.read_text()) for file in files]
+        kept = {file: json.loads(file.read_text()) for file in files}
+        seconds = {file.name: one["cpu_seconds"] for file, one in kept.items()}
+        return [kept[file]["found"] for file in files], seconds
 
     def _work(
         self, function: Callable[..., Values], left: Mapping[Path, Mapping[str, Any]], done: Any
@@ -79,5 +82,7 @@ class Jobs:
 
 
 def _kept(file: Path, function: Callable[..., Values], given: Mapping[str, Any]) -> None:
+    begun = time.process_time()  # a busy machine does not stretch it
     found = function(folder=file.with_suffix(""), **given)
-    write_text(file, json.dumps(found) + "\n")
+    seconds = time.process_time() - begun
+    write_text(file, json.dumps({"cpu_seconds": seconds, "found": found}) + "\n")

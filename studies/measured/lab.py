@@ -31,7 +31,12 @@ class Lab:
     folder: Path
     workers: int
     quick: bool
-    seconds: float = field(default=0.0, init=False)
+    _seconds: dict[str, float] = field(default_factory=dict, init=False)
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Of all jobs that were asked for, each counted once."""
+        return sum(self._seconds.values())
 
     @property
     def seeds(self) -> range:
@@ -58,27 +63,39 @@ class Lab:
 
     def train(self, groups: Mapping[K, Sequence[Training]]) -> dict[K, list[Record]]:
         """What the trainings of each group came to; those that were made before are read."""
-        every = [training.arguments() for group in groups.values() for training in group]
-        found = iter(self.each("trainings", train, every))
-        return {key: [record(next(found)) for _ in group] for key, group in groups.items()}
+        every = {key: [training.arguments() for training in g] for key, g in groups.items()}
+        found = self.grouped("trainings", train, every)
+        return {key: [record(values) for values in group] for key, group in found.items()}
+
+    def grouped(
+        self, what: str, function: Callable[..., Values],
+        groups: Mapping[K, Sequence[Mapping[str, Any]]],
+    ) -> dict[K, list[Values]]:  # fmt: skip
+        """As :meth:`each`, of several groups of arguments at once, so that no worker waits."""
+        every = [arguments for group in groups.values() for arguments in group]
+        found = iter(self.each(what, function, every))
+        return {key: [next(found) for _ in group] for key, group in groups.items()}
 
     def each(
         self, what: str, function: Callable[..., Values], arguments: Sequence[Mapping[str, Any]]
     ) -> list[Values]:
-        """``function(folder=..., **arguments)`` of each, kept; see :class:`Jobs`. The ``seconds``
-        of its values, where there are any, count as the study's time."""
-        found = Jobs(self.folder, self.workers).run(what, function, arguments)
-        self._count(found)
-        return found
+        """``function(folder=..., **arguments)`` of each, kept; see :class:`Jobs`."""
+        return self._work(self.workers, what, function, arguments)
 
     def alone(self, what: str, function: Callable[..., Values], **arguments: Any) -> Values:
         """One call with nothing else running, for what is timed."""
-        found = Jobs(self.folder, 1).run(what, function, [arguments])
-        self._count(found)
-        return found[0]
+        return self._work(1, what, function, [arguments])[0]
 
-    def _count(self, found: Sequence[Values]) -> None:
-        self.seconds += sum(values.get("seconds", 0.0) for values in found)
+    def _work(
+        self,
+        workers: int,
+        what: str,
+        function: Callable[..., Values],
+        arguments: Sequence[Mapping[str, Any]],
+    ) -> list[Values]:
+        found, seconds = Jobs(self.folder, workers).run(what, function, arguments)
+        self._seconds |= seconds
+        return found
 
 
 def main(claim: Claim, measure: Measure) -> None:
@@ -96,7 +113,9 @@ def main(claim: Claim, measure: Measure) -> None:
         return
     lab = Lab(given.out / claim.stem, given.workers, False)
     finding, chart = measure(lab)
-    kept = Kept(claim=claim, finding=finding, core_minutes=lab.seconds / 60, versions=versions())
+    kept = Kept(
+        claim=claim, finding=finding, core_minutes=lab.cpu_seconds / 60, versions=versions()
+    )
     folder = DOCS / "claims"
     folder.mkdir(exist_ok=True)
     write_text(folder / f"{claim.stem}.svg", chart)

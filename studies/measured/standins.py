@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import random
-from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+from measured.tables import write_table
 
 WORDS = (
     "red",
@@ -43,7 +43,7 @@ def _text(path: Path, draw: random.Random) -> None:
 
 def _reviews(path: Path, draw: random.Random) -> None:
     rows = [(_sentence(draw, draw.randint(4, 12)), draw.choice(("good", "bad"))) for _ in range(90)]
-    _table(path, ("text", "label"), rows)
+    write_table(path, ("text", "label"), rows)
 
 
 def _tagged(path: Path, draw: random.Random) -> None:
@@ -57,7 +57,7 @@ def _series(path: Path, draw: random.Random) -> None:
         (f"2020-01-{1 + k // 24:02d} {k % 24:02d}:00", f"{k % 24 + draw.random():.3f}")
         for k in range(720)
     ]
-    _table(path, ("date", "OT"), rows)
+    write_table(path, ("date", "OT"), rows)
 
 
 def _pairs(path: Path, draw: random.Random) -> None:
@@ -67,11 +67,6 @@ def _pairs(path: Path, draw: random.Random) -> None:
 
 def _sentence(draw: random.Random, words: int) -> str:
     return " ".join(draw.choices(WORDS, k=words))
-
-
-def _table(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows([head, *rows])
 
 
 _WRITERS = {

@@ -97,14 +97,36 @@ def train(
 ) -> dict[str, Any]:
     """Train, or go on where the run in ``folder`` was stopped; the fields of a :class:`Record`.
     The run is removed at the end: weights of thousands of trainings fill a disk."""
-    opened = open_task(task, data)
-    torch.manual_seed(seed)
-    network = opened.model(**_tuples(model))
+    found, _ = _trained(folder, Training(task, data, model, settings, seed))
+    return found
+
+
+def train_and_score(
+    *, folder: Path, elsewhere: Mapping[str, Mapping[str, Any]], **training: Any
+) -> dict[str, Any]:
+    """As :func:`train`, and ``elsewhere``: the metrics on other test files by the names given to
+    them, each with the fields of its data. Empty where training diverged."""
+    given = Training(**training)
+    found, network = _trained(folder, given)
+    scores: dict[str, dict[str, float]] = {}
+    if found["value"] is not None:
+        for name, fields in elsewhere.items():
+            values = dict(fields)
+            other = TASKS[given.task].for_model(network, values.pop("source"), **values)
+            scores[name] = evaluate(network, other, "test")
+    return {**found, "elsewhere": scores}
+
+
+def _trained(folder: Path, given: Training) -> tuple[dict[str, Any], Any]:
+    """The fields of a record, and the network with the weights of its best epoch."""
+    opened = open_task(given.task, given.data)
+    torch.manual_seed(given.seed)
+    network = opened.model(**_tuples(given.model))
     test: dict[str, float] = {}
     try:
         result = fit(
             network, opened, out=folder, resume=True, progress=Silent(),
-            seed=seed, **{"threads": 1, **settings},
+            seed=given.seed, **{"threads": 1, **given.settings},
         )  # fmt: skip
         if len(opened.batches("test")):
             test = evaluate(network, opened, "test")
@@ -126,7 +148,7 @@ def train(
         "history": RunFolder.open(folder).history(),
     }
     shutil.rmtree(folder)
-    return found
+    return found, network
 
 
 def _tuples(model: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,13 +21,15 @@ from measured.intervals import (
     overall,
     paired,
     percent_less,
+    percent_less_paired,
     share,
     telling,
 )
 from measured.jobs import Jobs
 from measured.lab import Lab
+from measured.tables import write_texts
 from measured.timing import rounds
-from measured.training import Record, Training
+from measured.training import Record, Training, train_and_score
 from measured.tuning import learning_rates
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +40,7 @@ def double(*, folder: Path, x: float) -> dict[str, Any]:
         calls.write(f"{x}\n")
     if x < 0:
         raise ValueError("below 0")
-    return {"twice": 2 * x, "seconds": 1.5}
+    return {"twice": 2 * x}
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -47,8 +49,10 @@ def test_work_is_done_once_and_goes_on_where_it_broke(tmp_path: Path, workers: i
     with pytest.raises(ValueError, match="below 0"):
         jobs.run("some", double, [{"x": 1.0}, {"x": -1.0}])
     for _ in range(2):
-        found = jobs.run("some", double, [{"x": 3.0}, {"x": 1.0}, {"x": 3.0}])
+        found, seconds = jobs.run("some", double, [{"x": 3.0}, {"x": 1.0}, {"x": 3.0}])
         assert [values["twice"] for values in found] == [6.0, 2.0, 6.0]
+        assert len(seconds) == 2
+        assert all(spent > 0 for spent in seconds.values())
     calls = (tmp_path / "calls.txt").read_text().split()
     assert calls.count("1.0") == 1
     assert calls.count("3.0") == 1
@@ -68,7 +72,10 @@ def test_a_training_is_its_arguments_and_leaves_a_record(tmp_path: Path) -> None
     assert 0 <= first.tested <= 1
     assert first.validated == max(first.curve())
     assert len(first.history) == 2
-    assert lab.seconds > 0
+    spent = lab.cpu_seconds
+    assert spent > 0
+    lab.train({"again": runs})
+    assert lab.cpu_seconds == spent  # each is counted once
     assert not [p for p in tmp_path.iterdir() if p.is_dir()]  # no weights stay
 
 
@@ -79,6 +86,20 @@ def test_a_training_that_diverges_is_a_record(tmp_path: Path) -> None:
     (found,) = lab.train({"all": [Training("forecast", data, {"width": 4}, settings)]})["all"]
     assert found.value is None
     assert math.isnan(found.tested)
+
+
+def test_a_training_is_scored_elsewhere_too(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, 1, True)
+    data = {"source": lab.source("classify", "imdb"), "text": "text", "label": "label"}
+    other = write_texts(tmp_path / "other.csv", ["red sun", "blue day"], ["good", "good"])
+    swapped = write_texts(tmp_path / "swapped.csv", ["red sun", "blue day"], ["bad", "bad"])
+    arguments = {
+        **Training("classify", data, {"width": 4}, {"epochs": 1}).arguments(),
+        "elsewhere": {"as it is": {"source": other}, "swapped": {"source": swapped}},
+    }
+    (found,) = lab.grouped("some", train_and_score, {"all": [arguments]})["all"]
+    scores = [found["elsewhere"][name]["accuracy"] for name in ("as it is", "swapped")]
+    assert sum(scores) == pytest.approx(1)
 
 
 def test_intervals_are_those_of_the_books() -> None:
@@ -102,6 +123,21 @@ def test_a_ratio_is_of_geometric_means() -> None:
     found = percent_less([80.0, 90.0, 85.0], [100.0, 110.0, 95.0])
     assert found.low < found.mean < found.high
     assert found.mean == pytest.approx(100 * (1 - (80 * 90 * 85 / (100 * 110 * 95)) ** (1 / 3)))
+
+
+def test_a_ratio_of_pairs_needs_no_logarithm() -> None:
+    found = percent_less_paired([1.8, 3.6, 0.0], [2.0, 4.0, 0.0])  # in each pair a tenth less
+    assert (found.mean, found.low, found.high) == pytest.approx((10.0, 10.0, 10.0))
+    draw = np.random.default_rng(0)
+    holds = 0
+    for _ in range(400):
+        level = draw.uniform(10, 30, 12)  # what pairs share
+        second = level + draw.normal(0, 1, 12)
+        found = percent_less_paired((0.8 * level + draw.normal(0, 1, 12)).tolist(), second.tolist())
+        holds += found.low <= 20 <= found.high
+    assert 0.92 <= holds / 400 <= 0.98
+    unknown = percent_less_paired([1.0, 2.0], [0.0, 0.0])
+    assert judge(unknown, 5) == "open"
 
 
 def test_a_share_is_exact() -> None:
