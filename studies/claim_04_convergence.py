@@ -161,10 +161,11 @@ def measure(lab: Lab) -> tuple[Finding, str]:
             " loss is the least on average over the epochs of the first two seeds. When a level of"
             " the validation metric is reached is read off a straight line between epochs; levels"
             " were fixed before, the last is the worst best value of the seeds of one layer. Time"
-            " is steps times the median step, depths taking turns, with nothing else of the"
-            " study running. A comparison holds where steps (time) are fewer and the interval"
-            " leaves out 0, and fails where they are more and it does. A seed that never gets"
-            " there counts with all its steps, marked >, and is no evidence for its own side."
+            " is steps times the median step in time of the processor, depths taking turns, with"
+            " nothing else of the study running. A comparison holds where steps (time) are fewer"
+            " and the interval leaves out 0, and fails where they are more and it does. A seed that"
+            " never gets there counts with all its steps, marked >, and is no evidence for its own"
+            " side."
         ),
         tables=(
             Table(

@@ -1,4 +1,9 @@
-"""Training steps timed side by side: networks take turns in one process, round after round."""
+"""Training steps timed side by side: networks take turns in one process, round after round.
+
+What is measured is the processor's time. With one thread and nothing else to do that is the time
+that passes, and on a machine with other work it hardly changes, while the time that passes then
+says how long a step waited for its turn.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +30,12 @@ Shapes = Sequence[Mapping[str, Any]]
 def rounds(
     lab: Lab, task: str, groups: Mapping[K, Shapes], turns: int
 ) -> dict[K, list[list[float]]]:
-    """Milliseconds of a training step of each shape of each group: a median for each round.
+    """Milliseconds of the processor that a training step of each shape of each group takes: a
+    median for each round.
 
     There are as many rounds as seeds, and each goes through all groups before the next begins:
-    what else the machine does falls on all alike. In a round each group begins anew, alone, with
-    one thread; its shapes take turns, ``turns`` steps after one that is not counted.
+    what else the machine does falls on all alike. In a round each group begins anew, alone, on one
+    thread; its shapes take turns, ``turns`` steps after one that is not counted.
     """
     turns = 1 if lab.quick else turns
     found: dict[K, list[list[float]]] = {
@@ -45,9 +51,10 @@ def rounds(
 
 
 def step_ms(*, folder: Path, task: str, shapes: Shapes, turns: int, round: int) -> dict[str, Any]:
-    """The medians of one round. Forward and backward pass, clipping and Adam on one batch."""
+    """The medians of one round, in milliseconds of the processor. Forward and backward pass,
+    clipping and Adam on one batch."""
     del folder, round  # nothing is written; rounds differ by nothing but their number
-    begin = time.perf_counter()
+    begin = time.process_time()
     opened = [open_task(task, shape["data"]) for shape in shapes]
     steppers = [
         Stepper(one.model(**shape["model"]), one, Settings())
@@ -58,12 +65,13 @@ def step_ms(*, folder: Path, task: str, shapes: Shapes, turns: int, round: int) 
     with cpu_threads(1):
         for turn in range(1 + turns):
             for stepper, batch, spent in zip(steppers, batches, times, strict=True):
-                milliseconds = stepper.milliseconds(batch)
+                before = time.process_time()
+                stepper.step(batch)
                 if turn:
-                    spent.append(milliseconds)
+                    spent.append(1000 * (time.process_time() - before))
     return {
         "ms": [statistics.median(spent) for spent in times],
-        "seconds": time.perf_counter() - begin,
+        "seconds": time.process_time() - begin,
     }
 
 
