@@ -100,7 +100,7 @@ def measure(lab: Lab) -> tuple[Finding, str]:
             settings = {"epochs": lab.epochs(course.epochs), "lr": lr}
             return Training(course.task, data, {**course.model, "depth": depth}, settings, seed)
 
-        rates = learning_rates(lab, depths, lab.some(course.rates), training, progress)
+        rates = learning_rates(lab, depths, lab.some(course.rates), training, progress, count=2)
         found = lab.train(
             {depth: [training(depth, rates[depth], s) for s in lab.seeds] for depth in depths}
         )

@@ -23,8 +23,8 @@ from measured.finding import Claim, Finding, Table
 from measured.gradients import by_layer_and_step
 from measured.intervals import Outcome, difference, mean, overall
 from measured.lab import Lab, main
-from measured.rates import choose
 from measured.training import Record, Training, open_task
+from measured.tuning import learning_rates
 
 CLAIM = Claim(
     number=9,
@@ -292,7 +292,7 @@ def deep_trainings(
         settings |= TRAINING.get(key[1], {})
         return Training("classify", data, network(*key), settings, seed)
 
-    rates = choose(lab, keys, RATES, training)
+    rates = learning_rates(lab, keys, RATES, training)
     found = lab.train({k: [training(k, rates[k], seed) for seed in lab.seeds] for k in keys})
     return {key: [final_loss(one) for one in records] for key, records in found.items()}, rates
 

@@ -18,8 +18,8 @@ from measured.intervals import (
     percent_less,
 )
 from measured.lab import Lab, main
-from measured.rates import choose
 from measured.training import Training
+from measured.tuning import learning_rates
 
 CLAIM = Claim(
     number=10,
@@ -50,7 +50,7 @@ WIDTH, SUBWORDS, BATCH, EPOCHS = 96, 2000, 32, 4
 
 def measure(lab: Lab) -> tuple[Finding, str]:
     """Choose a learning rate for each shape, train it with every seed, compare with one layer."""
-    rates = choose(lab, SHAPES, RATES, functools.partial(training, lab))
+    rates = learning_rates(lab, SHAPES, RATES, functools.partial(training, lab))
     found = lab.train({n: [training(lab, n, rates[n], s) for s in lab.seeds] for n in SHAPES})
     bleu = {name: [100 * record.tested for record in records] for name, records in found.items()}
     relative = {n: percent_more(bleu[n], bleu[BASE]) for n in SHAPES if n != BASE}

@@ -130,7 +130,7 @@ def measure(lab: Lab) -> tuple[Finding, str]:
         def score(record: Record, utility: Callable[[float], float] = utility) -> float:
             return utility(record.validated)
 
-        rates = learning_rates(lab, cells, lab.some(RATES), training, score)
+        rates = learning_rates(lab, cells, lab.some(RATES), training, score, count=2)
         found = lab.train(
             {cell: [training(cell, rates[cell], seed) for seed in lab.seeds] for cell in cells}
         )

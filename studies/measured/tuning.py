@@ -11,8 +11,11 @@ from measured.lab import Lab
 from measured.training import Record, Training
 
 K = TypeVar("K")
-#: Seeds that choose, the first of those that are judged: their trainings are not done twice.
-CHOOSING = 2
+
+
+def validated(record: Record) -> float:
+    """The best validation value, of a metric of which more is better."""
+    return record.validated
 
 
 def learning_rates(
@@ -20,14 +23,17 @@ def learning_rates(
     keys: Iterable[K],
     grid: Sequence[float],
     training: Callable[[K, float, int], Training],
-    score: Callable[[Record], float],
+    score: Callable[[Record], float] = validated,
+    *,
+    count: int = 1,
 ) -> dict[K, float]:
-    """For each key the rate of ``grid`` with the best mean ``score`` over the first seeds.
+    """For each key the rate of ``grid`` with the best mean ``score`` over the first ``count`` of
+    the seeds that are judged, whose trainings are not done twice; the first of equal ones.
 
     training: of a key, a rate and a seed. score: more is better, of the validation part alone;
     not-a-number where training diverged.
     """
-    seeds = list(lab.seeds)[:CHOOSING]
+    seeds = list(lab.seeds)[:count]
     chosen = {(key, lr): [training(key, lr, s) for s in seeds] for key in keys for lr in grid}
     scores = {k: fmean(map(score, records)) for k, records in lab.train(chosen).items()}
     ranked = {k: -math.inf if math.isnan(x) else x for k, x in scores.items()}

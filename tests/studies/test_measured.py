@@ -29,7 +29,7 @@ from measured.jobs import Jobs
 from measured.lab import Lab
 from measured.tables import write_texts
 from measured.timing import rounds
-from measured.training import Record, Training, train_and_score
+from measured.training import Training, train_and_score
 from measured.tuning import learning_rates
 
 ROOT = Path(__file__).parents[2]
@@ -189,10 +189,7 @@ def test_a_rate_is_chosen_for_each_side_on_validation(tmp_path: Path) -> None:
         settings = {"epochs": 2, "lr": lr}
         return Training("classify", {"source": "digits"}, {"width": width}, settings, seed)
 
-    def score(record: Record) -> float:
-        return record.validated
-
-    assert learning_rates(lab, (8, 16), (1e-6, 1e-2), training, score) == {8: 1e-2, 16: 1e-2}
+    assert learning_rates(lab, (8, 16), (1e-6, 1e-2), training) == {8: 1e-2, 16: 1e-2}
     assert learning_rates(lab, (8,), (1e-6, 1e-2), training, lambda r: -r.validated) == {8: 1e-6}
     never = learning_rates(lab, (8,), (1e-2, 1e-6), training, lambda r: math.nan)
     assert never[8] in (1e-2, 1e-6)

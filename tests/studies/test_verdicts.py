@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from claim_08_mean_width import bears_out
 from claim_09_gradients import effect_on_failures, effect_on_loss, effect_on_share, outcomes
 from claim_10_translation import either, percent_more
 from measured.intervals import Interval
-from measured.lab import Lab
-from measured.rates import choose
-from measured.training import Training
 
 
 @pytest.mark.parametrize(
@@ -73,13 +68,3 @@ def test_a_sentence_that_can_be_read_in_two_ways() -> None:
     assert either("fails", "fails") == "fails"
     assert either("fails", "open") == "open"
     assert percent_more([33.0, 33.0], [30.0, 30.0]).mean == pytest.approx(10.0)
-
-
-def test_a_learning_rate_is_chosen_on_the_validation_part(tmp_path: Path) -> None:
-    lab = Lab(tmp_path, 1, True)
-    data = {"source": "digits"}
-
-    def training(key: str, rate: float, seed: int) -> Training:
-        return Training("classify", data, {"width": 16}, {"epochs": 2, "lr": rate}, seed)
-
-    assert choose(lab, ["one"], (1e-6, 1e-2), training) == {"one": 1e-2}
