@@ -15,7 +15,7 @@ PIP = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test sanitize bench strategies studies lint types format hooks clean
+.PHONY: help install demo test sanitize bench strategies studies results lint types format hooks clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,9 +69,11 @@ $(PEERS): $(READY)
 	$(PIP) --group peers
 	@touch $@
 
-studies: $(READY)  ## the figures of docs/results.md that are studies (about an hour)
+studies: $(READY)  ## what is said of depth, measured: docs/claims.md (hours; goes on where it was)
+	@for script in studies/claim_*.py; do $(BIN)/python $$script || exit; done
+
+results: $(READY)  ## the studies of docs/results.md (about an hour)
 	$(BIN)/python studies/time_machine_depth.py
-	$(BIN)/python studies/gru_against_lstm.py
 	$(BIN)/python studies/mixed_authors.py
 
 lint: $(READY)  ## style, formatting, and which room imports which

@@ -1,0 +1,146 @@
+"""Claim 10: what a second and a third layer are worth in translation."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from measured import charts
+from measured.finding import Claim, Finding, Table
+from measured.intervals import (
+    Interval,
+    Outcome,
+    difference,
+    judge,
+    mean,
+    overall,
+    percent_less,
+)
+from measured.lab import Lab, main
+from measured.training import Training
+from measured.tuning import learning_rates
+
+CLAIM = Claim(
+    number=10,
+    name="translation",
+    title="Two or three layers in translation",
+    says="In translation, two or three layers are worth 2-5% of BLEU (Multi30k).",
+    sources=(
+        "A rule of thumb without a figure of known origin; whether percent or points are meant is"
+        " not said.",
+        "On depth in recurrent translation: Wu et al. (2016), *Google's Neural Machine Translation"
+        " System*; Britz, Goldie, Luong and Le (2017), *Massive Exploration of Neural Machine"
+        " Translation Architectures*; Miceli Barone, Helcl, Sennrich, Haddow and Birch (2017),"
+        " *Deep Architectures for Neural Machine Translation*.",
+    ),
+)
+LOW, HIGH = 2.0, 5.0
+#: Name -> layers, and whether what a layer reads is added to what it gives.
+SHAPES = {
+    "1 layer": (1, True),
+    "2 layers": (2, True),
+    "3 layers": (3, True),
+    "2 layers, no residuals": (2, False),
+}
+BASE = "1 layer"
+RATES = (2e-3, 4e-3)
+WIDTH, SUBWORDS, BATCH, EPOCHS = 96, 2000, 32, 4
+
+
+def measure(lab: Lab) -> tuple[Finding, str]:
+    """Choose a learning rate for each shape, train it with every seed, compare with one layer."""
+    rates = learning_rates(lab, SHAPES, RATES, functools.partial(training, lab))
+    found = lab.train({n: [training(lab, n, rates[n], s) for s in lab.seeds] for n in SHAPES})
+    bleu = {name: [100 * record.tested for record in records] for name, records in found.items()}
+    relative = {n: percent_more(bleu[n], bleu[BASE]) for n in SHAPES if n != BASE}
+    points = {n: difference(bleu[n], bleu[BASE]) for n in relative}
+    percent_says: dict[str, Outcome] = {n: judge(gain, LOW, HIGH) for n, gain in relative.items()}
+    points_say: dict[str, Outcome] = {n: judge(gain, LOW, HIGH) for n, gain in points.items()}
+    verdict = overall(
+        [either(percent_says[n], points_say[n]) for n in relative],
+        "the number of layers and their residual connections",
+    )
+    rows, drawn = [], []
+    for name, records in found.items():
+        score = mean(bleu[name])
+        chrf = mean([100 * record.test["chrf"] for record in records])
+        others = ("", "", "", "")
+        if name != BASE:
+            others = (
+                relative[name].show(), percent_says[name], points[name].show(), points_say[name],
+            )  # fmt: skip
+        rows.append(
+            (name, f"{records[0].parameters:,}", f"{rates[name]:g}", score.show(".1f"),
+             chrf.show(".1f"), *others)
+        )  # fmt: skip
+        drawn.append({"x": name, "y": score.mean, "low": score.low, "high": score.high})
+    told = "; ".join(f"{n}: {relative[n].show()}%, or {points[n].show()} points" for n in relative)
+    finding = Finding(
+        verdict=verdict,
+        because=f"Test BLEU against one layer of the same width: {told}.",
+        setting=(
+            f"Multi30k, English to German: 29,000 pairs, {SUBWORDS:,} subwords of both languages"
+            f" together, {WIDTH} units in every layer and in the embedding, tied. GRU, a"
+            " bidirectional first layer in the encoder, as many layers in the decoder, attention."
+            f" Residual connections (Wu et al. 2016) but where it says no. Dropout 0.1,"
+            f" {BATCH} pairs a batch, {EPOCHS} epochs, Adam along a cosine after 200 steps of"
+            f" warm-up. The learning rate is the better of {RATES[0]:g} and {RATES[1]:g} for each"
+            " shape, by validation BLEU with seed 0. Greedy decoding; BLEU of sacrebleu (13a, case,"
+            " one reference) on the test part of 2016, at the epoch that is best on validation."
+            " Both readings are judged: percent of the BLEU of one layer, and points. By either,"
+            f" it holds where the gain lies between {LOW:g} and {HIGH:g} and its interval leaves"
+            " out 0, and does not where the interval does not reach there. A shape bears the claim"
+            " out if it does so by one of them."
+        ),
+        tables=(
+            Table(
+                ("shape", "parameters", "learning rate", "test BLEU", "chrF", "% more BLEU",
+                 "as percent", "points more", "as points"),
+                tuple(rows),
+            ),
+        ),
+        seeds=len(lab.seeds),
+        limits=(
+            "A small network and a short training, with as many epochs for every depth."
+            " Equal width, so that deeper networks have more parameters."
+        ),
+    )  # fmt: skip
+    chart = charts.lines(drawn, x="shape", y="test BLEU (points)", joined=False)
+    return finding, chart
+
+
+def training(lab: Lab, name: str, rate: float, seed: int) -> Training:
+    """One shape with one learning rate."""
+    depth, residual = SHAPES[name]
+    width = 16 if lab.quick else WIDTH
+    data: Mapping[str, Any] = {
+        "source": lab.source("translate", "multi30k"),
+        "subwords": 300 if lab.quick else SUBWORDS,
+        "batch_size": BATCH,
+    }
+    model = {
+        "depth": depth, "residual": residual, "width": width, "embedding": width,
+        "tied": "all", "dropout": 0.1, "beam": 1,
+    }  # fmt: skip
+    settings = {
+        "epochs": lab.epochs(EPOCHS), "lr": rate, "schedule": "cosine", "warmup_steps": 200,
+    }  # fmt: skip
+    return Training("translate", data, model, settings, seed)
+
+
+def percent_more(first: Sequence[float], second: Sequence[float]) -> Interval:
+    """By how many percent ``first`` is above ``second``; a score of 0 counts as 0.01."""
+    a, b = ([max(x, 0.01) for x in values] for values in (first, second))
+    return percent_less(a, b).map(lambda x: -x)
+
+
+def either(one: Outcome, other: Outcome) -> Outcome:
+    """Of a sentence that can be read in two ways."""
+    if "holds" in (one, other):
+        return "holds"
+    return "fails" if one == other == "fails" else "open"
+
+
+if __name__ == "__main__":
+    main(CLAIM, measure)

@@ -1,0 +1,324 @@
+"""Claim 11: how deep on which task? Depths 1 to 6 on every task, at equal width and equal size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lamina.depth import equal_parameters, equal_width
+from lamina.depth.advice import facts_of, suggest
+from lamina.depth.decision import Decision, decide
+from lamina.spec import Metric
+from measured import charts, cuts
+from measured.finding import Claim, Finding, Table
+from measured.intervals import Outcome, mean, overall
+from measured.lab import Lab, main
+from measured.training import Record, Training, open_task
+from measured.tuning import learning_rates
+
+CLAIM = Claim(
+    number=11,
+    name="depth_curves",
+    title="How deep for which task: 1-2 layers, 3-5 for translation and speech",
+    says=(
+        "Simple tasks want 1-2 layers, translation and speech 3-5, and under 10,000 sequences at"
+        " most 3; so the rules that go round (`lamina depth --strategy rules` lists them)."
+    ),
+    sources=(
+        "Advice in circulation;"
+        " of translation also Wu et al. (2016), *Google's neural machine translation system*,"
+        " section 3.1; of speech Graves, Mohamed and Hinton (2013), *Speech recognition with deep"
+        " recurrent neural networks*.",
+    ),
+)
+DEPTHS = (1, 2, 3, 4, 5, 6)
+#: What a deeper network must gain: points of a share, percent of any other score.
+MARGIN = 1.0
+#: The depth whose parameters the networks of equal size have.
+SIZED_AS = 2
+WIDTH, SIZE = "equal width", "equal parameters"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A data set with the network and the training that it gets at every depth."""
+
+    task: str
+    data: Mapping[str, Any]
+    width: int
+    epochs: int
+    model: Mapping[str, Any] = field(default_factory=dict)
+    rates: tuple[float, float] = (3e-3, 1e-2)
+
+
+def subjects(lab: Lab) -> dict[str, Subject]:
+    """Every task of the project, on as much of each data set as many trainings allow."""
+    if lab.quick:
+        text = {"text": "text", "min_count": 1}
+        return {
+            "a text": Subject("language-model", {"source": lab.source("language-model", "")}, 8, 2),
+            "reviews": Subject("classify", {"source": lab.source("classify", ""), **text}, 8, 2),
+        }
+
+    def part(corpus: str, role: str, count: int, suffix: str) -> str:
+        return cuts.cut(corpus, role, count, lab.scratch(f"{corpus}-{role}-{count}{suffix}"))
+
+    def parts(corpus: str, counts: Sequence[int], suffix: str) -> dict[str, str]:
+        roles = ("train", "validation", "test")
+        files = [part(corpus, r, n, suffix) for r, n in zip(roles, counts, strict=True)]
+        return dict(zip(("source", "validation", "test"), files, strict=True))
+
+    reviews = {
+        "source": part("imdb", "train", 4000, ".jsonl"),
+        "test": part("imdb", "test", 3000, ".jsonl"),
+        "fractions": [0.8, 0.2, 0],
+    }
+    wiki = cuts.start("wikitext2", "train", 500_000, lab.scratch("wikitext2-start.txt"))
+    chains = {
+        role: part("protein_ss3", role, 500, ".fasta") for role in ("sequences", "labels", "mask")
+    }
+    pairs = {
+        part: cuts.side_by_side(
+            "multi30k", (f"{role}.en", f"{role}.de"), count, lab.scratch(f"multi30k-{part}.tsv")
+        )
+        for part, role, count in (("source", "train", 5000), ("validation", "validation", 300),
+                                  ("test", "test", 600))
+    }  # fmt: skip
+    spoken = cuts.spoken_digits(lab.scratch("digits"), 400, 100, 200)
+    spans = {"characters": "convolution", "embedding": 64, "dropout": 0.3}
+    letters = {"embedding": "onehot", "dropout": 0.1}
+    return {
+        "Time Machine, characters": Subject(
+            "language-model",
+            {"source": "timemachine", "normalize": "letters", "max_tokens": 60_000,
+             "batch_size": 8, "steps": 50},
+            64, 6, letters, (5e-3, 1.5e-2),
+        ),
+        "WikiText-2, words": Subject(
+            "language-model",
+            {"source": wiki, "level": "space", "max_vocabulary": 2000, "batch_size": 10},
+            64, 3, {"embedding": 64, "tied": True, "dropout": 0.2},
+        ),
+        "IMDB, reviews": Subject(
+            "classify", {**reviews, "max_tokens": 80, "text": "text", "batch_size": 16},
+            48, 3, {"embedding": 48, "dropout": 0.3, "pooling": "max"},
+        ),
+        "TREC, questions": Subject(
+            "classify", {"source": "trec"}, 64, 6, {"embedding": 64, "dropout": 0.3}
+        ),
+        "names, characters": Subject(
+            "classify", {"source": "names", "level": "char", "min_count": 1, "batch_size": 64},
+            64, 5, {"embedding": 32, "dropout": 0.1},
+        ),
+        "digits, rows of pixels": Subject("classify", {"source": "digits"}, 32, 20),
+        "Japanese vowels": Subject(
+            "classify", {"source": "japanese_vowels", "batch_size": 8}, 32, 30
+        ),
+        "CoNLL-2003, entities": Subject(
+            "tag", {**parts("conll2003", (1500, 600, 600), ".conll"), "scheme": "IOBES",
+                    "batch_size": 8},
+            48, 6, spans,
+        ),
+        "UD English, parts of speech": Subject(
+            "tag", {**parts("ud_english_ewt", (1500, 600, 600), ".conllu"), "batch_size": 8},
+            48, 5, spans,
+        ),
+        "protein structure": Subject(
+            "tag", {"source": chains["sequences"], "label": chains["labels"],
+                    "mask": chains["mask"], "batch_size": 4},
+            32, 4, {"embedding": 24, "dropout": 0.1},
+        ),
+        "ETTh1, 24 hours ahead": Subject(
+            "forecast",
+            {"source": "etth1", "look_back": 192, "horizon": 24, "rows": [6000, 1500, 1500],
+             "batch_size": 32},
+            64, 3, {"segment": 12, "dropout": 0.2}, (1e-3, 3e-3),
+        ),
+        "Multi30k, English to German": Subject(
+            "translate", {**pairs, "subwords": 2000, "max_tokens": 40, "batch_size": 16},
+            64, 5, {"embedding": 64, "tied": "all", "beam": 1, "dropout": 0.2}, (3e-3, 6e-3),
+        ),
+        "digits spoken in strings": Subject(
+            "transcribe",
+            {"source": spoken["train"], "validation": spoken["validation"],
+             "test": spoken["test"], "level": "word", "step_ms": 20.0, "batch_size": 8},
+            48, 8, {"bidirectional": True, "dropout": 0.1},
+        ),
+    }  # fmt: skip
+
+
+#: A data set, how its networks are equal, and a depth.
+Key = tuple[str, str, int]
+
+
+def networks(lab: Lab, name: str, subject: Subject) -> dict[Key, dict[str, Any]]:
+    """The options of each; the one that both kinds share is one network."""
+    depths = lab.some(DEPTHS)
+    task, options = open_task(subject.task, subject.data), dict(subject.model)
+    wide = equal_width(task, depths, subject.width, **options)
+    size = next(c.parameters for c in wide if c.depth == SIZED_AS)
+    even = equal_parameters(task, depths, size, **options)
+    found: dict[Key, dict[str, Any]] = {}
+    for kind, candidates in ((WIDTH, wide), (SIZE, even)):
+        for c in candidates:
+            width = subject.width if c.depth == SIZED_AS else c.width
+            found[name, kind, c.depth] = {**options, "depth": c.depth, "width": width}
+    return found
+
+
+def trained(lab: Lab, every: Mapping[str, Subject]) -> dict[Key, list[Record]]:
+    """Every depth on every data set, at the learning rate that suits it."""
+    models = {k: m for name, s in every.items() for k, m in networks(lab, name, s).items()}
+
+    def training(key: Key, rate: float, seed: int) -> Training:
+        subject = every[key[0]]
+        settings = {"epochs": lab.epochs(subject.epochs), "lr": rate, "schedule": "cosine"}
+        settings |= {"warmup_steps": 50}
+        return Training(subject.task, subject.data, models[key], settings, seed)
+
+    rates: dict[Key, float] = {}
+    for name, subject in every.items():
+        utility = open_task(subject.task, subject.data).metric.utility
+        keys = [key for key in models if key[0] == name]
+        rates |= learning_rates(
+            lab, keys, lab.some(subject.rates, 1), training,
+            lambda record, utility=utility: utility(record.validated),
+        )  # fmt: skip
+    return lab.train({k: [training(k, rates[k], seed) for seed in lab.seeds] for k in models})
+
+
+def measure(lab: Lab) -> tuple[Finding, str]:
+    """Train every depth on every data set."""
+    every = subjects(lab)
+    found = trained(lab, every)
+    by_name = {name: {k[1:]: r for k, r in found.items() if k[0] == name} for name in every}
+    depths = sorted({depth for _, _, depth in found})
+    rows, outcomes, points = [], [], []
+    for name, subject in every.items():
+        task = open_task(subject.task, subject.data)
+        said = suggest(facts_of(task, None, dict(subject.model))).depths
+        decisions = {kind: decided(task.metric, by_name[name], kind) for kind in (WIDTH, SIZE)}
+        outcomes.append(outcome(decisions[WIDTH], said))
+        for kind, decision in decisions.items():
+            scores = [show(task.metric, by_name[name][kind, depth]) for depth in depths]
+            best = best_of(task.metric, [by_name[name][kind, depth] for depth in depths])
+            scores[best] = f"**{scores[best]}**"
+            first = kind == WIDTH
+            rows.append(
+                (
+                    f"{name} ({task.metric.name})" if first else "",
+                    kind.removeprefix("equal "),
+                    *scores,
+                    answer(decision),
+                    f"{said[0]}-{said[-1]}" if first else "",
+                )
+            )
+        points += curves(name, task.metric, by_name[name])
+    agree = outcomes.count("holds")
+    against = [n for n, o in zip(every, outcomes, strict=True) if o == "fails"]
+    finding = Finding(
+        verdict=overall(outcomes, "the task"),
+        because=(
+            f"At equal width the depth that is enough lies where the rules say for {agree} of"
+            f" {len(outcomes)} data sets, elsewhere for {len(against)}"
+            + (f" ({'; '.join(against)})" if against else "")
+            + f", and {outcomes.count('open')} are not told by these seeds."
+        ),
+        setting=(
+            "Thirteen data sets, each cut to what a few seconds of training a depth-1 network can"
+            " read; one width, dropout and number of epochs for all depths of a data set, as in the"
+            " script; for each network that of two learning rates which is best on the validation"
+            " part with seed 0, with 50 steps of warm-up and then along a cosine. *Equal"
+            f" parameters* are those of {SIZED_AS} layers of the given width, to within 1%. Scores"
+            " are means on the test part at the best validation epoch; the best of a row is bold."
+            " *Enough* is the shallowest depth that no deeper one beats by 1 point (1% of"
+            " perplexity or error) or more, by lamina's decision on the validation scores;"
+            " *undecided* names what is open. The claim holds for a data set where that depth, or"
+            " every depth that is open, is among those that the rules suggest, and does not where"
+            " none is."
+        ),
+        tables=(
+            Table(
+                ("data (test score)", "equal", *(f"L={d}" for d in depths), "enough", "rules"),
+                tuple(rows),
+            ),
+        ),
+        seeds=len(lab.seeds),
+        limits=(
+            "Small cuts and short trainings (hundreds of steps): deep plain stacks start slowly and"
+            " may be worth more with more data, more steps, or residual connections, which here"
+            " only translation has."
+        ),
+    )
+    chart = charts.lines(
+        points, x="layers", y="test score", series="networks of", columns=3, height=110
+    )
+    return finding, chart
+
+
+Curve = Mapping[tuple[str, int], Sequence[Record]]
+
+
+def decided(metric: Metric, records: Curve, kind: str) -> Decision:
+    """By the validation scores of all seeds; a gain of :data:`MARGIN` is worth a deeper network."""
+    scores = {
+        depth: [metric.utility(r.validated) for r in group]
+        for (k, depth), group in records.items()
+        if k == kind
+    }
+    return decide(scores, metric.utility_gain(MARGIN))
+
+
+def outcome(decision: Decision, said: Sequence[int]) -> Outcome:
+    """Whether the depth, or all between which it is open, is among those that are ``said``."""
+    asked = (decision.depth,) if decision.depth is not None else decision.between
+    inside = [depth in said for depth in asked]
+    return "holds" if inside and all(inside) else "open" if any(inside) else "fails"
+
+
+def answer(decision: Decision) -> str:
+    """In the table's words."""
+    if decision.depth is not None:
+        return str(decision.depth)
+    return "undecided: " + ", ".join(map(str, decision.between)) if decision.between else "none"
+
+
+def best_of(metric: Metric, groups: Sequence[Sequence[Record]]) -> int:
+    """The index of the best mean test score."""
+    means = [_mean(metric, group) for group in groups]
+    return max(range(len(means)), key=lambda k: -math.inf if math.isnan(means[k]) else means[k])
+
+
+def _mean(metric: Metric, group: Sequence[Record]) -> float:
+    return sum(metric.utility(r.tested) for r in group) / len(group)
+
+
+def show(metric: Metric, group: Sequence[Record]) -> str:
+    """The mean test score of the seeds."""
+    value = metric.value(_mean(metric, group))
+    return "diverged" if math.isnan(value) else metric.show(value).removesuffix("%")
+
+
+def curves(name: str, metric: Metric, records: Curve) -> list[dict[str, Any]]:
+    """Points of the chart: test scores, shares in percent."""
+    scale = 100 if metric.gain == "points" else 1
+    unit = "%" if metric.gain == "points" else ""
+    better = "" if metric.higher_is_better else ", lower is better"
+    points = []
+    for (kind, depth), group in records.items():
+        tested = [scale * r.tested for r in group if math.isfinite(r.tested)]
+        if len(tested) > 1:
+            x = mean(tested)
+            points.append(
+                {
+                    "panel": f"{name} ({metric.name}{unit and ', ' + unit}{better})",
+                    "series": kind, "x": depth, "y": x.mean, "low": x.low, "high": x.high,
+                }
+            )  # fmt: skip
+    return points
+
+
+if __name__ == "__main__":
+    main(CLAIM, measure)

@@ -1,0 +1,95 @@
+"""``docs/claims.md``, made of the findings that are kept beside it."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from lamina.store.atomic import write_text
+from measured.finding import Claim, Finding, Kept
+
+HEAD = """# What is said of depth, held against measurements
+
+Twelve sentences about deep recurrent networks that textbooks, forums and advice columns repeat.
+Each was measured here, on real data of a size that two cores can train, with at least five seeds a
+setting and 95% intervals (Student's t; of differences Welch's). The rule that turns figures into a
+verdict stands in each setting. A verdict is about these data and sizes, no more.
+
+```sh
+make studies                              # all of them; stopped, it goes on where it was
+python studies/{first}.py     # one of them
+```
+"""
+
+
+def read(docs: Path) -> list[Kept]:
+    """All findings in ``docs/claims``, in the order of their numbers."""
+    files = sorted((docs / "claims").glob("*.json"))
+    return [msgspec.json.decode(file.read_bytes(), type=Kept) for file in files]
+
+
+def write(docs: Path) -> None:
+    """Make ``docs/claims.md`` anew."""
+    write_text(docs / "claims.md", render(read(docs)))
+
+
+def render(findings: Sequence[Kept]) -> str:
+    """The page."""
+    first = f"claim_{findings[0].claim.stem}" if findings else "claim_01"
+    minutes = sum(kept.core_minutes for kept in findings)
+    rows = "\n".join(
+        f"| {k.claim.number} | [{k.claim.title}](#{_anchor(k.claim)}) | **{k.finding.verdict}** |"
+        for k in findings
+    )
+    parts = [
+        HEAD.format(first=first),
+        f"| | claim | verdict |\n|---:|---|---|\n{rows}\n",
+        _wrap(
+            f"Trainings and timings took {minutes:,.0f} core-minutes in all"
+            f" ({_versions(findings)})."
+        )
+        + "\n",
+        *(section(k.claim, k.finding, image=f"claims/{k.claim.stem}.svg") for k in findings),
+    ]
+    return "\n".join(parts)
+
+
+def section(claim: Claim, finding: Finding, image: str | None = None) -> str:
+    """One claim: what is said, the verdict, the picture, the figures, how they were made."""
+    quoted = textwrap.indent(_wrap(claim.says, 98), "> ")
+    parts = [
+        f"## {_heading(claim)}",
+        quoted,
+        _wrap(f"**{finding.verdict[0].upper()}{finding.verdict[1:]}.** {finding.because}"),
+        f"![{claim.title}]({image})" if image else "",
+        *(table.markdown() for table in finding.tables),
+        _wrap(f"*Setting.* {finding.setting}"),
+        _wrap(f"*Limits.* {finding.limits}") if finding.limits else "",
+        _wrap(f"*Said by.* {' '.join(claim.sources)}"),
+        f"`python studies/claim_{claim.stem}.py`",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _heading(claim: Claim) -> str:
+    return f"{claim.number}. {claim.title}"
+
+
+def _anchor(claim: Claim) -> str:
+    """As GitHub makes it of a heading."""
+    kept = (c for c in _heading(claim).lower() if c.isalnum() or c in " -_")
+    return "".join(kept).replace(" ", "-")
+
+
+def _versions(findings: Sequence[Kept]) -> str:
+    every = dict(pair for kept in findings for pair in kept.versions.items())
+    return ", ".join(f"{name} {value}" for name, value in every.items())
+
+
+def _wrap(text: str, width: int = 100) -> str:
+    return textwrap.fill(
+        " ".join(text.split()), width, break_long_words=False, break_on_hyphens=False
+    )
