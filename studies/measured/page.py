@@ -13,10 +13,10 @@ from measured.finding import Claim, Finding, Kept
 
 HEAD = """# What is said of depth, held against measurements
 
-Twelve sentences about deep recurrent networks that textbooks, forums and advice columns repeat.
-Each was measured here, on real data of a size that two cores can train, with at least five seeds a
-setting and 95% intervals (Student's t; of differences Welch's). The rule that turns figures into a
-verdict stands in each setting. A verdict is about these data and sizes, no more.
+Sentences about deep recurrent networks that textbooks, forums and advice columns repeat. Each was
+measured here, on data of a size that two cores can train, with at least five seeds a setting and
+95% intervals (Student's t; of differences Welch's). The rule that turns figures into a verdict
+stands in each setting. A verdict is about these data and sizes, no more.
 
 ```sh
 make studies                              # all of them; stopped, it goes on where it was
