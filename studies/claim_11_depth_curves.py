@@ -83,8 +83,8 @@ def subjects(lab: Lab) -> dict[str, Subject]:
         part: cuts.side_by_side(
             "multi30k", (f"{role}.en", f"{role}.de"), count, lab.scratch(f"multi30k-{part}.tsv")
         )
-        for part, role, count in (("source", "train", 5000), ("validation", "validation", 300),
-                                  ("test", "test", 600))
+        for part, role, count in (("source", "train", 4500), ("validation", "validation", 200),
+                                  ("test", "test", 400))
     }  # fmt: skip
     spoken = cuts.spoken_digits(lab.scratch("digits"), 400, 100, 200)
     spans = {"characters": "convolution", "embedding": 64, "dropout": 0.3}
@@ -132,12 +132,14 @@ def subjects(lab: Lab) -> dict[str, Subject]:
         ),
         "ETTh1, 24 hours ahead": Subject(
             "forecast",
-            {"source": "etth1", "look_back": 192, "horizon": 24, "rows": [6000, 1500, 1500],
+            {"source": "etth1", "series": ["OT"], "look_back": 192, "horizon": 24,
              "batch_size": 32},
             64, 3, {"segment": 12, "dropout": 0.2}, (1e-3, 3e-3),
         ),
         "Multi30k, English to German": Subject(
-            "translate", {**pairs, "subwords": 2000, "max_tokens": 40, "batch_size": 16},
+            "translate",
+            {"source": pairs["source"], "validation": [pairs["validation"]],
+             "test": [pairs["test"]], "subwords": 1500, "max_tokens": 24, "batch_size": 16},
             64, 5, {"embedding": 64, "tied": "all", "beam": 1, "dropout": 0.2}, (3e-3, 6e-3),
         ),
         "digits spoken in strings": Subject(
