@@ -98,6 +98,16 @@ class Lab:
         return found
 
 
+#: Of what a run folder notes of its machine, what the page tells.
+TOLD = ("lamina", "torch", "python")
+
+
+def keep(claim: Claim, finding: Finding, lab: Lab) -> Kept:
+    """The finding with what it took, and by which versions."""
+    told = {name: str(value) for name, value in versions().items() if name in TOLD}
+    return Kept(claim=claim, finding=finding, core_minutes=lab.cpu_seconds / 60, versions=told)
+
+
 def main(claim: Claim, measure: Measure) -> None:
     """Run a study from the command line, print its finding, and keep it for the page."""
     parser = argparse.ArgumentParser(description=claim.says)

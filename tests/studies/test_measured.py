@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 
 from measured import charts, page
-from measured.finding import Claim, Finding, Kept, Table
+from measured.finding import Claim, Finding, Table
 from measured.intervals import (
     Interval,
     clustered,
@@ -26,7 +27,7 @@ from measured.intervals import (
     telling,
 )
 from measured.jobs import Jobs
-from measured.lab import Lab
+from measured.lab import Lab, keep
 from measured.tables import write_texts
 from measured.timing import rounds
 from measured.training import Training, train_and_score
@@ -247,7 +248,7 @@ def test_a_verdict_is_one_of_three() -> None:
         Finding(verdict="maybe", because="", setting="", tables=(), seeds=5)
 
 
-def test_the_page_holds_what_was_found() -> None:
+def test_the_page_holds_what_was_found(tmp_path: Path) -> None:
     claim = Claim(number=3, name="cost", title="A layer's cost", says="30%.", sources=("A book.",))
     table = Table(("depth", "ms"), (("1", "2.0"), ("2", "3.1")), "Steps")
     finding = Finding(
@@ -257,8 +258,12 @@ def test_the_page_holds_what_was_found() -> None:
         tables=(table,),
         seeds=5,
     )
-    kept = Kept(claim=claim, finding=finding, core_minutes=12.0, versions={"torch": "2"})
-    text = page.render([kept])
+    kept = keep(claim, finding, Lab(tmp_path, 1, False))
+    assert kept.versions["torch"] == torch.__version__
+    (tmp_path / "claims").mkdir()
+    (tmp_path / "claims" / "03_cost.json").write_text(kept.encode())
+    page.write(tmp_path)
+    text = (tmp_path / "claims.md").read_text()
     assert "| 3 | [A layer's cost](#3-a-layers-cost) | **depends on width** |" in text
     assert "![A layer's cost](claims/03_cost.svg)" in text
     assert "| 2 | 3.1 |" in text
