@@ -159,7 +159,9 @@ def measure(lab: Lab) -> tuple[Finding, str]:
             cells = (f"{np.mean(values):.1f}" for values in of.values())
             rows.append((kind.title, shape, *cells, mean(_lost(of)).show()))
     names = lab.some(("less noise", "more noise"), 1)
-    outcomes = {kind.key: effect.outcome for kind, effect in zip(KINDS, effects, strict=True)}
+    outcomes: dict[tuple[str, ...], Outcome] = {
+        kind.key: effect.outcome for kind, effect in zip(KINDS, effects, strict=True)
+    }
     finding = Finding(
         verdict=overall(outcomes.values(), telling(outcomes, FACTORS)),
         because=_because(effects),

@@ -157,7 +157,7 @@ def measure(lab: Lab) -> tuple[Finding, str]:
             ]
         told.append(f"{name}, {held(outcomes, 'steps', name)}, {held(outcomes, 'time', name)}")
 
-    halves = {
+    halves: dict[tuple[str, ...], Outcome] = {
         (what, name): majority([o for key, o in outcomes.items() if key[:2] == (what, name)])
         for what in ("steps", "time")
         for name in COURSES

@@ -157,7 +157,9 @@ def measure(lab: Lab) -> tuple[Finding, str]:
         point = {"y": steps.mean, "low": steps.low, "high": steps.high}
         panel = f"{setting.corpus}, dropout {setting.dropout:g}"
         points.append({"panel": panel, "x": setting.size, "series": _named(depth), **point})
-    outcomes = {_key(effect.setting): effect.outcome for effect in effects}
+    outcomes: dict[tuple[str, ...], Outcome] = {
+        _key(effect.setting): effect.outcome for effect in effects
+    }
     finding = Finding(
         verdict=overall(outcomes.values(), telling(outcomes, FACTORS)),
         because=_because(effects, found, rates),

@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from lamina.data import digits
 from measured import charts
 from measured.effects import (
@@ -123,7 +125,8 @@ def measure(lab: Lab) -> tuple[Finding, str]:
             " better one). Back in time: the top layer's at the first step against that at the"
             " last. Down the layers: the bottom layer's, all steps together, against the top's, of"
             f" {deepest} layers. Batch normalisation uses its running statistics there. Gates are"
-            " held against the tanh RNN. Training: {EPOCHS} epochs of Adam, learning rate {RATES[0]:g} or {RATES[1]:g}"
+            f" held against the tanh RNN. Training: {EPOCHS} epochs of Adam, learning rate"
+            f" {RATES[0]:g} or {RATES[1]:g}"
             " by validation accuracy with seed 0; deep training is ill where 8 layers end with more"
             " training loss than one, and cured where they end with less than without the remedy"
             " and not more than one layer. High rate: SGD with momentum 0.9 at"
