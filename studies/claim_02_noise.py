@@ -13,7 +13,16 @@ from lamina.depth import equal_parameters, equal_width
 from measured import charts
 from measured.draws import Draw
 from measured.finding import Claim, Finding, Table
-from measured.intervals import Interval, Outcome, judge, mean, overall, paired, percent_less_paired
+from measured.intervals import (
+    Interval,
+    Outcome,
+    judge,
+    mean,
+    overall,
+    paired,
+    percent_less_paired,
+    telling,
+)
 from measured.jobs import Values
 from measured.lab import Lab, main
 from measured.training import Training, open_task, train_and_score
@@ -70,6 +79,11 @@ class Noise:
     seen: bool
     levels: tuple[float, ...]
 
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Its places in :data:`FACTORS`."""
+        return self.corpus, self.of, "seen" if self.seen else "not seen"
+
     def files(self, draw: Draw, level: float) -> dict[str, str]:
         """Of the parts, as fields of the task."""
         if self.of == "labels":
@@ -89,6 +103,7 @@ KINDS = (
     Noise("names: share of typos, test part alone", "names", "inputs", False, (0.1, 0.2)),
     Noise("digits: s.d. of noise, test part alone", "digits", "inputs", False, (0.5, 1.0)),
 )
+FACTORS = ("the data", "what is noisy", "whether the noise is learnt from")
 #: Test errors in percent by level of noise, 0 among them; a seed each.
 Errors = dict[float, list[float]]
 
@@ -144,9 +159,18 @@ def measure(lab: Lab) -> tuple[Finding, str]:
             cells = (f"{np.mean(values):.1f}" for values in of.values())
             rows.append((kind.title, shape, *cells, mean(_lost(of)).show()))
     names = lab.some(("less noise", "more noise"), 1)
+    outcomes: dict[tuple[str, ...], Outcome] = {
+        kind.key: effect.outcome for kind, effect in zip(KINDS, effects, strict=True)
+    }
     finding = Finding(
-        verdict=overall([effect.outcome for effect in effects], "the kind of noise"),
+        verdict=overall(outcomes.values(), telling(outcomes, FACTORS)),
         because=_because(effects),
+        rule=(
+            f"It holds under a kind of noise where, in the mean of its noisy levels, the error of"
+            f" {DEEP} layers is at least {LEAST:g}% lower than that of 1 of the same width, and"
+            " noise adds fewer points to it, both with intervals that leave out 0; it does not"
+            " where one of the intervals does not reach there."
+        ),
         setting=_setting(shapes, rates),
         tables=(
             Table(
@@ -169,7 +193,7 @@ def measure(lab: Lab) -> tuple[Finding, str]:
     )  # fmt: skip
     chart = charts.lines(
         points, x="noise (share; s.d. in units of each feature's s.d.)", y="test error, %",
-        series="network", kind="quantitative",
+        series="network", kind="quantitative", own_x=True,
     )  # fmt: skip
     return finding, chart
 
@@ -325,9 +349,9 @@ def _because(effects: Sequence[Effect]) -> str:
     return (
         f"Under {len(effects)} kinds of noise the error of {DEEP} layers is"
         f" {min(x.mean for x in lower):+.0f} to {max(x.mean for x in lower):+.0f}% lower than that"
-        f" of 1 of the same width (below 0: higher); it is shown to be lower, by {LEAST:g}% or"
-        f" more, under {much}. Noise costs {DEEP} layers fewer points of error under {fewer}, more"
-        f" under {more}; under {len(effects) - fewer - more} the interval holds 0."
+        f" of 1 of the same width (below 0: higher); it is shown to be lower, and the estimate is"
+        f" {LEAST:g}% or more, under {much}. Noise costs {DEEP} layers fewer points of error under"
+        f" {fewer}, more under {more}; under {len(effects) - fewer - more} the interval holds 0."
     )
 
 
@@ -351,10 +375,7 @@ def _setting(
         f" standard deviations of each pixel column over the training part. Learning rate: the"
         f" best of {tried} on the validation part without noise ({chosen})."
         f" Test error at the epoch that is best on the validation part; intervals of pairs with"
-        f" equal draws. The claim holds under a kind of noise where, in the mean of its noisy"
-        f" levels, the error of {DEEP} layers is at least {LEAST:g}% lower than that of 1 of the"
-        f" same width, and noise adds fewer points to it, both with intervals that leave out 0; it"
-        f" does not where one of the intervals does not reach there."
+        f" equal draws."
     )
 
 

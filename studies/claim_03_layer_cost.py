@@ -85,6 +85,12 @@ def measure(lab: Lab) -> tuple[Finding, str]:
             " the product, a second layer would double it: the two halves of the sentence do not"
             " go together.)"
         ),
+        rule=(
+            "The first half holds in a setting where the cost of a layer lies between"
+            f" {LOW:g} and {HIGH:g}% and its interval leaves out 0, and fails where the interval"
+            f" does not reach there; the second where a power lies between {FLAT:g} and {STEEP:g}"
+            " with its interval, and fails where the interval lies outside."
+        ),
         setting=(
             "Training steps (both passes, clipping, Adam) of language models on one thread, in time"
             " of the processor, with nothing else of the study running; networks that are compared"
@@ -93,9 +99,7 @@ def measure(lab: Lab) -> tuple[Finding, str]:
             f" Words: the most frequent of WikiText-2, vectors as wide as a layer. {BATCH} by"
             f" {STEPS} tokens a batch; for the growth {COLUMNS} columns, {min(LENGTHS)} to"
             f" {max(LENGTHS)} steps, layers of 128. The cost of a layer is the mean over those"
-            " added, as a share of the time of one. The first half holds in a setting where it"
-            f" lies between {LOW:g} and {HIGH:g}% and its interval leaves out 0; the second where"
-            f" a power lies between {FLAT:g} and {STEEP:g}, with its interval."
+            " added, as a share of the time of one."
         ),
         tables=(
             _cost_table(times, costs, depths),
@@ -103,7 +107,8 @@ def measure(lab: Lab) -> tuple[Finding, str]:
         ),
         seeds=len(lab.seeds),
         limits=(
-            "One kind of CPU, one thread, lamina's own core; on a GPU, layers can overlap in time."
+            "One CPU, one thread, lamina's own core; intervals say how well it repeats there. On a"
+            " GPU, layers can overlap in time."
         ),
     )
     points = [
@@ -223,7 +228,7 @@ def _cost_table(
         )
     head = (
         "output, cell", "units", "ms a step of one layer: median (quartiles)",
-        *(f"to {depth}" for depth in depths[1:]), "% of one layer's time a layer",
+        *(f"to {depth}" for depth in depths[1:]), "a further layer, % of the time of one",
     )  # fmt: skip
     return Table(head, tuple(rows), "What the next layer adds to the time of the depth before.")
 

@@ -177,6 +177,11 @@ def measure(lab: Lab) -> tuple[Finding, str]:
             f" decision is undecided in {open_} of {len(settings_)} settings at these seeds; its"
             " shallowest open depth then counts."
         ),
+        rule=(
+            "Three things are asked of the rule with one seed: the best depth, and a depth just"
+            f" enough, in more than {HALF:g}% of the choices, and a loss below {LITTLE:g} point."
+            " Each holds, or fails, where the interval lies on one side."
+        ),
         setting=(
             f"{len(settings_)} settings: handwritten digits (40% to train on, RNN of 32), Japanese"
             " vowels (70% of the training part, GRU of 32), the language of surnames (12%, GRU of"
@@ -186,10 +191,7 @@ def measure(lab: Lab) -> tuple[Finding, str]:
             " 0.004 along a cosine, the best epoch by validation. What is best on the test part is"
             " so by the mean of the seeds. Each seed walks up alone as long as the next layer"
             f" gains more than {MARGIN:g} point on validation. Intervals of one choice a setting"
-            " are exact; of one a seed, and of losses, of settings drawn with replacement. Three"
-            f" things are asked of the rule: the best depth, and a depth just enough, in more than"
-            f" {HALF:g}% of the choices, and a loss below {LITTLE:g} point; each holds, or fails,"
-            " where the interval lies on one side."
+            " are exact; of one a seed, and of losses, of settings drawn with replacement."
         ),
         tables=(
             Table(
@@ -203,7 +205,9 @@ def measure(lab: Lab) -> tuple[Finding, str]:
         ),
         seeds=len(lab.seeds),
         limits=(
-            "Splits of one data set share examples, so their settings are not quite independent."
+            "Splits of one data set share examples, so their settings are not quite independent:"
+            " intervals are of other splits of these data sets, and narrower than for other data."
+            " One learning rate for all depths."
             " A surname that occurs several times stays in one part, which sets parts apart."
             " Which depth is best on the test part is itself uncertain by the seeds; where depths"
             " differ by less than that, no rule can find it, and the points lost say more."

@@ -125,6 +125,11 @@ def measure(lab: Lab) -> tuple[Finding, str]:
     finding = Finding(
         verdict=overall([contest.outcome for contest in small], "the number of examples"),
         because=_because(contests),
+        rule=(
+            f"It holds at a size below {SMALL:,} where a gain of {MARGIN:g} point of test accuracy"
+            f" by more than {MOST} layers lies above the interval, and does not where they gain"
+            f" {MARGIN:g} point or more and the interval leaves out 0."
+        ),
         setting=_setting(rates),
         tables=(
             Table(
@@ -144,9 +149,10 @@ def measure(lab: Lab) -> tuple[Finding, str]:
         seeds=len(lab.seeds),
         limits=(
             f"One task; texts are cut to their last {TOKENS} words and marks, and layers are narrow"
-            f" ({MODEL['width']} units), so that thousands of trainings were not needed; longer"
-            " texts and wider layers may ask for other depths. The validation part is larger than"
-            " the smallest training parts, which spares them a noise that users would have."
+            f" ({MODEL['width']} units), so that a training is short; longer texts and wider layers"
+            " may ask for other depths. The validation part is larger than the smallest training"
+            " parts, which spares them a noise that users would have. Intervals are over draws of"
+            " the training part; the test part is one, and large draws overlap."
         ),
     )
     chart = charts.lines(points, x="layers", y="test accuracy, %")
@@ -272,10 +278,7 @@ def _setting(rates: dict[tuple[Size, int], float]) -> str:
         f" from the official test split. Learning rate of each size and depth: the better of"
         f" {RATES[0]:g} and {RATES[1]:g} on the validation part (of all draws up to 1,000 examples,"
         f" of 2 above); {plan} (for 1, 2, ... layers). Test accuracy at the epoch that is best on"
-        f" the validation part; intervals of pairs with equal draws. The claim holds at a size"
-        f" below {SMALL:,} where a gain of {MARGIN:g} point by more than {MOST} layers lies above"
-        f" the interval; it does not where they gain {MARGIN:g} point or more and the interval"
-        f" leaves out 0."
+        f" the validation part; intervals of pairs with equal draws."
     )
 
 

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import csv
 import functools
 import math
-import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from scipy.stats import fisher_exact
-from torch.nn.functional import cross_entropy
 
 from lamina.data import digits
-from lamina.tasks.classifier import Classifier
-from lamina.train import Diverged, Silent, fit
 from measured import charts
+from measured.effects import (
+    LEAST,
+    Effect,
+    effect_on_failures,
+    effect_on_loss,
+    effect_on_share,
+    effects_table,
+    outcomes,
+    said,
+    told,
+)
 from measured.finding import Claim, Finding, Table
-from measured.gradients import by_layer_and_step
-from measured.intervals import Outcome, difference, mean, overall
+from measured.gradients import flows
+from measured.intervals import mean, overall, telling
 from measured.lab import Lab, main
-from measured.training import Record, Training, open_task
+from measured.tables import write_table
+from measured.training import Record, Training
 from measured.tuning import learning_rates
 
 CLAIM = Claim(
@@ -76,8 +80,6 @@ WIDTH, PIXELS, BATCH = 32, 2, 32
 RATES, STEEP_RATES = (3e-3, 1e-2), (0.1, 0.3, 1.0)
 EPOCHS, STEEP_EPOCHS, EARLY_EPOCHS = 8, 6, 2
 CHANCE = math.log(10)
-#: A share below or above these is called vanished or exploded.
-LEAST, MOST = -2.0, 2.0
 TIME, DEPTH, STUCK, HIGH = "back in time", "down the layers", "training 8 layers", "high rate"
 #: What each remedy is said to be good for; the rest is measured and not judged.
 CLAIMED = {
@@ -85,8 +87,8 @@ CLAIMED = {
     DEPTH: ("Xavier", "residual", "layer norm", "batch norm"),
     HIGH: ("clipping",),
 }
-#: Of a remedy on a kind of network: cures, helps, no help, harms, not ill.
-Effects = dict[tuple[str, str, str], str]
+#: By ailment, remedy, and kind of network.
+Found = dict[tuple[str, str, str], Effect]
 
 
 def measure(lab: Lab) -> tuple[Finding, str]:
@@ -99,31 +101,37 @@ def measure(lab: Lab) -> tuple[Finding, str]:
     effects = effects_on_flow(flow, deepest) | effects_on_losses(losses, deepest)
     effects |= effects_on_failures(failed)
     judged = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in CLAIMED.items())
+    verdicts = outcomes(effects, CLAIMED)
     finding = Finding(
-        verdict=overall(outcomes(effects), "the remedy, the cell and what vanishes"),
-        because=told(effects),
+        verdict=overall(
+            verdicts.values(), telling(verdicts, ("the ailment", "the remedy", "the cell"))
+        ),
+        because=told(said(effects, CLAIMED)),
+        rule=(
+            "For a remedy on a cell that is ill it holds where it cures what it is said to cure,"
+            f" and does not where it neither cures nor helps. Judged are {judged}. Gradients are"
+            " ill where less than 1% arrives (the interval's whole), and cured where between 1% and"
+            " 100 times arrive; the high rate is ill where half of the trainings fail, and cured"
+            " where at most a tenth do. To help is to be better by an interval that leaves out 0"
+            " (of failures: Fisher's exact test, 5%)."
+        ),
         setting=(
             "Handwritten digits of scikit-learn, 64 pixels in 32 steps of two, the class after the"
             f" last one; {WIDTH} units a layer, {BATCH} images a batch. Without a remedy: torch's"
             " uniform weights, forget bias left as drawn, no clipping, a constant learning rate;"
             " remedies are put in one at a time. The gradient of the loss after the last step with"
             " respect to each layer's state at each step (of an LSTM h and c together), norm over a"
-            " batch, at the start (judged) and after two epochs of Adam at 0.003. Back in time: the"
-            " top layer's at the first step against that at the last. Down the layers: the bottom"
-            f" layer's, all steps together, against the top's, of {deepest} layers. Batch"
-            f" normalisation uses its running statistics there. Training: {EPOCHS} epochs of Adam,"
-            f" learning rate {RATES[0]:g} or {RATES[1]:g} by validation accuracy with seed 0. High"
-            f" rate: SGD with momentum 0.9 at {', '.join(f'{r:g}' for r in STEEP_RATES)}, two"
-            f" layers, {STEEP_EPOCHS} epochs; a training fails where the loss is not finite or ends"
-            " within 10% of chance. Gradients are ill where less than 1% arrives (the interval's"
-            " whole), and cured where between 1% and 100 times arrive. Gates are judged against the"
-            " tanh RNN. Deep training is ill where 8 layers end with more training loss than one,"
-            " and cured where they end with less than without the remedy and not more than one"
-            " layer. The high rate is ill where half of the trainings fail, and cured where at most"
-            " a tenth do. Helps, harms: better or worse by an interval that leaves out 0 (of"
-            " failures: Fisher's exact test, 5%). The claim holds for a remedy on a cell where it"
-            " cures what it is said to cure, and does not where it neither cures nor helps. Judged"
-            f" are {judged}."
+            " batch, at the start (judged) and after two epochs of Adam at 0.003 (weights of the"
+            " better one). Back in time: the top layer's at the first step against that at the"
+            " last. Down the layers: the bottom layer's, all steps together, against the top's, of"
+            f" {deepest} layers. Batch normalisation uses its running statistics there. Gates are"
+            f" held against the tanh RNN. Training: {EPOCHS} epochs of Adam, learning rate"
+            f" {RATES[0]:g} or {RATES[1]:g}"
+            " by validation accuracy with seed 0; deep training is ill where 8 layers end with more"
+            " training loss than one, and cured where they end with less than without the remedy"
+            " and not more than one layer. High rate: SGD with momentum 0.9 at"
+            f" {', '.join(f'{r:g}' for r in STEEP_RATES)}, two layers, {STEEP_EPOCHS} epochs; a"
+            " training fails where its loss is not finite or ends above 90% of that of chance."
         ),
         tables=(
             effects_table(effects),
@@ -150,52 +158,16 @@ def task_data(lab: Lab) -> dict[str, Any]:
     if not path.exists():
         table = digits()
         count = 150 if lab.quick else len(table.sequences)
-        with path.open("w", newline="") as file:
-            rows = csv.writer(file)
-            rows.writerow(["image", "class", *(f"p{k}" for k in range(PIXELS))])
-            for number in range(count):
-                for pixels in table.sequences[number].reshape(-1, PIXELS).tolist():
-                    rows.writerow([number, table.labels[number], *pixels])  # type: ignore[index]
+        rows = (
+            (number, table.labels[number], *pixels)  # type: ignore[index]
+            for number in range(count)
+            for pixels in table.sequences[number].reshape(-1, PIXELS).tolist()
+        )
+        write_table(path, ("image", "class", *(f"p{k}" for k in range(PIXELS))), rows)
     return {"source": str(path), "id": "image", "label": "class", "batch_size": BATCH}
 
 
 # Gradients.
-
-
-def flows(
-    *, folder: Path, data: Mapping[str, Any], model: Mapping[str, Any], epochs: int, seed: int
-) -> dict[str, Any]:
-    """The gradient by layer and step, at the start and after some training; None where that
-    diverged."""
-    began = time.perf_counter()
-    torch.set_num_threads(1)
-    task = open_task("classify", data)
-    torch.manual_seed(seed)
-    network = task.model(**model)
-    assert isinstance(network, Classifier)
-    batch = task.batches("train", epoch=0, seed=seed)[0]
-    network.train()
-    with torch.no_grad():
-        for other in task.batches("train", epoch=0, seed=seed):  # statistics of batch normalisation
-            network(other.inputs, other.lengths)
-
-    def looked() -> list[list[float]]:
-        network.eval().zero_grad()
-        found = by_layer_and_step(
-            network.stack, batch.inputs, lambda top: cross_entropy(network.head(top), batch.targets)
-        )
-        return found.tolist()
-
-    before = looked()
-    try:
-        fit(
-            network, task, epochs=epochs, lr=3e-3, clip=None, seed=seed, threads=1,
-            progress=Silent(),
-        )  # fmt: skip
-        after = looked()
-    except Diverged:
-        after = None
-    return {"before": before, "after": after, "seconds": time.perf_counter() - began}
 
 
 Flow = Mapping[tuple[str, str, int], Sequence[Mapping[str, Any]]]
@@ -247,9 +219,9 @@ def shares(found: Sequence[Mapping[str, Any]], kind: str, when: str) -> list[flo
     return [float(np.log10(total[0] / total[-1])) for total in totals]
 
 
-def effects_on_flow(flow: Flow, deepest: int) -> Effects:
+def effects_on_flow(flow: Flow, deepest: int) -> Found:
     """At the start of training. Gates: the gated cells against the plain one."""
-    effects: Effects = {}
+    effects: Found = {}
     for kind in (TIME, DEPTH):
         at = functools.partial(shares, kind=kind, when="before")
         cells = list(dict.fromkeys(cell for cell, _, _ in flow))
@@ -261,18 +233,6 @@ def effects_on_flow(flow: Flow, deepest: int) -> Effects:
             pair = at(flow[cells[0], "none", deepest]), at(flow[cell, "none", deepest])
             effects[kind, "gates", cell] = effect_on_share(*pair)
     return effects
-
-
-def effect_on_share(bare: Sequence[float], treated: Sequence[float]) -> str:
-    """From logarithms of what is left of the gradient."""
-    base, now, gain = mean(bare), mean(treated), difference(treated, bare)
-    if base.high >= LEAST:
-        return "harms" if now.high < LEAST or now.low > MOST else "not ill"
-    if now.low > LEAST and now.high < MOST:
-        return "cures"
-    if now.mean > MOST:
-        return "harms"
-    return "helps" if gain.low > 0 else "harms" if gain.high < 0 else "no help"
 
 
 # What becomes of deep networks.
@@ -302,7 +262,7 @@ def final_loss(record: Record) -> float:
     return CHANCE if record.value is None else record.curve("train_loss")[-1]
 
 
-def effects_on_losses(losses: Losses, deepest: int) -> Effects:
+def effects_on_losses(losses: Losses, deepest: int) -> Found:
     """On the deepest networks."""
     deepest = min(deepest, max(depth for _, _, depth in losses))
     return {
@@ -312,16 +272,6 @@ def effects_on_losses(losses: Losses, deepest: int) -> Effects:
         for (cell, remedy, depth), found in losses.items()
         if remedy != "none" and depth == deepest
     }
-
-
-def effect_on_loss(bare: Sequence[float], treated: Sequence[float], one: Sequence[float]) -> str:
-    """From training losses; ``one``: of a single layer without a remedy."""
-    gain = difference(bare, treated)
-    if difference(bare, one).low <= 0:
-        return "harms" if gain.high < 0 else "not ill"
-    if gain.low > 0:
-        return "cures" if np.mean(treated) <= np.mean(one) else "helps"
-    return "harms" if gain.high < 0 else "no help"
 
 
 # What becomes of high learning rates.
@@ -350,65 +300,15 @@ def steep_trainings(lab: Lab, data: Mapping[str, Any]) -> Failures:
     return failed
 
 
-def effects_on_failures(failed: Failures) -> Effects:
+def effects_on_failures(failed: Failures) -> Found:
     """Over all learning rates."""
-    effects: Effects = {}
+    effects: Found = {}
     for (cell, remedy), found in failed.items():
         if remedy != "none":
             bare = [bad for rate in failed[cell, "none"].values() for bad in rate]
             treated = [bad for rate in found.values() for bad in rate]
             effects[HIGH, remedy, cell] = effect_on_failures(sum(bare), sum(treated), len(bare))
     return effects
-
-
-def effect_on_failures(bare: int, treated: int, runs: int) -> str:
-    """From the numbers of failed trainings among ``runs`` on each side."""
-    table = [[bare, runs - bare], [treated, runs - treated]]
-    better, worse = (float(fisher_exact(table, side)[1]) for side in ("greater", "less"))  # type: ignore[arg-type]
-    if 2 * bare < runs:
-        return "harms" if worse < 0.05 else "not ill"
-    if 10 * treated <= runs:
-        return "cures"
-    return "helps" if better < 0.05 else "harms" if worse < 0.05 else "no help"
-
-
-# What is said.
-
-
-def outcomes(effects: Effects) -> list[Outcome]:
-    """For each remedy on each cell that is ill, of what it is said to cure."""
-    judged: dict[str, Outcome] = {"cures": "holds", "helps": "open"}
-    return [
-        judged.get(effect, "fails")
-        for (kind, remedy, _), effect in effects.items()
-        if remedy in CLAIMED.get(kind, ()) and effect != "not ill"
-    ]
-
-
-def told(effects: Effects) -> str:
-    """Who cures what, in a sentence for each ailment."""
-    sentences = []
-    for kind in dict.fromkeys(kind for kind, _, _ in effects):
-        parts = []
-        for effect in ("cures", "helps", "no help", "harms"):
-            names = [f"{r} ({c})" for (k, r, c), e in effects.items() if (k, e) == (kind, effect)]
-            if names:
-                parts.append(f"{effect}: {', '.join(names)}")
-        sentences.append(f"{kind.capitalize()}: {'; '.join(parts) or 'nobody is ill'}.")
-    return " ".join(sentences)
-
-
-def effects_table(effects: Effects) -> Table:
-    """A row a remedy, a column an ailment; cells in the order in which they stand elsewhere."""
-    kinds = list(dict.fromkeys(kind for kind, _, _ in effects))
-    rows = []
-    for remedy in dict.fromkeys(remedy for _, remedy, _ in effects):
-        row = [remedy]
-        for kind in kinds:
-            told = [f"{c}: {e}" for (k, r, c), e in effects.items() if (k, r) == (kind, remedy)]
-            row.append("<br>".join(told))
-        rows.append(tuple(row))
-    return Table(("remedy", *kinds), tuple(rows), "What each remedy does:")
 
 
 def flow_table(flow: Flow, deepest: int) -> Table:
@@ -474,28 +374,16 @@ def failure_table(failed: Failures) -> Table:
 
 
 def chart(flow: Flow, deepest: int) -> str:
-    """What is left at each step back and each layer down, a panel for each cell."""
+    """What is left with each remedy at the start, a panel for each cell and direction."""
     points = []
-    for (cell, remedy, depth), found in flow.items():
-        if depth != deepest:
-            continue
-        norms = [np.maximum(np.array(one["before"]), 1e-30) for one in found]
-        back = np.array([np.log10(g[-1, ::-1] / g[-1, -1]) for g in norms])
-        totals = np.array([np.sqrt((g**2).sum(axis=1)) for g in norms])
-        down = np.log10(totals[:, ::-1] / totals[:, -1:])
-        for name, values, every in ((TIME, back, 4), (DEPTH, down, 1)):
-            for place in sorted({*range(0, values.shape[1], every), values.shape[1] - 1}):
-                found_there = mean(values[:, place].tolist())
-                points.append(
-                    {
-                        "panel": f"{cell}: {name}", "series": remedy, "x": place,
-                        "y": found_there.mean, "low": found_there.low, "high": found_there.high,
-                    }
-                )  # fmt: skip
-    return charts.lines(
-        points, x="steps back, or layers down", y="gradient left (power of ten)", series="remedy",
-        kind="quantitative", own_x=True,
-    )  # fmt: skip
+    for cell in dict.fromkeys(cell for cell, _, _ in flow):
+        for kind in (TIME, DEPTH):
+            for (its_cell, remedy, depth), found in flow.items():
+                if (its_cell, depth) == (cell, deepest):
+                    left = mean(shares(found, kind, "before"))
+                    x = {"x": left.mean, "low": left.low, "high": left.high}
+                    points.append({"panel": f"{cell}: {kind}", "name": remedy, **x})
+    return charts.dots(points, x="gradient left (power of ten)", at=LEAST)
 
 
 if __name__ == "__main__":

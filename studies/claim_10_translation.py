@@ -79,6 +79,12 @@ def measure(lab: Lab) -> tuple[Finding, str]:
     finding = Finding(
         verdict=verdict,
         because=f"Test BLEU against one layer of the same width: {told}.",
+        rule=(
+            "Both readings are judged: percent of the BLEU of one layer, and points. By either, it"
+            f" holds for a shape where the gain lies between {LOW:g} and {HIGH:g} and its interval"
+            " leaves out 0, and does not where the interval does not reach there. A shape bears the"
+            " claim out if it does so by one of them."
+        ),
         setting=(
             f"Multi30k, English to German: 29,000 pairs, {SUBWORDS:,} subwords of both languages"
             f" together, {WIDTH} units in every layer and in the embedding, tied. GRU, a"
@@ -88,10 +94,6 @@ def measure(lab: Lab) -> tuple[Finding, str]:
             f" warm-up. The learning rate is the better of {RATES[0]:g} and {RATES[1]:g} for each"
             " shape, by validation BLEU with seed 0. Greedy decoding; BLEU of sacrebleu (13a, case,"
             " one reference) on the test part of 2016, at the epoch that is best on validation."
-            " Both readings are judged: percent of the BLEU of one layer, and points. By either,"
-            f" it holds where the gain lies between {LOW:g} and {HIGH:g} and its interval leaves"
-            " out 0, and does not where the interval does not reach there. A shape bears the claim"
-            " out if it does so by one of them."
         ),
         tables=(
             Table(

@@ -12,6 +12,8 @@ INK, QUIET, GRID = "#1c2530", "#5b6673", "#e6e9ed"
 _FONT = "Helvetica, Arial, sans-serif"
 #: Okabe and Ito (2008): told apart by every kind of colour vision; shapes tell them apart in grey.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#1c2530", "#8a6d00")
+#: Dashes of lines, likewise; the first is solid.
+DASHES = ([1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [1, 3], [10, 4], [4, 4], [12, 2])
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "stroke", "arrow")
 
 #: A row a point: ``x``, ``y``, ``series``; ``low`` and ``high`` of its interval where there is
@@ -27,11 +29,12 @@ def lines(
 ) -> str:  # fmt: skip
     """SVG of lines through points with their intervals, a panel for each ``panel``.
 
-    x, y, series: titles. kind: of x, ``ordinal`` or ``quantitative`` or ``log``. log: y is
-    logarithmic. shared: panels have one scale of y. own_x: each
-    has its own of x. order: of the series. joined:
-    whether a line joins the points.
+    x, y, series: titles; a logarithmic scale is named there. kind: of x, ``ordinal`` or
+    ``quantitative`` or ``log``. log: y is logarithmic. shared: panels have one scale of y. own_x:
+    each has its own of x. order: of the series. joined: whether a line joins the points.
     """
+    x += ", log scale" * (kind == "log")
+    y += ", log scale" * log
     names = list(order or dict.fromkeys(str(row.get("series", "")) for row in rows))
     several = len(names) > 1
     axis = {
@@ -41,6 +44,11 @@ def lines(
     }[kind]
     scale = alt.Scale(zero=False, nice=True, type="log" if log else "linear")
     legend = alt.Legend(title=series or None, orient="top", symbolSize=70, columns=4, labelLimit=0)
+    dash = alt.StrokeDash(
+        "series:N",
+        scale=alt.Scale(domain=names, range=list(DASHES[: len(names)])),
+        legend=legend if several else None,
+    )
     colour = alt.Color(
         "series:N",
         scale=alt.Scale(domain=names, range=list(COLOURS[: len(names)])),
@@ -56,7 +64,14 @@ def lines(
         base.mark_rule(strokeWidth=1.5, opacity=0.6).encode(
             y=alt.Y("low:Q", title=y, scale=scale), y2="high:Q"
         ),
-        *([base.mark_line(strokeWidth=1.8).encode(y=alt.Y("y:Q", title=y, scale=scale))] * joined),
+        *(
+            [
+                base.mark_line(strokeWidth=1.8).encode(
+                    y=alt.Y("y:Q", title=y, scale=scale), strokeDash=dash
+                )
+            ]
+            * joined
+        ),
         base.mark_point(size=55, filled=True, opacity=1).encode(
             y=alt.Y("y:Q", title=y, scale=scale), shape=shape
         ),

@@ -47,13 +47,14 @@ class Finding(Struct, frozen=True, kw_only=True):
     """What was measured.
 
     verdict: ``holds here``, ``does not hold here``, or ``depends on ...``. because: one or two
-    sentences with the figures that decide. setting: data, shapes, training, what was compared, and
-    the rule by which the verdict was drawn, fixed before the figures. tables: the figures. seeds:
-    the least that any figure rests on. limits: what it does not say.
+    sentences with the figures that decide. rule: how figures become the verdict, fixed before
+    them. setting: data, shapes, training, and what was compared. tables: the figures. seeds: the
+    least that any figure rests on. limits: what it does not say.
     """
 
     verdict: str
     because: str
+    rule: str
     setting: str
     tables: tuple[Table, ...]
     seeds: int

@@ -2,13 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from lamina.nn import Stack
 from lamina.spec import LayerState
+from lamina.tasks.classifier import Classifier
+from lamina.train import Diverged, Silent, fit
+from measured.training import open_task
+
+
+def flows(
+    *, folder: Path, data: Mapping[str, Any], model: Mapping[str, Any], epochs: int, seed: int
+) -> dict[str, Any]:
+    """The gradient by layer and step, at the start and after some training; None where that
+    diverged."""
+    began = time.perf_counter()
+    torch.set_num_threads(1)
+    task = open_task("classify", data)
+    torch.manual_seed(seed)
+    network = task.model(**model)
+    assert isinstance(network, Classifier)
+    batch = task.batches("train", epoch=0, seed=seed)[0]
+    network.train()
+    with torch.no_grad():
+        for other in task.batches("train", epoch=0, seed=seed):  # statistics of batch normalisation
+            network(other.inputs, other.lengths)
+
+    def looked() -> list[list[float]]:
+        network.eval().zero_grad()
+        found = by_layer_and_step(
+            network.stack, batch.inputs, lambda top: cross_entropy(network.head(top), batch.targets)
+        )
+        return found.tolist()
+
+    before = looked()
+    try:
+        fit(
+            network, task, epochs=epochs, lr=3e-3, clip=None, seed=seed, threads=1,
+            progress=Silent(),
+        )  # fmt: skip
+        after = looked()
+    except Diverged:
+        after = None
+    return {"before": before, "after": after, "seconds": time.perf_counter() - began}
 
 
 def by_layer_and_step(

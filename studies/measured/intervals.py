@@ -118,6 +118,13 @@ def overall(outcomes: Iterable[Outcome], on: str) -> str:
     return "does not hold here" if "fails" in found else "depends on more seeds than these"
 
 
+def majority(outcomes: Sequence[Outcome]) -> Outcome:
+    """What more than half of many comparisons say, where a few would be found by chance."""
+    if 2 * outcomes.count("holds") > len(outcomes):
+        return "holds"
+    return "fails" if 2 * outcomes.count("fails") > len(outcomes) else "open"
+
+
 def telling(outcomes: Mapping[tuple[str, ...], Outcome], names: Sequence[str]) -> str:
     """The factors a change of which, with all others as they are, changes whether the claim holds;
     where none does so alone, all of them. ``names``: of the places of the keys."""

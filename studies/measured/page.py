@@ -14,9 +14,13 @@ from measured.finding import Claim, Finding, Kept
 HEAD = """# What is said of depth, held against measurements
 
 Sentences about deep recurrent networks that textbooks, forums and advice columns repeat. Each was
-measured here, on data of a size that two cores can train, with at least five seeds a setting and
-95% intervals (Student's t; of differences Welch's). The rule that turns figures into a verdict
-stands in each setting. A verdict is about these data and sizes, no more.
+measured here, on data of a size that two cores can train, with at least five seeds a setting. The rule that turns figures into a verdict stands under each claim. A verdict is about
+these data and sizes, no more.
+
+Intervals have 95%, each on its own: where nothing differs, one comparison in twenty leaves out 0 by
+chance. Of means, and of differences in pairs that share a draw of the data, they are Student's t;
+of other differences Welch's; a setting says where it is otherwise. Learning rates were chosen on
+the validation part, by seeds that count in the figures too.
 
 ```sh
 make studies                              # all of them; stopped, it goes on where it was
@@ -66,6 +70,7 @@ def section(claim: Claim, finding: Finding, image: str | None = None) -> str:
         _wrap(f"**{finding.verdict[0].upper()}{finding.verdict[1:]}.** {finding.because}"),
         f"![{claim.title}]({image})" if image else "",
         *(table.markdown() for table in finding.tables),
+        _wrap(f"*Rule.* {finding.rule}"),
         _wrap(f"*Setting.* {finding.setting}"),
         _wrap(f"*Limits.* {finding.limits}") if finding.limits else "",
         _wrap(f"*Said by.* {' '.join(claim.sources)}"),

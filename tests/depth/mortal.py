@@ -94,6 +94,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.0)
     given = parser.parse_args()
     study.BEAT, study.GRACE = 0.2, 3.0
+    # A shell starts what runs in the background with Ctrl-C ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     verdict = search(
         Slow(given.seconds),
         out=given.out,

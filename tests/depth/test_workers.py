@@ -132,7 +132,7 @@ def test_the_live_table_has_a_line_for_each_that_runs(serial):
 @needs_proc
 @pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
 def test_a_search_that_is_stopped_leaves_no_process_and_goes_on(serial, tmp_path: Path, kill):
-    process = start(tmp_path / "out", "--workers", 2, "--seconds", 0.5)
+    process = start(tmp_path / "out", "--workers", 2, "--seconds", 0.2)
     read_until(process, "trial 1/4")
     # A terminal sends Ctrl-C to all of the session; a kill reaches the parent alone.
     (os.killpg if kill == signal.SIGINT else os.kill)(process.pid, kill)

@@ -7,6 +7,7 @@ import pytest
 
 import claim_03_layer_cost as layer_cost
 import claim_04_convergence as convergence
+import claim_05_wide_overfits as wide_overfits
 import claim_06_one_point as one_point
 import claim_12_gru as gru
 from measured.intervals import Interval
@@ -64,6 +65,21 @@ def test_who_never_gets_there_does_not_win() -> None:
     assert convergence.decided(less, not_there, there) == "open"
     assert convergence.decided(more, not_there, there) == "fails"
     assert convergence.decided(more, there, not_there) == "open"
+
+
+def test_who_was_still_best_at_the_end_has_not_turned_sooner() -> None:
+    setting = wide_overfits.Setting("surnames", 250, 0.0)
+    later, sooner, none = Interval(30, 20, 40, 5), Interval(-30, -40, -20, 5), Interval(0, 0, 0, 5)
+
+    def outcome(found: Interval, *turned: bool) -> str:
+        wide, deep = turned
+        return wide_overfits.Effect(setting, found, none, none, none, none, (wide, deep)).outcome
+
+    assert outcome(later, True, False) == "holds"
+    assert outcome(later, False, True) == "open"
+    assert outcome(sooner, False, True) == "fails"
+    assert outcome(sooner, True, False) == "open"
+    assert outcome(none, True, True) == "open"
 
 
 @pytest.mark.parametrize(

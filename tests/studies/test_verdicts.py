@@ -5,8 +5,15 @@ from __future__ import annotations
 import pytest
 
 from claim_08_mean_width import bears_out
-from claim_09_gradients import effect_on_failures, effect_on_loss, effect_on_share, outcomes
 from claim_10_translation import either, percent_more
+from measured.effects import (
+    Effects,
+    effect_on_failures,
+    effect_on_loss,
+    effect_on_share,
+    outcomes,
+    told,
+)
 from measured.intervals import Interval
 
 
@@ -44,17 +51,22 @@ def test_failures_are_counted() -> None:
     assert effect_on_failures(15, 1, 15) == "cures"
     assert effect_on_failures(15, 5, 15) == "helps"
     assert effect_on_failures(10, 9, 15) == "no help"
+    assert effect_on_failures(10, 4, 15) == "no help"  # 0.033 on one side: not 5% on two
 
 
 def test_only_what_is_claimed_is_judged() -> None:
-    effects = {
+    claimed = {"back in time": ("gates", "orthogonal"), "high rate": ("clipping",)}
+    effects: Effects = {
         ("back in time", "gates", "GRU"): "cures",
         ("back in time", "gates", "LSTM"): "helps",
         ("back in time", "orthogonal", "GRU"): "not ill",
         ("back in time", "He", "GRU"): "no help",  # nobody says that it is a cure
         ("high rate", "clipping", "GRU"): "harms",
     }
-    assert outcomes(effects) == ["holds", "open", "fails"]
+    found = outcomes(effects, claimed)
+    assert list(found.values()) == ["holds", "open", "fails"]
+    assert ("back in time", "orthogonal", "GRU") not in found
+    assert told(effects).startswith("Back in time: cures: gates (GRU); helps: gates (LSTM);")
 
 
 def test_a_width_bears_the_rule_out() -> None:
