@@ -14,8 +14,9 @@ from measured.finding import Claim, Finding, Kept
 HEAD = """# What is said of depth, held against measurements
 
 Sentences about deep recurrent networks that textbooks, forums and advice columns repeat. Each was
-measured here, on data of a size that two cores can train, with at least five seeds a setting. The rule that turns figures into a verdict stands under each claim. A verdict is about
-these data and sizes, no more.
+measured here, on data of a size that two cores can train, with at least five seeds a setting. The
+rule that turns figures into a verdict stands under each claim. A verdict is about these data and
+sizes, no more.
 
 Intervals have 95%, each on its own: where nothing differs, one comparison in twenty leaves out 0 by
 chance. Of means, and of differences in pairs that share a draw of the data, they are Student's t;
