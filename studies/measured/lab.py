@@ -123,9 +123,7 @@ def main(claim: Claim, measure: Measure) -> None:
         return
     lab = Lab(given.out / claim.stem, given.workers, False)
     finding, chart = measure(lab)
-    kept = Kept(
-        claim=claim, finding=finding, core_minutes=lab.cpu_seconds / 60, versions=versions()
-    )
+    kept = keep(claim, finding, lab)
     folder = DOCS / "claims"
     folder.mkdir(exist_ok=True)
     write_text(folder / f"{claim.stem}.svg", chart)
