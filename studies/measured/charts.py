@@ -83,11 +83,15 @@ def lines(
     panels = list(dict.fromkeys(row["panel"] for row in data))
     chart: Any = alt.layer(*layers, data=alt.Data(values=data))
     if len(panels) > 1:
-        chart = chart.properties(width=width or 620 // columns - 40, height=height)
+        chart = chart.properties(width=width or 680 // columns - 64, height=height)
         chart = chart.facet(
             facet=alt.Facet("panel:N", title=None, sort=panels), columns=columns
         ).resolve_scale(
             x="independent" if own_x else "shared", y="shared" if shared else "independent"
+        )
+        # Plots line up; numbers and titles of the axes stand in the space between.
+        chart = chart.properties(
+            align="all", bounds="flush", spacing={"column": 64, "row": 72 if own_x else 36}
         )
     else:
         chart = chart.properties(width=width or 560, height=height + 60)
