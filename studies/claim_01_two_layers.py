@@ -74,7 +74,8 @@ def measure(lab: Lab) -> tuple[Finding, str]:
     finding = Finding(
         verdict=verdict,
         because=(
-            f"Test perplexity of two layers of {narrow} is below that of one of {wide} by {told}."
+            f"By so much is the test perplexity of two layers of {narrow} lower than that of one of"
+            f" {wide} (below 0: higher): {told}."
             f" They have {min(share):.0f} to {max(share):.0f}% of its parameters."
         ),
         rule=(
