@@ -45,7 +45,7 @@ SHAPES = {
 }
 BASE = "1 layer"
 RATES = (2e-3, 4e-3)
-WIDTH, SUBWORDS, BATCH, EPOCHS = 96, 2000, 32, 4
+WIDTH, SUBWORDS, BATCH, EPOCHS = 96, 2000, 32, 3
 
 
 def measure(lab: Lab) -> tuple[Finding, str]:

@@ -170,8 +170,10 @@ def networks(lab: Lab, name: str, subject: Subject) -> dict[Key, dict[str, Any]]
     return found
 
 
-def trained(lab: Lab, every: Mapping[str, Subject]) -> dict[Key, list[Record]]:
-    """Every depth on every data set, at the learning rate that suits it."""
+def trained(
+    lab: Lab, every: Mapping[str, Subject]
+) -> tuple[dict[Key, float], dict[Key, list[Record]]]:
+    """The learning rate that suits each network, and its trainings."""
     models = {k: m for name, s in every.items() for k, m in networks(lab, name, s).items()}
 
     def training(key: Key, rate: float, seed: int) -> Training:
@@ -188,30 +190,33 @@ def trained(lab: Lab, every: Mapping[str, Subject]) -> dict[Key, list[Record]]:
             lab, keys, lab.some(subject.rates, 1), training,
             lambda record, utility=utility: utility(record.validated),
         )  # fmt: skip
-    return lab.train({k: [training(k, rates[k], seed) for seed in lab.seeds] for k in models})
+    chosen = {k: [training(k, rates[k], seed) for seed in lab.seeds] for k in models}
+    return rates, lab.train(chosen)
 
 
 def measure(lab: Lab) -> tuple[Finding, str]:
     """Train every depth on every data set."""
     every = subjects(lab)
-    found = trained(lab, every)
+    rates, found = trained(lab, every)
     by_name = {name: {k[1:]: r for k, r in found.items() if k[0] == name} for name in every}
     depths = sorted({depth for _, _, depth in found})
-    rows, outcomes, points = [], [], []
+    rows, rated, outcomes, points = [], [], [], []
     for name, subject in every.items():
         task = open_task(subject.task, subject.data)
         said = suggest(facts_of(task, None, dict(subject.model))).depths
         decisions = {kind: decided(task.metric, by_name[name], kind) for kind in (WIDTH, SIZE)}
         outcomes.append(outcome(decisions[WIDTH], said))
         for kind, decision in decisions.items():
+            first, equal = kind == WIDTH, kind.removeprefix("equal ")
+            shown = (f"{rates[name, kind, depth]:g}" for depth in depths)
+            rated.append((name if first else "", equal, *shown))
             scores = [show(task.metric, by_name[name][kind, depth]) for depth in depths]
             best = best_of(task.metric, [by_name[name][kind, depth] for depth in depths])
             scores[best] = f"**{scores[best]}**"
-            first = kind == WIDTH
             rows.append(
                 (
                     f"{name} ({task.metric.name})" if first else "",
-                    kind.removeprefix("equal "),
+                    equal,
                     *scores,
                     answer(decision),
                     f"{said[0]}-{said[-1]}" if first else "",
@@ -248,6 +253,11 @@ def measure(lab: Lab) -> tuple[Finding, str]:
             Table(
                 ("data (test score)", "equal", *(f"L={d}" for d in depths), "enough", "rules"),
                 tuple(rows),
+            ),
+            Table(
+                ("data", "equal", *(f"L={d}" for d in depths)),
+                tuple(rated),
+                "Learning rates that were chosen:",
             ),
         ),
         seeds=len(lab.seeds),
