@@ -8,7 +8,8 @@
 *As grid*: the same answer as the full grid on the same data, undecided included; else each names
 *other* depths, or the one decides *alone* and the other does not. *Right*, *wrong*: held against
 the depth that is right by construction (``strategy_rows/worlds.py``, ``.../problems.py``);
-*deeper*: more than that. *Open*: undecided. *Time*: of training, as a share of the grid's; *9 in
+*deeper*: more than that. *Open*: undecided. *Said*: the training time that the search expected at
+its start was right within a factor of 1.5. *Time*: of training, as a share of the grid's; *9 in
 10*: what nine searches in ten stay below. ``sd`` is the standard deviation of a depth's final
 scores in margins.
 

@@ -16,18 +16,21 @@ from strategy_rows import worlds
 #: Of the grid, and at most of each other strategy.
 SEEDS = 5
 #: Columns of the table.
-HEADS = ("as grid", "other", "it alone", "grid alone", "right", "wrong", "open", "time")
-WIDTHS = (7, 5, 8, 10, 5, 5, 5, 5)
+HEADS = ("as grid", "other", "it alone", "grid alone", "right", "wrong", "open", "said", "time")
+WIDTHS = (7, 5, 8, 10, 5, 5, 5, 5, 5)
+#: The factor within which the time said at the start is right.
+SAID = 1.5
 #: A utility of 0 as an accuracy.
 ZERO = 0.5
 
 
 @dataclass(frozen=True)
 class Answer:
-    """depth: None where it is undecided. seconds: of training."""
+    """depth: None where it is undecided. seconds: of training; expected: as it said before."""
 
     depth: int | None
     seconds: float
+    expected: float
 
 
 def problem(question: str) -> Problem:
@@ -45,11 +48,12 @@ def problem(question: str) -> Problem:
 def play(name: str, question: str, curves: np.ndarray) -> Answer:
     """One search of a strategy on drawn ``curves``, ``(depth, seed, epoch)``."""
     strategy = STRATEGIES[name](problem(question))
+    expected = strategy.expected_seconds()
     while jobs := strategy.ask():
         for job in jobs:
             strategy.tell(_trial(job, strategy.problem, curves))
     decision = strategy.problem.decide(strategy.evidence(), strategy.looks)
-    return Answer(decision.depth, spent(strategy.trials.values()))
+    return Answer(decision.depth, spent(strategy.trials.values()), expected)
 
 
 def _trial(job: Job, problem: Problem, curves: np.ndarray) -> Trial:
@@ -101,6 +105,7 @@ def _row(found: list[Answer], grid: list[Answer], truth: worlds.Truth) -> str:
         np.mean([mine in truth.right for mine, _ in pairs]),
         np.mean([mine not in (None, *truth.right) for mine, _ in pairs]),
         np.mean([mine is None for mine, _ in pairs]),
+        np.mean([1 / SAID <= mine.seconds / mine.expected <= SAID for mine in found]),
         np.mean(share),
     )
     columns = " ".join(f"{100 * x:>{w}.1f}" for x, w in zip(figures, WIDTHS, strict=True))

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from lamina.spec import Model, Task
 from lamina.train import Diverged, Silent, evaluate, fit
-from measured.training import open_task
+from measured.training import Training, build
 
 
 @dataclass
@@ -41,11 +40,7 @@ def watch(
 ) -> dict[str, Any]:
     """Train, and keep the fields of :class:`Curve` and the ``seconds``. What is stopped begins
     anew. Where training diverges, the curve ends."""
-    opened = open_task(task, data)
-    torch.manual_seed(seed)
-    width = model["width"]
-    shape = {**model, "width": tuple(width) if isinstance(width, list) else width}
-    network = opened.model(**shape)
+    opened, network = build(Training(task, data, model, settings, seed))
     watching, begin = _Watch(network, opened), time.perf_counter()
     try:
         result = fit(network, opened, progress=watching, seed=seed, **{"threads": 1, **settings})

@@ -117,11 +117,18 @@ def train_and_score(
     return {**found, "elsewhere": scores}
 
 
+def build(given: Training) -> tuple[Task, Any]:
+    """Its task, and its network with the weights that the seed draws."""
+    opened: Any = open_task(given.task, given.data)
+    torch.manual_seed(given.seed)
+    # JSON has no tuples, and widths are one where layers differ.
+    shape = {k: tuple(v) if isinstance(v, list) else v for k, v in given.model.items()}
+    return opened, opened.model(**shape)
+
+
 def _trained(folder: Path, given: Training) -> tuple[dict[str, Any], Any]:
     """The fields of a record, and the network with the weights of its best epoch."""
-    opened = open_task(given.task, given.data)
-    torch.manual_seed(given.seed)
-    network = opened.model(**_tuples(given.model))
+    opened, network = build(given)
     test: dict[str, float] = {}
     try:
         result = fit(
@@ -149,10 +156,6 @@ def _trained(folder: Path, given: Training) -> tuple[dict[str, Any], Any]:
     }
     shutil.rmtree(folder)
     return found, network
-
-
-def _tuples(model: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in model.items()}
 
 
 def record(values: Mapping[str, Any]) -> Record:

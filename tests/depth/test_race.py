@@ -9,6 +9,7 @@ import pytest
 from msgspec import structs
 
 from lamina.depth.budget import parse_seconds
+from lamina.depth.clock import makespan, remaining
 from lamina.depth.evidence import look_level
 from lamina.depth.job import Job
 from lamina.depth.problem import Problem
@@ -89,9 +90,38 @@ def test_what_it_asks_for_follows_from_the_set_of_trials():
 def test_the_whole_round_is_asked_for_at_once_and_named_until_told():
     race = Race(problem())
     screen = race.ask()
-    assert [(job.depth, job.epochs) for job in screen] == [(d, 2) for d in range(1, 6)]
+    assert {(job.depth, job.epochs) for job in screen} == {(d, 2) for d in range(1, 6)}
     race.tell(trial(screen[3], 90))
-    assert race.ask() == [job for job in screen if job.depth != 4]
+    assert race.ask() == [job for job in screen if job is not screen[3]]
+
+
+def test_what_takes_longest_begins_first_so_that_nobody_waits_long():
+    race = Race(problem(parallel=2))
+    assert [job.depth for job in race.ask()] == [5, 4, 3, 2, 1]
+    first, *_ = race.expected_parts()
+    assert first == race.ask()
+
+
+def test_rounds_wait_for_each_other_in_the_time_that_is_told():
+    race = Race(problem(parallel=2))
+    parts = race.expected_parts()
+    assert [{job.depth for job in part} for part in parts] == [{1, 2, 3, 4, 5}, {1, 2}, {1, 2},
+                                                               {3, 4, 5}]  # fmt: skip
+    together = makespan(
+        [*remaining(race.expected(), (), race.problem.seconds).values()], race.problem.parallel
+    )
+    assert together < race.expected_wall_seconds() < race.expected_seconds()
+    alone = Race(problem(parallel=1))
+    assert alone.expected_wall_seconds() == pytest.approx(alone.expected_seconds())
+
+
+def test_what_a_race_comes_to_is_expected_until_it_is_known():
+    race = Race(problem())
+    expected = race.expected_seconds()
+    play(race, (90, 90, 90, 90, 90))
+    taken = spent(race.trials.values())
+    assert expected / 1.5 < taken < 1.5 * expected
+    assert race.expected() == []
 
 
 def test_a_deep_one_that_is_far_behind_is_passed_over_and_said_to_be():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
+import torch
 from depth_toy import Toy
 
 from lamina.depth import progress, search, timing
@@ -50,6 +53,24 @@ def test_an_epoch_is_its_steps_and_its_share_of_an_evaluation(monkeypatch):
     for depth in (1, 3):
         assert found[depth].training == pytest.approx(4 * depth, abs=0.1)
         assert found[depth].evaluation == pytest.approx(4 * 0.5 / 2, abs=0.1)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 60.0])
+def test_a_few_long_batches_are_not_forgotten_however_little_time_there_is(seconds, monkeypatch):
+    monkeypatch.setattr(timing, "SECONDS", seconds)
+    sizes = [2] * 50 + [4] * 9 + [100] * 5  # the mean is far above the median
+    batches = [SimpleNamespace(inputs=torch.zeros(size)) for size in sizes]
+    task = SimpleNamespace(batches=lambda part: batches)
+    asked = []
+
+    def milliseconds(batch):
+        asked.append(batch.inputs.numel())
+        return 1000.0 * batch.inputs.numel()
+
+    found = timing._part(task, "train", {1: milliseconds, 2: milliseconds})
+    assert found[1] == pytest.approx(sum(sizes), abs=0.1)
+    assert found[2] == pytest.approx(sum(sizes), abs=0.1)
+    assert len(asked) == (4 if seconds == 0 else 2 + 2 * timing.PASSES * len(timing.QUANTILES))
 
 
 def test_no_depth_is_always_timed_at_the_same_place_of_a_round():
@@ -103,7 +124,7 @@ def trial(job: Job, seconds: float) -> Trial:
 def test_what_is_paused_goes_on_from_there():
     paused, whole = Job(depth=2, seed=0, epochs=1), Job(depth=2, seed=0)
     other = Job(depth=1, seed=0, epochs=2)
-    left = remaining([whole, other], [trial(paused, 50.0)], ten_an_epoch)
+    left = remaining([whole, other], [paused], ten_an_epoch)
     assert left == {whole.run: 80 - 20, other.run: 20}
     # A pause and the rest of the same training are one training.
     assert remaining([paused, whole], [], ten_an_epoch) == {whole.run: 80}

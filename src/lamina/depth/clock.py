@@ -6,7 +6,6 @@ import heapq
 from collections.abc import Callable, Iterable, Mapping
 
 from lamina.depth.job import Job
-from lamina.depth.trials import Trial
 
 
 def makespan(seconds: Iterable[float], workers: int) -> float:
@@ -19,14 +18,14 @@ def makespan(seconds: Iterable[float], workers: int) -> float:
 
 
 def remaining(
-    jobs: Iterable[Job], done: Iterable[Trial], seconds: Callable[[Job], float]
+    jobs: Iterable[Job], done: Iterable[Job], seconds: Callable[[Job], float]
 ) -> Mapping[str, float]:
     """What each training of ``jobs`` is expected to take from where ``done`` leaves it, in seconds,
     by its run, in the order of the jobs. ``seconds`` says it of a job from its beginning; one that
     is paused goes on from there."""
     begun: dict[str, float] = {}
-    for trial in done:
-        begun[trial.job.run] = max(seconds(trial.job), begun.get(trial.job.run, 0.0))
+    for job in done:
+        begun[job.run] = max(seconds(job), begun.get(job.run, 0.0))
     rest: dict[str, float] = {}
     for job in jobs:
         left = max(seconds(job) - begun.get(job.run, 0.0), 0.0)

@@ -261,12 +261,13 @@ class Pace:
 
     def seconds_left(self) -> float | None:
         """By the clock; None before the first trial."""
-        guessed = sum(remaining([t.job for t in self.done], (), self.plan.seconds).values())
+        done = [trial.job for trial in self.done]
+        guessed = sum(remaining(done, (), self.plan.seconds).values())
         took = spent(self.done)
         if not took or not guessed:
             return None
         slower = took / guessed
-        rest = dict(remaining(self.expected, self.done, self.plan.seconds))
+        rest = dict(remaining(self.expected, done, self.plan.seconds))
         now = time.monotonic()
         for job in self.expected:
             if job.key in self.begun:

@@ -6,6 +6,7 @@ import functools
 import html
 import json
 import re
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from statistics import fmean
@@ -137,12 +138,20 @@ def _table(verdict: Verdict) -> str:
             f"{candidate.parameters:,}",
             width(candidate),
         )
-        mark = ' class="chosen"' if d == decision.depth else ""
-        rows.append(f"<tr{mark}>{''.join(f'<td>{_text(cell)}</td>' for cell in cells)}</tr>")
+        rows.append(("chosen" if d == decision.depth else "", cells))
+    return _html_table("gains", head, rows)
+
+
+def _html_table(kind: str, head: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> str:
+    """rows: the class of each, or nothing, and its cells."""
     header = "".join(f"<th>{_text(cell)}</th>" for cell in head)
+    body = []
+    for row_class, cells in rows:
+        mark = f' class="{row_class}"' if row_class else ""
+        body.append(f"<tr{mark}>{''.join(f'<td>{_text(cell)}</td>' for cell in cells)}</tr>")
     return (
-        f'<table class="gains"><thead><tr>{header}</tr></thead>\n<tbody>\n'
-        + "\n".join(rows)
+        f'<table class="{kind}"><thead><tr>{header}</tr></thead>\n<tbody>\n'
+        + "\n".join(body)
         + "\n</tbody></table>"
     )
 
@@ -231,13 +240,8 @@ def _trained(verdict: Verdict) -> str:
             words.listed_range(epochs),
             duration(spent(trials)),
         )
-        body.append(f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in cells)}</tr>")
-    header = "".join(f"<th>{_text(cell)}</th>" for cell in head)
-    return (
-        f'<table class="trained"><thead><tr>{header}</tr></thead>\n<tbody>\n'
-        + "\n".join(body)
-        + "\n</tbody></table>"
-    )
+        body.append(("", cells))
+    return _html_table("trained", head, body)
 
 
 def _use(trial: Trial) -> str:

@@ -57,7 +57,11 @@ class Strategy(ABC):
 
     def expected(self) -> list[Job]:
         """The jobs that it would still run if all goes on as it looks now; for the time left."""
-        return self.ask()
+        return [job for part in self.expected_parts() for job in part]
+
+    def expected_parts(self) -> list[list[Job]]:
+        """The same in parts that follow each other: one begins when that before it has ended."""
+        return [self.ask()]
 
     def judged(self) -> list[Trial]:
         """The trainings that the verdict is drawn from. The best whole one of the chosen depth is
@@ -74,8 +78,12 @@ class Strategy(ABC):
     def expected_wall_seconds(self) -> float:
         """By the clock, of what is still to run, with as many trainings side by side as the problem
         has room for."""
-        rest = remaining(self.expected(), self.trials.values(), self.problem.seconds)
-        return makespan(rest.values(), self.problem.parallel)
+        done, seconds = [trial.job for trial in self.trials.values()], 0.0
+        for part in self.expected_parts():
+            rest = remaining(part, done, self.problem.seconds)
+            seconds += makespan(rest.values(), self.problem.parallel)
+            done += part
+        return seconds
 
     def evidence(self) -> dict[int, list[float]]:
         """Of each depth, the utilities from which the verdict is drawn, a seed each in the order

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lamina.depth.job import Job
-from lamina.depth.strategies.base import Strategy
-from lamina.depth.strategies.rounds import Plan, in_rounds
+from lamina.depth.strategies.rounds import Plan, Planned, in_rounds
 from lamina.depth.trials import Trial
 
 
-class Exits(Strategy):
+class Exits(Planned):
     """A head after every layer of the deepest network, all trained together: a curve over depths
     for about the price of its deepest point.
 
@@ -20,12 +19,6 @@ class Exits(Strategy):
     """
 
     name = kind = "exits"
-
-    def ask(self) -> list[Job]:
-        return self._plan().asked
-
-    def expected(self) -> list[Job]:
-        return self._plan().expected
 
     def judged(self) -> list[Trial]:
         return list(self.trials.values())
@@ -41,7 +34,7 @@ class Exits(Strategy):
             " The model that is handed over was trained alone.",
         )
 
-    def _plan(self) -> Plan:
+    def plan(self) -> Plan:
         problem = self.problem
         return in_rounds(
             self,

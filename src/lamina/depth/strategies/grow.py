@@ -7,8 +7,7 @@ import statistics
 from collections.abc import Sequence
 
 from lamina.depth.job import Job
-from lamina.depth.strategies.base import Strategy
-from lamina.depth.strategies.rounds import Plan, in_rounds
+from lamina.depth.strategies.rounds import Plan, Planned, in_rounds
 from lamina.depth.trials import Trial
 from lamina.depth.words import layers
 
@@ -17,7 +16,7 @@ from lamina.depth.words import layers
 PATIENCE = 2
 
 
-class Grow(Strategy):
+class Grow(Planned):
     """Progressive stacking: train the shallowest depth, add layers that change nothing at first, go
     on training, and stop when the gain stays under the margin.
 
@@ -25,13 +24,6 @@ class Grow(Strategy):
     """
 
     name = kind = "grow"
-
-    def ask(self) -> list[Job]:
-        return self._plan().asked
-
-    def expected(self) -> list[Job]:
-        """As if every deeper stage were to come."""
-        return self._plan().expected
 
     def judged(self) -> list[Trial]:
         return list(self.trials.values())
@@ -58,7 +50,8 @@ class Grow(Strategy):
             )
         return tuple(told)
 
-    def _plan(self) -> Plan:
+    def plan(self) -> Plan:
+        """Expected are the stages of all deeper depths too."""
         count, limit = len(self.problem.depths), self.problem.budget_seconds
         return in_rounds(self, count, self._stage, limit=limit, chained=True)
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lamina.depth.job import Job
-from lamina.depth.strategies.base import Strategy
-from lamina.depth.strategies.rounds import Plan, in_rounds
+from lamina.depth.strategies.rounds import Plan, Planned, in_rounds
 from lamina.depth.strategies.tuned import SHARE
 from lamina.depth.trials import Trial, spent
 
 
-class Relax(Strategy):
+class Relax(Planned):
     """Each seed learns a choice among all depths beside the weights of one shared network; the
     median choice is a proposal. It and its neighbours are then trained alone, and further ones as
     long as the answer lies at the edge of what was trained; the verdict is drawn from these alone.
@@ -22,15 +21,12 @@ class Relax(Strategy):
 
     name = kind = "relax"
 
-    def ask(self) -> list[Job]:
-        return self._plan()[0].asked
-
-    def expected(self) -> list[Job]:
-        return self._plan()[0].expected
+    def plan(self) -> Plan:
+        return self._looking()[0]
 
     @property
     def looks(self) -> int:
-        return self._plan()[1]
+        return self._looking()[1]
 
     def saw(self) -> Sequence[str]:
         chosen = [str(depth) for depth in self._choices()]
@@ -52,7 +48,7 @@ class Relax(Strategy):
         told = map(self.told, map(self._relaxed, range(self.problem.seeds)))
         return sorted(_chosen(trial) for trial in told if trial is not None and trial.shares)
 
-    def _plan(self) -> tuple[Plan, int]:
+    def _looking(self) -> tuple[Plan, int]:
         """What is wanted; and how often depths that were trained alone were judged, the last time
         for the verdict."""
         problem = self.problem

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -15,6 +16,20 @@ class Plan(NamedTuple):
 
     asked: list[Job]
     expected: list[Job]
+
+
+class Planned(Strategy):
+    """A strategy that makes one plan, of what is wanted now and of what would follow."""
+
+    @abstractmethod
+    def plan(self) -> Plan:
+        """As things stand."""
+
+    def ask(self) -> list[Job]:
+        return self.plan().asked
+
+    def expected_parts(self) -> list[list[Job]]:
+        return [self.plan().expected]
 
 
 def in_rounds(

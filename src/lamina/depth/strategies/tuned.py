@@ -30,8 +30,7 @@ from collections.abc import Mapping, Sequence
 from lamina.depth.job import Job, Value, changed
 from lamina.depth.problem import Problem, Range, Values
 from lamina.depth.space import combinations
-from lamina.depth.strategies.base import Strategy
-from lamina.depth.strategies.rounds import Plan, in_rounds
+from lamina.depth.strategies.rounds import Plan, Planned, in_rounds
 from lamina.depth.trials import Trial, spent
 
 #: The first seed that chooses settings; seeds that judge are below it.
@@ -42,7 +41,7 @@ SHARE = 0.5
 Changes = tuple[tuple[str, Value], ...]
 
 
-class Tuned(Strategy):
+class Tuned(Planned):
     """Chooses a setting for each depth, then judges the depths. With nothing to choose from, it
     judges at once: every depth with the first seed, then every depth with the second.
 
@@ -69,12 +68,6 @@ class Tuned(Strategy):
     def tried(self) -> int:
         """Settings of each depth, given enough time."""
         return max(1, self.problem.trials // len(self.problem.depths))
-
-    def ask(self) -> list[Job]:
-        return self._plan().asked
-
-    def expected(self) -> list[Job]:
-        return self._plan().expected
 
     def judged(self) -> list[Trial]:
         if self._choosing().asked:
@@ -125,7 +118,7 @@ class Tuned(Strategy):
         budget = self.problem.budget_seconds
         return self.choosing(None if budget is None else SHARE * budget)
 
-    def _plan(self) -> Plan:
+    def plan(self) -> Plan:
         problem, choosing = self.problem, self._choosing()
         settings = {depth: self.setting(depth) for depth in problem.depths}
 
