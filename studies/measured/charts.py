@@ -141,6 +141,7 @@ def svg(chart: Any) -> str:
         .configure_axis(
             labelColor=INK, titleColor=INK, titleFontWeight="normal", gridColor=GRID,
             domainColor=QUIET, tickColor=QUIET, labelFontSize=12, titleFontSize=12,
+            labelSeparation=6,
         )
         .configure_legend(labelColor=INK, titleColor=INK, labelFontSize=12, titleFontSize=12)
         .configure_header(labelColor=INK, labelFontSize=13)
