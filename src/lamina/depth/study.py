@@ -92,6 +92,7 @@ class StudyLedger:
         self._closed.set()
         self._beats.join(LEAVING)  # not for ever, where the storage hangs
         self.storage.remove_session()
+        _close(self.storage)
 
     def finished(self, jobs: Iterable[Job]) -> list[Trial]:
         jobs = list(jobs)
@@ -296,6 +297,13 @@ def _open(url: str | None) -> BaseStorage:
                 raise
             time.sleep(0.2 * (opening + 1))
     raise AssertionError("not reached")
+
+
+def _close(storage: BaseStorage) -> None:
+    """Give back what the storage holds open; Optuna has no door for that."""
+    engine = getattr(getattr(storage, "_backend", storage), "engine", None)
+    if engine is not None:
+        engine.dispose()
 
 
 @contextlib.contextmanager
