@@ -142,6 +142,20 @@ def test_seeds_and_depths_may_be_added(tmp_path):
     assert run(out, depths=(1, 2, 3), seeds=3).looks == (1, 2, 3, 3)
 
 
+def test_every_other_way_to_ask_is_a_look_and_the_same_way_is_not(tmp_path):
+    out = tmp_path / "search"
+    ways = [
+        {"depths": (1, 2), "strategy": "grid"},
+        {"depths": (1, 2), "strategy": "race"},
+        {"depths": (1, 2, 3), "strategy": "grid"},
+    ]
+    first = [run(out, seeds=2, **way) for way in ways]
+    assert [len(verdict.looks) for verdict in first] == [1, 2, 3]
+    assert first[2].decision.level == look_level(0.05, 3)
+    again = run(out, seeds=2, **ways[2])
+    assert again.decision == first[2].decision
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

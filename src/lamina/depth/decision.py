@@ -23,6 +23,9 @@ to a deeper ``e``, over the seeds that got through.
 The intervals shown have level ``1 - 2 level``: their ends are the bounds that the tests use
 (Schuirmann 1987), so picture and verdict agree.
 
+**Failures.** Where a seed of ``d`` or ``e`` failed, a claim about the two rests on two tests, of
+scores and of failures, and each has half of the level (Bonferroni): it may err at either.
+
 **Looks.** The way out of "undecided" is to add seeds and look again, and each look is another
 chance to err (Armitage, McPherson and Rowe 1969). The ``k``-th look tests at
 ``alpha / (k (k + 1))``: see :func:`lamina.depth.evidence.look_level`. For a normal gain at the
@@ -106,6 +109,7 @@ from lamina.depth.evidence import (
     seeds_to_settle,
     spread_growth,
     summarise,
+    tests_of,
     verdicts,
     wide,
 )
@@ -311,7 +315,7 @@ def _unstable(
     if shown is None:
         return ()
     i = depths.index(shown)
-    p = fails_more(sample.failed, sample.tried)[i]
+    p = (tests_of(sample) * fails_more(sample.failed, sample.tried))[i]
     return tuple(
         depths[e] for e in range(i + 1, len(depths)) if p[e] <= level or sample.free[e] == 0
     )
@@ -320,7 +324,8 @@ def _unstable(
 def _gains(
     depths: list[int], price: Array, sample: Sample, found: Claims, margin: float, level: float
 ) -> tuple[Gain, ...]:
-    half = half_width(*gain_errors(sample.variance, sample.free), level)
+    error, dof = gain_errors(sample.variance, sample.free)
+    half = half_width(error, dof, level / tests_of(sample))
     gross = sample.mean + price
     beats, falls_short = found.scores
     return tuple(

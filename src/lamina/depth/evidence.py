@@ -151,18 +151,29 @@ class Claims(NamedTuple):
     scores: tuple[Array, Array]
 
 
+def tests_of(sample: Sample) -> Array:
+    """How many tests a claim about each pair of depths rests on, ``(..., K, K)``: of scores, and
+    where a seed of either failed of failures too."""
+    some = sample.failed > 0
+    return np.where(some[..., :, None] | some[..., None, :], 2.0, 1.0)
+
+
 def claims(sample: Sample, margin: float, level: float) -> Claims:
     """The claims about each pair of depths, scores and failures put together.
 
     A deeper depth that fails more often falls short and cannot beat; a depth at which no seed got
     through neither. A depth whose seeds that got through do not stand for it is not judged. That
     the shallower one fails more often counts only where the deeper one costs no margin of score.
+    Where a seed of either failed, there are two tests in place of one that may err, of scores and
+    of failures, and each has half of the level (Bonferroni): its p value is doubled.
     """
     beats, falls_short = p_values(sample.mean, *gain_errors(sample.variance, sample.free), margin)
+    tests = tests_of(sample)
+    beats, falls_short = np.minimum(tests * beats, 1.0), np.minimum(tests * falls_short, 1.0)
     open_ = ~(sample.judged[..., :, None] & sample.judged[..., None, :])
     beats, falls_short = np.where(open_, 1.0, beats), np.where(open_, 1.0, falls_short)
     scores = beats, falls_short
-    worse = fails_more(sample.failed, sample.tried)
+    worse = np.minimum(tests * fails_more(sample.failed, sample.tried), 1.0)
     lost = np.where((sample.free == 0)[..., None, :], 0.0, worse)  # nothing to hand over
     beats = np.where(lost <= level, 1.0, beats)
     falls_short = np.minimum(falls_short, lost)
@@ -270,9 +281,9 @@ def _satterthwaite(squared: Array, noise: Array, count: Counts) -> tuple[Array, 
     return np.sqrt(squared), np.where(dof > 0, freedom, 0.0)
 
 
-def half_width(error: Array, dof: Array, level: float) -> Array:
+def half_width(error: Array, dof: Array, level: float | Array) -> Array:
     """How far a bound of confidence ``1 - level`` lies from its estimate; not-a-number where
-    there are no degrees of freedom."""
+    there are no degrees of freedom. level: a number, or one for each estimate."""
     known = dof > 0
     quantile = np.asarray(stdtrit(np.where(known, dof, 1.0), 1 - level), dtype=np.float64)
     return np.where(known, quantile * error, np.nan)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -168,7 +167,11 @@ def search(
         runner = choose_runner(setup, folder, progress, workers, ray)
         stack.enter_context(contextlib.closing(runner))
         costs, seconds = _times(setup, runner.threads, ledger)
-        before = _looks(ledger, seeds, budget)
+        look = _LOOKS + json.dumps(
+            {**{name: asked[name] for name in ("depths", "seeds", "vary", "trials")},
+             "strategy": strategy, "budget": budget}, sort_keys=True,
+        )  # fmt: skip
+        before = _looks(ledger, look)
         # One validation example more or less is the smallest step of an accuracy.
         step = 100 / checked.count if task.metric.gain == "points" else 0.0
         problem = Problem(
@@ -198,7 +201,7 @@ def search(
         judged = tuple(chosen.judged())
         others = tuple(trial for trial in chosen.trials.values() if trial not in judged)
         decision = problem.decide(chosen.evidence(), chosen.looks)
-        ledger.agree(_look(strategy, seeds, budget), lambda: chosen.looks)
+        ledger.agree(look, lambda: chosen.looks)
         best, value = _hand_over(decision.shown, judged, setup, folder, progress)
         tested = None if best is None else Tested(best.depth, best.seed, value)
         verdict = Verdict(
@@ -335,22 +338,17 @@ def _times(
     return msgspec.convert(agreed, tuple[tuple[Cost, ...], dict[int, Epoch]], strict=False)
 
 
-def _looks(ledger: Ledger, seeds: int, budget: float | None) -> tuple[int, ...]:
-    """With how many seeds this search was looked at before, with fewer seeds or less time; each
-    time. Strategies that were given as much look at much the same trainings: of these, who looked
-    most often counts."""
-    most: dict[tuple[int, float], int] = {}
-    for name, count in ledger.agreed().items():
+def _looks(ledger: Ledger, asked: str) -> tuple[int, ...]:
+    """With how many seeds this search was looked at before it was ``asked`` so for the first time,
+    each time: every other way to ask (more seeds, time or depths, another strategy or settings) was
+    another chance to err."""
+    before: list[int] = []
+    for name, count in ledger.agreed().items():  # in the order in which it was said
+        if name == asked:
+            break
         if name.startswith(_LOOKS):
-            _, number, seconds = name.removeprefix(_LOOKS).split()
-            given = int(number), float(seconds)
-            most[given] = max(count, most.get(given, 0))
-    now = seeds, math.inf if budget is None else budget
-    return tuple(given[0] for given in sorted(most) if given < now for _ in range(most[given]))
-
-
-def _look(strategy: str, seeds: int, budget: float | None) -> str:
-    return f"{_LOOKS}{strategy} {seeds} {math.inf if budget is None else budget}"
+            before += [json.loads(name.removeprefix(_LOOKS))["seeds"]] * count
+    return tuple(before)
 
 
 def _plain(value: Any) -> Any:
