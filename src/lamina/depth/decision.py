@@ -57,8 +57,8 @@ deepest spreads x10         5     0.9        3.0      76%
 shallowest spreads x10      3     3.2        3.4      33%
 shallowest spreads x10      5     2.0        2.9      75%
 t with 3 degrees            5     0.9        1.8      92%
-one in five stuck           5     1.1        2.0      70%
-one in five stuck          10     2.5        4.0      99%
+one in five stuck           5     0.6        1.1      64%
+one in five stuck          10     1.2        1.8     100%
 of two real searches        3     1.5        1.9      77%
 of two real searches        5     2.2        2.5     100%
 ======================  =====  ======  =========  ========
@@ -145,9 +145,9 @@ class Score(Struct, frozen=True):
 
 
 class Gain(Struct, frozen=True):
-    """From ``shallow`` to ``deep``: the difference of mean utilities with its interval, what it
-    ``needs`` to be (the margin, and the price of the layers), and on which side of that it is
-    known to lie."""
+    """From ``shallow`` to ``deep``: the difference of mean utilities with its interval, of level
+    ``confidence``, what it ``needs`` to be (the margin, and the price of the layers), and on which
+    side of that it is known to lie."""
 
     shallow: int
     deep: int
@@ -156,6 +156,7 @@ class Gain(Struct, frozen=True):
     high: float | None
     needs: float
     side: Literal["above", "below", "open"]
+    confidence: float
 
 
 class Stage(Struct, frozen=True):
@@ -199,7 +200,8 @@ class Decision(Struct, frozen=True):
 
     @property
     def confidence(self) -> float:
-        """The level of the intervals: their ends are the bounds that the tests use."""
+        """The level of the intervals: their ends are the bounds that the tests use. Those of gains
+        have their own, which is higher where trainings failed."""
         return 1 - 2 * self.level
 
     @property
@@ -325,7 +327,8 @@ def _gains(
     depths: list[int], price: Array, sample: Sample, found: Claims, margin: float, level: float
 ) -> tuple[Gain, ...]:
     error, dof = gain_errors(sample.variance, sample.free)
-    half = half_width(error, dof, level / tests_of(sample))
+    levels = level / tests_of(sample)
+    half = half_width(error, dof, levels)
     gross = sample.mean + price
     beats, falls_short = found.scores
     return tuple(
@@ -337,6 +340,7 @@ def _gains(
             _optional(gross[j] - gross[i] + half[i, j]),
             float(margin + price[j] - price[i]),
             _side(float(beats[i, j]), float(falls_short[i, j]), level),
+            float(1 - 2 * levels[i, j]),
         )
         for i, j in combinations(range(len(depths)), 2)
         if sample.free[i] and sample.free[j]

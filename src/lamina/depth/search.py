@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import hashlib
 import json
 import tempfile
 import time
@@ -17,7 +19,7 @@ from lamina.depth import advice, words
 from lamina.depth import verdict as verdicts
 from lamina.depth.candidates import Candidate, equal_parameters, equal_width
 from lamina.depth.cautions import cautions
-from lamina.depth.claim import claim
+from lamina.depth.claim import claimed
 from lamina.depth.drive import catch_up, drive
 from lamina.depth.job import Job
 from lamina.depth.kinds import check_kind, run_job
@@ -37,14 +39,14 @@ from lamina.depth.trials import Trial, apart, run_folder, spent
 from lamina.depth.verdict import Tested, Verdict
 from lamina.depth.winner import present, winner
 from lamina.spec import CellKind, LaminaError, Task
-from lamina.store import RunFolder, hold, versions
+from lamina.store import RunFolder, versions
 from lamina.train import Settings, Silent
 
 #: The probability of a wrong verdict on either side that the search accepts.
 ALPHA = 0.05
 #: Settings of a training that do not change what it learns from the data.
 _MACHINE_SETTINGS = frozenset({"checkpoint_seconds", "checkpoint_steps", "seed"})
-#: What is agreed on under this name, a strategy, seeds and a budget: how often it looked.
+#: What is agreed on under this name and the way in which the search was asked: how often it looked.
 _LOOKS = "looks "
 
 
@@ -160,8 +162,7 @@ def search(
     asked = json.loads(json.dumps({**config, "vary": _plain(space), "trials": trials}))
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()) if out is None else out)
-        claim(folder, config)
-        stack.enter_context(hold(folder))
+        stack.enter_context(claimed(folder, config))
         url = storage or (None if out is None else sqlite_url(folder / "study.db"))
         ledger = stack.enter_context(StudyLedger(url, config, folder, task.metric))
         runner = choose_runner(setup, folder, progress, workers, ray)
@@ -200,15 +201,23 @@ def search(
         _run_all(chosen, done, setup, ledger, runner, progress)
         judged = tuple(chosen.judged())
         others = tuple(trial for trial in chosen.trials.values() if trial not in judged)
-        decision = problem.decide(chosen.evidence(), chosen.looks)
-        ledger.agree(look, lambda: chosen.looks)
+        before, own = _counted(ledger, look, before, chosen, judged)
+        decision = dataclasses.replace(problem, looks=len(before)).decide(chosen.evidence(), own)
         best, value = _hand_over(decision.shown, judged, setup, folder, progress)
         tested = None if best is None else Tested(best.depth, best.seed, value)
         verdict = Verdict(
             headline=words.headline(decision),
             reasons=(
-                *words.why(decision, task.metric, costs, best if out is not None else None),
-                *cautions(decision, task.metric, min_gain, apart(judged), checked, baseline),
+                *words.why(decision, task.metric, costs, best if out is not None else None, seeds),
+                *cautions(
+                    decision,
+                    task.metric,
+                    min_gain,
+                    apart(judged),
+                    checked,
+                    baseline,
+                    settings.schedule,
+                ),
                 words.about(decision, candidates, checked, space),
             ),
             metric=task.metric,
@@ -220,7 +229,9 @@ def search(
             tried=others,
             strategy=strategy,
             saw=tuple(chosen.saw()),
-            surer=surer(problem, chosen.evidence(), chosen.looks, judged),
+            surer=surer(
+                dataclasses.replace(problem, looks=len(before)), chosen.evidence(), own, judged
+            ),
             front=tuple(chosen.front()),
             seconds=spent(chosen.trials.values()),
             expected_seconds=expected,
@@ -229,7 +240,7 @@ def search(
             checked=checked,
             baseline=baseline,
             tested=tested,
-            looks=(*before, *[seeds] * chosen.looks),
+            looks=(*before, *[seeds] * own),
             search=asked,
             versions=versions(),
         )
@@ -347,8 +358,23 @@ def _looks(ledger: Ledger, asked: str) -> tuple[int, ...]:
         if name == asked:
             break
         if name.startswith(_LOOKS):
-            before += [json.loads(name.removeprefix(_LOOKS))["seeds"]] * count
+            before += [json.loads(name.removeprefix(_LOOKS))["seeds"]] * count["looks"]
     return tuple(before)
+
+
+def _counted(
+    ledger: Ledger, asked: str, before: tuple[int, ...], strategy: Strategy, judged: Sequence[Trial]
+) -> tuple[tuple[int, ...], int]:
+    """The looks before this one and its own. Where it found nothing to train that an earlier way to
+    ask had not, it is that one's look, not one more."""
+    keys = sorted(trial.job.key for trial in judged)
+    digest = hashlib.sha256("\n".join(keys).encode()).hexdigest()
+    for name, kept in ledger.agreed().items():
+        if name.startswith(_LOOKS) and kept["judged"] == digest and kept["looks"]:
+            ledger.agree(asked, lambda: {"looks": 0, "judged": digest})
+            return _looks(ledger, name), kept["looks"]
+    own = ledger.agree(asked, lambda: {"looks": strategy.looks, "judged": digest})
+    return before, own["looks"] or strategy.looks
 
 
 def _plain(value: Any) -> Any:
