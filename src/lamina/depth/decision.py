@@ -46,21 +46,21 @@ second layer gains two margins find it at noise 0.3.
 ======================  =====  ======  =========  ========
 seeds and their noise   seeds  deeper  shallower  find it
 ======================  =====  ======  =========  ========
-normal                      3     1.2        1.7      75%
-normal                      5     2.1        2.2      99%
-normal                     10     2.5        2.6     100%
-spread grows threefold      5     0.3        1.7      27%
-spread falls threefold      5     1.3        2.7      23%
-spread grows tenfold        5     0.8        2.6      75%
-deepest spreads x10         3     1.6        3.4      36%
-deepest spreads x10         5     0.9        3.0      76%
-shallowest spreads x10      3     3.2        3.4      33%
-shallowest spreads x10      5     2.0        2.9      75%
-t with 3 degrees            5     0.9        1.8      92%
-one in five stuck           5     0.6        1.1      64%
-one in five stuck          10     1.2        1.8     100%
-of two real searches        3     1.5        1.9      77%
-of two real searches        5     2.2        2.5     100%
+normal                      3     1.3        1.8       75%
+normal                      5     2.3        2.3       99%
+normal                     10     2.5        2.7      100%
+spread grows threefold      5     0.4        1.8       28%
+spread falls threefold      5     1.4        2.8       24%
+spread grows tenfold        5     1.9        3.0       78%
+deepest spreads x10         3     1.9        3.6       39%
+deepest spreads x10         5     1.7        3.3       79%
+shallowest spreads x10      3     3.5        3.6       37%
+shallowest spreads x10      5     2.2        3.1       78%
+t with 3 degrees            5     1.2        2.1       92%
+one in five stuck           5     0.6        1.2       65%
+one in five stuck          10     1.3        1.8      100%
+of two real searches        3     1.5        2.0       78%
+of two real searches        5     2.3        2.5      100%
 ======================  =====  ======  =========  ========
 
 Up to eight looks, a seed added at each from 3 seeds on (``--looks 8``, normal noise): 1.8 and 2.4.

@@ -8,8 +8,10 @@ spread alike. Each depth's variance is therefore shrunk towards the variance poo
 which counts for :data:`PRIOR_DOF` degrees of freedom (the form of Smyth 2004, Statistical
 Applications in Genetics and Molecular Biology 3, eq. 1 there, with a fixed weight, because a
 handful of depths cannot tell it); degrees of freedom follow Satterthwaite (1946, Biometrics 2).
-A depth whose variance is shown by an F test to be larger than that of the others is *wide*, and
-keeps its own: else a spread that differs tenfold would be taken for half of what it is.
+A depth whose variance is shown by an F test to be larger than that of the others is *wide*: it
+keeps its own, and the pool is that of the others. Else a spread that differs tenfold, as that of
+very deep networks often does, would be taken for half of what it is, and lend the rest to depths
+that do not have it. The widest is tested first, then the next against those that are left.
 """
 
 from __future__ import annotations
@@ -223,16 +225,23 @@ def seeds_to_settle(sample: Sample, margin: float, level: float) -> int | None:
 
 
 def wide(variance: Array, count: Counts) -> NDArray[np.bool_]:
-    """The depths whose variance is shown to be larger than that pooled over the others,
-    ``(..., K)``."""
+    """The depths whose variance is shown to be larger than that pooled over the others that are
+    not wide themselves, ``(..., K)``."""
     dof = np.maximum(count - 1, 0)
-    squares = dof * variance
-    rest = dof.sum(axis=-1, keepdims=True) - dof
-    others = (squares.sum(axis=-1, keepdims=True) - squares) / np.maximum(rest, 1)
-    known = (dof > 0) & (rest > 0) & (others > 0)
-    ratio = np.where(known, variance / np.where(known, others, 1.0), 0.0)
-    p = fdtrc(np.maximum(dof, 1), np.maximum(rest, 1), ratio)
-    return known & (p <= WIDE_LEVEL)
+    found = np.zeros(variance.shape, dtype=np.bool_)
+    for _ in range(variance.shape[-1] - 1):
+        left = np.where(found, 0, dof)
+        squares = left * variance
+        rest = left.sum(axis=-1, keepdims=True) - left
+        others = (squares.sum(axis=-1, keepdims=True) - squares) / np.maximum(rest, 1)
+        known = (left > 0) & (rest > 0) & (others > 0)
+        ratio = np.where(known, variance / np.where(known, others, 1.0), 0.0)
+        shown = known & (fdtrc(np.maximum(dof, 1), np.maximum(rest, 1), ratio) <= WIDE_LEVEL)
+        widest = shown & (ratio == ratio.max(axis=-1, keepdims=True))
+        if not widest.any():
+            break
+        found |= widest
+    return found
 
 
 def spread_growth(variance: Array, count: Counts, depths: Array) -> tuple[float, float]:
@@ -262,8 +271,10 @@ def _errors(variance: Array, count: Counts) -> tuple[Array, Array]:
     A squared error is a weighted sum of the sample variances: its own, shrunk towards the pooled.
     """
     dof = np.maximum(count - 1, 0)
-    own = np.where(wide(variance, count), 1.0, dof / (dof + PRIOR_DOF))
-    pooled = dof / np.maximum(dof.sum(axis=-1, keepdims=True), 1)
+    broad = wide(variance, count)
+    own = np.where(broad, 1.0, dof / (dof + PRIOR_DOF))
+    pool = np.where(broad, 0, dof)
+    pooled = pool / np.maximum(pool.sum(axis=-1, keepdims=True), 1)
     weights = own[..., :, None] * np.eye(count.shape[-1])
     weights = weights + (1 - own)[..., :, None] * pooled[..., None, :]
     weights = weights / np.maximum(count, 1)[..., :, None]
