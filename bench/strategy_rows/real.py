@@ -1,7 +1,8 @@
 """Searches with real trainings: what each strategy answers, and for what share of the grid's time.
 
-All strategies of a case work in one folder, so that a training is made once and the others find it;
-each is charged all that it asked for: the seconds that these trainings took when they were made, up
+All strategies of a case work in one folder, so that a training is made once and the others find it,
+but each with a study of its own: else each would count as another look at the one before. Each is
+charged all that it asked for: the seconds that these trainings took when they were made, up
 to the epoch it asked for. ``grow`` needs residual layers, so its networks are not those of the
 others. A case that has ended is kept in ``cases.json`` of the folder; the same
 command goes on there.
@@ -17,6 +18,7 @@ from typing import Any
 
 from lamina.depth import search
 from lamina.depth.progress import SilentSearch
+from lamina.depth.study import sqlite_url
 from lamina.store.atomic import write_text
 from strategy_rows.problems import Question, make
 
@@ -82,6 +84,7 @@ def _case(name: str, asked: Question, folder: Path, quick: bool) -> dict[str, An
         strategy=name,
         min_gain=asked.min_gain,
         out=folder,
+        storage=sqlite_url(folder / f"{name}.db"),
         settings=asked.settings,
         progress=SilentSearch(),
         **model,

@@ -109,13 +109,11 @@ def judge(found: Interval, low: float = -math.inf, high: float = math.inf) -> Ou
 
 def overall(outcomes: Iterable[Outcome], on: str) -> str:
     """The verdict over several settings: ``depends on`` what tells those in which the claim holds
-    from the others."""
+    from those in which it fails. One of which the seeds do not tell is no evidence of either."""
     found = set(outcomes)
-    if found == {"holds"}:
-        return "holds here"
-    if "holds" in found:
-        return f"depends on {on}"
-    return "does not hold here" if "fails" in found else "depends on more seeds than these"
+    if "fails" in found:
+        return f"depends on {on}" if "holds" in found else "does not hold here"
+    return "holds here" if found == {"holds"} else "depends on more seeds than these"
 
 
 def majority(outcomes: Sequence[Outcome]) -> Outcome:
@@ -126,15 +124,15 @@ def majority(outcomes: Sequence[Outcome]) -> Outcome:
 
 
 def telling(outcomes: Mapping[tuple[str, ...], Outcome], names: Sequence[str]) -> str:
-    """The factors a change of which, with all others as they are, changes whether the claim holds;
+    """The factors a change of which, with all others as they are, makes a claim fail that held;
     where none does so alone, all of them. ``names``: of the places of the keys."""
     found: list[str] = []
     for place, name in enumerate(names):
-        rest: dict[tuple[str, ...], set[bool]] = {}
+        rest: dict[tuple[str, ...], set[Outcome]] = {}
         for key, outcome in outcomes.items():
             others = key[:place] + key[place + 1 :]
-            rest.setdefault(others, set()).add(outcome == "holds")
-        if any(len(seen) > 1 for seen in rest.values()):
+            rest.setdefault(others, set()).add(outcome)
+        if any({"holds", "fails"} <= seen for seen in rest.values()):
             found.append(name)
     *some, last = found or names
     return f"{', '.join(some)} and {last}" if some else last

@@ -15,6 +15,7 @@ from lamina.depth.evidence import (
     ENOUGH,
     OPEN,
     TOO_SHALLOW,
+    WIDE_LEVEL,
     Claims,
     choose,
     gain_errors,
@@ -23,6 +24,7 @@ from lamina.depth.evidence import (
     mean_errors,
     summarise,
     verdicts,
+    wide,
 )
 from lamina.depth.failures import fails_more, rate_interval, stuck
 from lamina.spec import LaminaError
@@ -318,3 +320,21 @@ def test_coarse_scores_that_agree_are_no_certainty():
     assert decide(equal, 1.0, resolution=0.1).depth == 1
     noisy = {1: [90.0, 93.0, 91.0], 2: [97.0, 95.0, 96.0]}
     assert decide(noisy, 1.0, resolution=0.3) == decide(noisy, 1.0)
+
+
+def test_depths_that_spread_much_more_lend_nothing_to_those_that_do_not():
+    """Two very deep networks, one wider than the other: the second hides behind the first."""
+    few = np.array([0.01, 0.012, 0.009, 1.0, 30.0])
+    count = np.full(5, 5)
+    assert wide(few, count).tolist() == [False, False, False, True, True]
+    errors, _ = gain_errors(few, count)
+    alone, _ = gain_errors(few[:3], count[:3])
+    np.testing.assert_allclose(errors[:3, :3], alone)
+    assert errors[0, 4] == pytest.approx(np.sqrt(30.0 / 5 + alone[0, 1] ** 2 / 2), rel=1e-3)
+
+
+def test_alike_depths_are_seldom_called_wide():
+    draws = np.random.default_rng(0).normal(size=(4000, 5, 5)).var(axis=1, ddof=1)
+    most = 5 * WIDE_LEVEL  # Bonferroni: a second is looked for only where there is a first
+    found = wide(draws, np.full((4000, 5), 5)).any(axis=-1).mean()
+    assert found < most + 4 * math.sqrt(most * (1 - most) / 4000)

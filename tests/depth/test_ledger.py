@@ -152,6 +152,19 @@ def test_searches_of_something_else_do_not_meet(url, tmp_path):
     assert study_name(CONFIG) != study_name({**CONFIG, "task": {"name": "toy", "size": 1}})
 
 
+def test_machines_keep_the_same_files_in_different_places():
+    def config(folder, contents="0123", source="rows.csv"):
+        file = f"{folder}/{source}"
+        data = {"source": file, "test": [file], "label": "rows"}
+        task = {"name": "toy", "data": data, "fingerprints": {file: contents}}
+        return {**CONFIG, "task": task}
+
+    here = study_name(config("/home/me"))
+    assert here == study_name(config("/mnt/data"))
+    assert here != study_name(config("/home/me", contents="4567"))
+    assert here != study_name(config("/home/me", source="others.csv"))
+
+
 def test_all_agree_on_what_the_first_said(pair):
     a, b = pair
     assert a.agree("costs", lambda: [1, 2]) == [1, 2]

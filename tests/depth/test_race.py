@@ -6,18 +6,22 @@ import math
 import random
 
 import pytest
+from depth_toy import Toy
 from msgspec import structs
 
+from lamina.depth import search
 from lamina.depth.budget import parse_seconds
 from lamina.depth.clock import makespan, remaining
 from lamina.depth.evidence import look_level
 from lamina.depth.job import Job
 from lamina.depth.problem import Problem
+from lamina.depth.progress import SilentSearch
 from lamina.depth.racing import Limits, Run, next_round, outlook
 from lamina.depth.strategies.grid import Grid
 from lamina.depth.strategies.race import Race
 from lamina.depth.trials import Trial, longest, spent
 from lamina.spec import ACCURACY, LaminaError
+from lamina.train import Settings
 
 EPOCHS = 10
 
@@ -285,3 +289,35 @@ def test_times():
     for text in ("", "30", "m", "0m", "-3m", "3 weeks"):
         with pytest.raises(LaminaError, match="write it like 30m"):
             parse_seconds(text)
+
+
+def test_a_seed_that_got_stuck_does_not_end_the_race():
+    finals = {
+        1: (90.0, 90.1, 89.9, 90.05, 89.95),
+        2: (92.0, 60.0, 92.1, 92.05, 91.95),
+        3: (92.0, 92.1, 91.9, 92.05, 91.95),
+    }
+    race = Race(problem(depths=(1, 2, 3)))
+    while jobs := race.ask():
+        for job in jobs:
+            race.tell(trial(job, finals[job.depth][job.seed], noise=0.0))
+    decision = verdict(race)
+    assert decision.depth == 2
+    assert {score.depth: score.stuck for score in decision.scores}[2] == 1
+
+
+def test_a_pause_is_the_evaluation_that_was_reached(tmp_path):
+    """Every third epoch is evaluated; the race asks to look after two, and after five."""
+    settings = Settings(epochs=10, evaluate_every=3, threads=1)
+    for strategy in ("race", "halving"):
+        verdict = search(
+            Toy(), depths=(1, 2), seeds=3, strategy=strategy, settings=settings,
+            vary={"lr": (0.001, 0.01)} if strategy == "halving" else None,
+            out=tmp_path / strategy, progress=SilentSearch(),
+        )  # fmt: skip
+        paused = [t for t in verdict.tried if t.job.epochs is not None]
+        assert paused
+        for trial in paused:
+            reached = next(epoch for epoch in (3, 6, 9) if epoch >= (trial.job.epochs or 0))
+            assert [epoch for epoch, _ in trial.curve] == [*range(3, reached + 1, 3)]
+            assert trial.epochs == reached

@@ -318,5 +318,5 @@ def test_the_report_tells_what_was_trained_and_for_what():
         ["4 layers, alone", "a first look", "1", "2", "7 s"],
     ]
     assert "Weights of the depths at the end, means over seeds: 1: 0.25, 2: 0.75." in text
-    assert "The search took 2 min by the clock; 2 min were expected." in text
+    assert "The last session took 2 min by the clock; 2 min were expected." in text
     assert "At half the risk the answer is the same." in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import msgspec
 import pytest
 import torch
 from depth_toy import Toy, ToyOptions
+from sessions import needs_proc
 
 from lamina.depth import search
 from lamina.depth.evidence import look_level
@@ -20,6 +22,7 @@ from lamina.depth.trials import Trial, spent
 from lamina.depth.verdict import load
 from lamina.spec import LaminaError
 from lamina.store import RunFolder
+from lamina.store.lock import hold
 from lamina.train import Settings, Silent, evaluate
 
 QUICK = Settings(epochs=2, lr=0.02, threads=1)
@@ -142,6 +145,54 @@ def test_seeds_and_depths_may_be_added(tmp_path):
     assert run(out, depths=(1, 2, 3), seeds=3).looks == (1, 2, 3, 3)
 
 
+def test_a_search_that_is_refused_changes_nothing(tmp_path):
+    out = tmp_path / "search"
+    first = run(out)
+    with hold(out), pytest.raises(LaminaError, match="another process is at work"):
+        run(out, seeds=50)
+    assert run(out).decision == first.decision
+
+
+@needs_proc
+def test_a_search_leaves_no_file_open(tmp_path):
+    def ours():
+        links = [Path("/proc/self/fd", name) for name in os.listdir("/proc/self/fd")]
+        files = [os.readlink(link) for link in links if link.is_symlink()]
+        return [file for file in files if file.startswith(str(tmp_path))]
+
+    run(tmp_path / "search")
+    assert ours() == []
+
+
+def test_more_evidence_is_another_look_and_the_same_evidence_is_not(tmp_path):
+    out = tmp_path / "search"
+    grid = run(out, depths=(1, 2), strategy="grid")
+    race = run(out, depths=(1, 2), strategy="race")  # finds all that the grid trained
+    assert {t.job for t in race.trials} == {t.job for t in grid.trials}
+    assert race.decision == grid.decision
+    assert race.looks == grid.looks == (2,)
+    deeper = run(out, depths=(1, 2, 3))
+    assert deeper.looks == (2, 2)
+    assert deeper.decision.level == look_level(0.05, 2)
+    assert run(out, depths=(1, 2, 3)).decision == deeper.decision
+    assert run(out, depths=(1, 2), strategy="grid").decision == grid.decision
+
+
+def test_fewer_seeds_may_be_asked_for_and_are_another_look(tmp_path):
+    out = tmp_path / "search"
+    run(out, seeds=3)
+    fewer = run(out, seeds=2)
+    assert {trial.seed for trial in fewer.trials} == {0, 1}
+    assert fewer.looks == (3, 2)
+
+
+def test_a_budget_that_ends_a_search_is_said_to_have_done_so(tmp_path):
+    cut = run(tmp_path / "search", seeds=3, budget=1e-3)
+    assert len(cut.trials) == 2
+    assert "The time that was given ran out before all seeds were trained." in cut.saw
+    assert not run(tmp_path / "search", seeds=3).saw
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -149,8 +200,6 @@ def test_seeds_and_depths_may_be_added(tmp_path):
         ({"cell": "gru"}, "changes.cell was None and is 'gru'"),
         ({"settings": Settings(epochs=3, lr=0.02, threads=1)}, "training.epochs was 2 and is 3"),
         ({"task": Toy(size=60)}, "task.data.size was 40 and is 60"),
-        ({"seeds": 1}, "seeds was 2 and is 1"),
-        ({"depths": (2, 3)}, "depths was"),
         ({"width": 8}, "width was None and is 8"),
     ],
 )

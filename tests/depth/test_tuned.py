@@ -36,6 +36,19 @@ def test_each_depth_is_judged_at_the_best_setting_on_fresh_seeds(kind: type[Tune
         assert "Depth 2: lr 0.003, width 64, chosen from 6 settings." in strategy.saw()
 
 
+def test_the_best_at_the_edge_of_what_was_tried_is_said_to_be() -> None:
+    for values, best in (((0.001, 0.003), "largest"), ((0.003, 0.01), "smallest")):
+        strategy = Grid(replace(VALUES, space={"lr": values}))
+        play(strategy, World(strategy.problem, noise=0.0))
+        assert (
+            f"For every depth the {best} lr that was tried was the best: one beyond 0.003 may be"
+            " better still."
+        ) in strategy.saw()
+    strategy = Grid(replace(VALUES, space={"lr": (0.001, 0.003, 0.01)}))
+    play(strategy, World(strategy.problem, noise=0.0))
+    assert not any("beyond" in text for text in strategy.saw())
+
+
 def test_a_grid_tries_every_combination_at_every_depth_once() -> None:
     strategy = Grid(VALUES)
     play(strategy, World(VALUES))

@@ -54,6 +54,15 @@ def test_undecided_names_the_seeds():
     assert verdict.reasons[3].startswith("With 1 layer you may give up as much as 1.6 points")
 
 
+def test_seeds_that_were_asked_for_and_not_run_are_not_asked_for_again():
+    verdict = make_verdict({1: [0.881, 0.884, 0.879], 2: [0.888, 0.893, 0.884]}, looks=(30,))
+    assert verdict.decision.more_seeds is not None
+    assert verdict.reasons[0].endswith(
+        " more seeds per depth would settle it (30 were asked for; more of them are run with a"
+        " larger --budget, or with --strategy grid)."
+    )
+
+
 def test_too_near_to_be_told_apart_says_what_either_choice_costs():
     verdict = make_verdict({1: [0.881, 0.884, 0.879], 2: [0.891, 0.894, 0.889]})
     assert "too near to the threshold to be told apart" in verdict.reasons[0]
@@ -69,7 +78,7 @@ def test_too_near_to_be_told_apart_says_what_either_choice_costs():
             "Use 2 layers.",
             "deepest that was tried",
         ),
-        ({2: [0.8, 0.81]}, "Use 2 layers.", "It is the only depth that was tried."),
+        ({2: [0.8, 0.81]}, "2 layers, compared with no other depth.", "not shown"),
         ({1: [0.8], 2: [0.9]}, "Undecided between 1 and 2 layers.", "One seed a depth"),
         (
             {1: [0.9, 0.901, 0.902], 2: [0.8, 0.801, 0.802]},

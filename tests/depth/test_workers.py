@@ -5,17 +5,20 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 from depth_toy import Toy
 from mortal import SEARCH, Faulty, Slow, mortal, outcome
 from sessions import needs_proc, read_until, start, wait_until_empty
 
 from lamina.depth import search
+from lamina.depth.job import Job
 from lamina.depth.progress import LiveSearch, SilentSearch
-from lamina.depth.runners import attempts
+from lamina.depth.runners import attempts, worker
 from lamina.depth.runners.parcel import pack, unpack
 from lamina.depth.setup import Setup
 from lamina.spec import LaminaError
@@ -90,6 +93,25 @@ def test_one_that_dies_again_and_again_is_given_up_in_one_line(tmp_path, monkeyp
 def test_what_goes_wrong_in_a_worker_is_raised_here(error, kind, words):
     with pytest.raises(kind, match=words):
         run(Faulty(error), depths=(1,), seeds=1)
+
+
+def test_a_job_that_comes_together_with_the_end_does_not_begin(monkeypatch):
+    here, there = multiprocessing.Pipe()
+    here.send(Job(depth=1, seed=0))
+    here.send(None)
+    ran, closed = [], threading.Event()
+
+    class Closed(worker._State):
+        def close(self):
+            super().close()
+            closed.set()
+
+    monkeypatch.setattr(worker, "_State", Closed)
+    monkeypatch.setattr(worker, "unpack", lambda parcel: closed.wait(10))
+    monkeypatch.setattr(worker, "run_job", lambda *given: ran.append(given))
+    worker.work(there, b"", Path(), torch.get_num_threads())
+    assert not ran
+    assert [here.recv(), here.recv()] == [("ready",), ("interrupted",)]
 
 
 def test_a_task_that_cannot_travel_is_refused():

@@ -78,8 +78,8 @@ def make_verdict(
     return Verdict(
         headline=words.headline(decision),
         reasons=(
-            *words.why(decision, metric, costs, winner(decision.shown, trials, metric)),
-            *cautions(decision, metric, min_gain, trials, about, baseline),
+            *words.why(decision, metric, costs, winner(decision.shown, trials, metric), looks[-1]),
+            *cautions(decision, metric, min_gain, trials, about, baseline, "constant"),
             words.about(decision, candidates, about),
         ),
         metric=metric,

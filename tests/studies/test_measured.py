@@ -168,7 +168,8 @@ def test_what_a_verdict_depends_on() -> None:
         for cell in ("gru", "lstm")
     }
     assert telling(by_cell, names) == "the cell"
-    assert telling({**by_cell, ("b", "gru", "64"): "open"}, names) == "the text and the cell"
+    assert telling({**by_cell, ("b", "gru", "64"): "fails"}, names) == "the text and the cell"
+    assert telling({**by_cell, ("b", "gru", "64"): "open"}, names) == "the cell"
     apart = {("a", "gru", "64"): "holds", ("b", "lstm", "128"): "fails"}
     assert telling(apart, names) == "the text, the cell and the width"
 
@@ -213,7 +214,8 @@ def test_a_claim_is_judged_by_its_range(estimate: Interval, outcome: str) -> Non
 
 def test_verdicts_over_settings() -> None:
     assert overall(["holds", "holds"], "x") == "holds here"
-    assert overall(["holds", "open"], "the text") == "depends on the text"
+    assert overall(["holds", "fails", "open"], "the text") == "depends on the text"
+    assert overall(["holds", "open"], "the text") == "depends on more seeds than these"
     assert overall(["fails", "open"], "x") == "does not hold here"
     assert overall(["open"], "x").startswith("depends on more seeds")
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from lamina.depth.decision import Decision
 from lamina.depth.measure import Checked
 from lamina.depth.trials import Trial
-from lamina.depth.words import amount, gain_percent, layers, listed
+from lamina.depth.words import amount, gain_percent, layers, listed, percent
 from lamina.spec import ACCURACY, Metric
 
 #: Where choosing the best epoch moves a gain by more than this share of the margin, it is said.
@@ -24,10 +24,14 @@ def cautions(
     trials: Sequence[Trial],
     checked: Checked,
     baseline: float | None,
+    schedule: str,
 ) -> tuple[str, ...]:
-    """What may make the verdict less than it seems, one sentence each; often nothing."""
+    """What may make the verdict less than it seems, one sentence each; often nothing.
+
+    schedule: of the learning rate, as in :class:`lamina.train.Settings`.
+    """
     found = [*_chance(decision, metric, baseline), *_unfinished(trials), *_unstable(decision)]
-    found += _chosen_epoch(decision, metric, trials)
+    found += _chosen_epoch(decision, metric, trials, schedule)
     if metric.gain == "points" and checked.count * min_gain < FEW * 100:
         # Of other metrics an example's worth differs from one to the next.
         worth = f"one example in it is worth {amount(metric, 100 / checked.count)}"
@@ -76,7 +80,7 @@ def _unstable(decision: Decision) -> list[str]:
             low, high = (f"{100 * share:.0f}%" for share in (score.fails_low, score.fails_high))
             told.append(
                 f"Depth {score.depth}: {what}; so {low} to {high} of its trainings may fail"
-                f" ({100 * decision.confidence:.3g}% interval)."
+                f" ({percent(decision.confidence)} interval)."
             )
     if decision.spread_growth is not None:
         first, last = decision.scores[0].depth, decision.scores[-1].depth
@@ -92,7 +96,9 @@ def _unstable(decision: Decision) -> list[str]:
     return told
 
 
-def _chosen_epoch(decision: Decision, metric: Metric, trials: Sequence[Trial]) -> list[str]:
+def _chosen_epoch(
+    decision: Decision, metric: Metric, trials: Sequence[Trial], schedule: str
+) -> list[str]:
     """Where one depth owes more than another to the best of its epochs being taken."""
     lift = {
         depth: statistics.fmean(lifts)
@@ -105,10 +111,11 @@ def _chosen_epoch(decision: Decision, metric: Metric, trials: Sequence[Trial]) -
     difference = lift[most] - lift[least]
     if difference <= CHOICE * decision.margin:
         return []
+    steadier = " A learning rate that falls to the end (--schedule cosine) steadies them."
     return [
-        f"A score is that of a training's best epoch, and depth {most} owes"
-        f" {amount(metric, gain_percent(metric, difference))} more to that than depth {least}: its"
-        " curves jump more from epoch to epoch. A smaller learning rate at the end steadies them."
+        f"A score is that of a training's best epoch. As its curves jump more from epoch to epoch,"
+        f" that lifts depth {most} by {amount(metric, gain_percent(metric, difference))} more than"
+        f" depth {least}." + (steadier if schedule == "constant" else "")
     ]
 
 

@@ -1,19 +1,37 @@
-"""Whose folder it is: one search, that may grow by seeds and depths but not change."""
+"""Whose folder it is: one search, with any seeds and depths."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from lamina.spec import LaminaError
 from lamina.store.atomic import write_json
+from lamina.store.lock import hold
+
+#: What may change from one session to the next; each change is another look at the search.
+_FREE = frozenset({"depths", "seeds"})
 
 
-def claim(folder: Path, config: dict[str, Any]) -> None:
-    """Make ``folder`` the place of this search, or refuse: it holds another one, or other files."""
-    file = folder / "search.json"
-    if not file.exists():
+@contextlib.contextmanager
+def claimed(folder: Path, config: dict[str, Any]) -> Iterator[None]:
+    """``folder`` as the place of this search, and of this process alone meanwhile.
+
+    Raises LaminaError where it holds another search, or other files, or another process is at work
+    there; nothing has changed then.
+    """
+    _make(folder)
+    with hold(folder):
+        _check(folder / "search.json", config)
+        write_json(folder / "search.json", config)
+        yield
+
+
+def _make(folder: Path) -> None:
+    if not (folder / "search.json").exists():
         if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
             raise LaminaError(
                 "is not empty and holds no depth search; choose another folder.",
@@ -23,7 +41,10 @@ def claim(folder: Path, config: dict[str, Any]) -> None:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise LaminaError(f"cannot be made: {error.strerror}", place=str(folder)) from None
-    else:
+
+
+def _check(file: Path, config: dict[str, Any]) -> None:
+    if file.exists():
         try:
             before = json.loads(file.read_text(encoding="utf-8"))
         except ValueError:
@@ -37,23 +58,18 @@ def claim(folder: Path, config: dict[str, Any]) -> None:
             if difference:
                 raise LaminaError(
                     f"holds another search: {difference}. Choose another folder, or search as"
-                    " before (more seeds and more depths may be added).",
-                    place=str(folder),
+                    " before (seeds and depths may be others).",
+                    place=str(file.parent),
                 )
-    write_json(file, config)
 
 
 def _difference(name: str, before: Any, now: Any) -> str | None:
-    """In words, where ``now`` is not ``before`` (or, for seeds and depths, more than before)."""
+    """In words, where ``now`` is not ``before``, but for what may change."""
     if isinstance(before, dict) and isinstance(now, dict):
         # Plain values first: another task, not the options that the two do not share.
         keys = sorted(before.keys() | now.keys(), key=lambda k: (isinstance(now.get(k), dict), k))
         found = (_difference(f"{name}.{k}", before.get(k), now.get(k)) for k in keys)
         return next((difference for difference in found if difference), None)
-    if name == "seeds":
-        same = isinstance(before, int) and now >= before
-    elif name == "depths":
-        same = isinstance(before, list) and set(now) >= set(before)
-    else:
-        same = before == now
-    return None if same else f"{name} was {before!r} and is {now!r}"
+    if name in _FREE:
+        return None
+    return None if before == now else f"{name} was {before!r} and is {now!r}"

@@ -23,6 +23,9 @@ to a deeper ``e``, over the seeds that got through.
 The intervals shown have level ``1 - 2 level``: their ends are the bounds that the tests use
 (Schuirmann 1987), so picture and verdict agree.
 
+**Failures.** Where a seed of ``d`` or ``e`` failed, a claim about the two rests on two tests, of
+scores and of failures, and each has half of the level (Bonferroni): it may err at either.
+
 **Looks.** The way out of "undecided" is to add seeds and look again, and each look is another
 chance to err (Armitage, McPherson and Rowe 1969). The ``k``-th look tests at
 ``alpha / (k (k + 1))``: see :func:`lamina.depth.evidence.look_level`. For a normal gain at the
@@ -43,21 +46,21 @@ second layer gains two margins find it at noise 0.3.
 ======================  =====  ======  =========  ========
 seeds and their noise   seeds  deeper  shallower  find it
 ======================  =====  ======  =========  ========
-normal                      3     1.2        1.7      75%
-normal                      5     2.1        2.2      99%
-normal                     10     2.5        2.6     100%
-spread grows threefold      5     0.3        1.7      27%
-spread falls threefold      5     1.3        2.7      23%
-spread grows tenfold        5     0.8        2.6      75%
-deepest spreads x10         3     1.6        3.4      36%
-deepest spreads x10         5     0.9        3.0      76%
-shallowest spreads x10      3     3.2        3.4      33%
-shallowest spreads x10      5     2.0        2.9      75%
-t with 3 degrees            5     0.9        1.8      92%
-one in five stuck           5     1.1        2.0      70%
-one in five stuck          10     2.5        4.0      99%
-of two real searches        3     1.5        1.9      77%
-of two real searches        5     2.2        2.5     100%
+normal                      3     1.3        1.8       75%
+normal                      5     2.3        2.3       99%
+normal                     10     2.5        2.7      100%
+spread grows threefold      5     0.4        1.8       28%
+spread falls threefold      5     1.4        2.8       24%
+spread grows tenfold        5     1.9        3.0       78%
+deepest spreads x10         3     1.9        3.6       39%
+deepest spreads x10         5     1.7        3.3       79%
+shallowest spreads x10      3     3.5        3.6       37%
+shallowest spreads x10      5     2.2        3.1       78%
+t with 3 degrees            5     1.2        2.1       92%
+one in five stuck           5     0.6        1.2       65%
+one in five stuck          10     1.3        1.8      100%
+of two real searches        3     1.5        2.0       78%
+of two real searches        5     2.3        2.5      100%
 ======================  =====  ======  =========  ========
 
 Up to eight looks, a seed added at each from 3 seeds on (``--looks 8``, normal noise): 1.8 and 2.4.
@@ -106,6 +109,7 @@ from lamina.depth.evidence import (
     seeds_to_settle,
     spread_growth,
     summarise,
+    tests_of,
     verdicts,
     wide,
 )
@@ -141,9 +145,9 @@ class Score(Struct, frozen=True):
 
 
 class Gain(Struct, frozen=True):
-    """From ``shallow`` to ``deep``: the difference of mean utilities with its interval, what it
-    ``needs`` to be (the margin, and the price of the layers), and on which side of that it is
-    known to lie."""
+    """From ``shallow`` to ``deep``: the difference of mean utilities with its interval, of level
+    ``confidence``, what it ``needs`` to be (the margin, and the price of the layers), and on which
+    side of that it is known to lie."""
 
     shallow: int
     deep: int
@@ -152,6 +156,7 @@ class Gain(Struct, frozen=True):
     high: float | None
     needs: float
     side: Literal["above", "below", "open"]
+    confidence: float
 
 
 class Stage(Struct, frozen=True):
@@ -195,7 +200,8 @@ class Decision(Struct, frozen=True):
 
     @property
     def confidence(self) -> float:
-        """The level of the intervals: their ends are the bounds that the tests use."""
+        """The level of the intervals: their ends are the bounds that the tests use. Those of gains
+        have their own, which is higher where trainings failed."""
         return 1 - 2 * self.level
 
     @property
@@ -311,7 +317,7 @@ def _unstable(
     if shown is None:
         return ()
     i = depths.index(shown)
-    p = fails_more(sample.failed, sample.tried)[i]
+    p = (tests_of(sample) * fails_more(sample.failed, sample.tried))[i]
     return tuple(
         depths[e] for e in range(i + 1, len(depths)) if p[e] <= level or sample.free[e] == 0
     )
@@ -320,7 +326,9 @@ def _unstable(
 def _gains(
     depths: list[int], price: Array, sample: Sample, found: Claims, margin: float, level: float
 ) -> tuple[Gain, ...]:
-    half = half_width(*gain_errors(sample.variance, sample.free), level)
+    error, dof = gain_errors(sample.variance, sample.free)
+    levels = level / tests_of(sample)
+    half = half_width(error, dof, levels)
     gross = sample.mean + price
     beats, falls_short = found.scores
     return tuple(
@@ -332,6 +340,7 @@ def _gains(
             _optional(gross[j] - gross[i] + half[i, j]),
             float(margin + price[j] - price[i]),
             _side(float(beats[i, j]), float(falls_short[i, j]), level),
+            float(1 - 2 * levels[i, j]),
         )
         for i, j in combinations(range(len(depths)), 2)
         if sample.free[i] and sample.free[j]

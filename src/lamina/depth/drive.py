@@ -48,8 +48,11 @@ def drive(strategy: Strategy, ledger: Ledger, runner: Runner, progress: SearchPr
 
 
 def catch_up(strategy: Strategy, ledger: Ledger) -> list[Trial]:
-    """Tell ``strategy`` of all that it wants and that has ended already; returns what it told."""
-    told: list[Trial] = []
+    """Tell ``strategy`` of all that it wants, or welcomes, and that has ended already; returns what
+    it told."""
+    told = ledger.known(job for job in strategy.welcome() if strategy.told(job) is None)
+    for trial in told:
+        strategy.tell(trial)
     while ended := ledger.finished(strategy.ask()):
         for trial in ended:
             strategy.tell(trial)

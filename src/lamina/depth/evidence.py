@@ -8,8 +8,10 @@ spread alike. Each depth's variance is therefore shrunk towards the variance poo
 which counts for :data:`PRIOR_DOF` degrees of freedom (the form of Smyth 2004, Statistical
 Applications in Genetics and Molecular Biology 3, eq. 1 there, with a fixed weight, because a
 handful of depths cannot tell it); degrees of freedom follow Satterthwaite (1946, Biometrics 2).
-A depth whose variance is shown by an F test to be larger than that of the others is *wide*, and
-keeps its own: else a spread that differs tenfold would be taken for half of what it is.
+A depth whose variance is shown by an F test to be larger than that of the others is *wide*: it
+keeps its own, and the pool is that of the others. Else a spread that differs tenfold, as that of
+very deep networks often does, would be taken for half of what it is, and lend the rest to depths
+that do not have it. The widest is tested first, then the next against those that are left.
 """
 
 from __future__ import annotations
@@ -151,18 +153,29 @@ class Claims(NamedTuple):
     scores: tuple[Array, Array]
 
 
+def tests_of(sample: Sample) -> Array:
+    """How many tests a claim about each pair of depths rests on, ``(..., K, K)``: of scores, and
+    where a seed of either failed of failures too."""
+    some = sample.failed > 0
+    return np.where(some[..., :, None] | some[..., None, :], 2.0, 1.0)
+
+
 def claims(sample: Sample, margin: float, level: float) -> Claims:
     """The claims about each pair of depths, scores and failures put together.
 
     A deeper depth that fails more often falls short and cannot beat; a depth at which no seed got
     through neither. A depth whose seeds that got through do not stand for it is not judged. That
     the shallower one fails more often counts only where the deeper one costs no margin of score.
+    Where a seed of either failed, there are two tests in place of one that may err, of scores and
+    of failures, and each has half of the level (Bonferroni): its p value is doubled.
     """
     beats, falls_short = p_values(sample.mean, *gain_errors(sample.variance, sample.free), margin)
+    tests = tests_of(sample)
+    beats, falls_short = np.minimum(tests * beats, 1.0), np.minimum(tests * falls_short, 1.0)
     open_ = ~(sample.judged[..., :, None] & sample.judged[..., None, :])
     beats, falls_short = np.where(open_, 1.0, beats), np.where(open_, 1.0, falls_short)
     scores = beats, falls_short
-    worse = fails_more(sample.failed, sample.tried)
+    worse = np.minimum(tests * fails_more(sample.failed, sample.tried), 1.0)
     lost = np.where((sample.free == 0)[..., None, :], 0.0, worse)  # nothing to hand over
     beats = np.where(lost <= level, 1.0, beats)
     falls_short = np.minimum(falls_short, lost)
@@ -212,16 +225,23 @@ def seeds_to_settle(sample: Sample, margin: float, level: float) -> int | None:
 
 
 def wide(variance: Array, count: Counts) -> NDArray[np.bool_]:
-    """The depths whose variance is shown to be larger than that pooled over the others,
-    ``(..., K)``."""
+    """The depths whose variance is shown to be larger than that pooled over the others that are
+    not wide themselves, ``(..., K)``."""
     dof = np.maximum(count - 1, 0)
-    squares = dof * variance
-    rest = dof.sum(axis=-1, keepdims=True) - dof
-    others = (squares.sum(axis=-1, keepdims=True) - squares) / np.maximum(rest, 1)
-    known = (dof > 0) & (rest > 0) & (others > 0)
-    ratio = np.where(known, variance / np.where(known, others, 1.0), 0.0)
-    p = fdtrc(np.maximum(dof, 1), np.maximum(rest, 1), ratio)
-    return known & (p <= WIDE_LEVEL)
+    found = np.zeros(variance.shape, dtype=np.bool_)
+    for _ in range(variance.shape[-1] - 1):
+        left = np.where(found, 0, dof)
+        squares = left * variance
+        rest = left.sum(axis=-1, keepdims=True) - left
+        others = (squares.sum(axis=-1, keepdims=True) - squares) / np.maximum(rest, 1)
+        known = (left > 0) & (rest > 0) & (others > 0)
+        ratio = np.where(known, variance / np.where(known, others, 1.0), 0.0)
+        shown = known & (fdtrc(np.maximum(dof, 1), np.maximum(rest, 1), ratio) <= WIDE_LEVEL)
+        widest = shown & (ratio == ratio.max(axis=-1, keepdims=True))
+        if not widest.any():
+            break
+        found |= widest
+    return found
 
 
 def spread_growth(variance: Array, count: Counts, depths: Array) -> tuple[float, float]:
@@ -251,8 +271,10 @@ def _errors(variance: Array, count: Counts) -> tuple[Array, Array]:
     A squared error is a weighted sum of the sample variances: its own, shrunk towards the pooled.
     """
     dof = np.maximum(count - 1, 0)
-    own = np.where(wide(variance, count), 1.0, dof / (dof + PRIOR_DOF))
-    pooled = dof / np.maximum(dof.sum(axis=-1, keepdims=True), 1)
+    broad = wide(variance, count)
+    own = np.where(broad, 1.0, dof / (dof + PRIOR_DOF))
+    pool = np.where(broad, 0, dof)
+    pooled = pool / np.maximum(pool.sum(axis=-1, keepdims=True), 1)
     weights = own[..., :, None] * np.eye(count.shape[-1])
     weights = weights + (1 - own)[..., :, None] * pooled[..., None, :]
     weights = weights / np.maximum(count, 1)[..., :, None]
@@ -270,9 +292,9 @@ def _satterthwaite(squared: Array, noise: Array, count: Counts) -> tuple[Array, 
     return np.sqrt(squared), np.where(dof > 0, freedom, 0.0)
 
 
-def half_width(error: Array, dof: Array, level: float) -> Array:
+def half_width(error: Array, dof: Array, level: float | Array) -> Array:
     """How far a bound of confidence ``1 - level`` lies from its estimate; not-a-number where
-    there are no degrees of freedom."""
+    there are no degrees of freedom. level: a number, or one for each estimate."""
     known = dof > 0
     quantile = np.asarray(stdtrit(np.where(known, dof, 1.0), 1 - level), dtype=np.float64)
     return np.where(known, quantile * error, np.nan)

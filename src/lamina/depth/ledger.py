@@ -16,6 +16,10 @@ class Ledger(Protocol):
         """What came of those of ``jobs`` that have ended, here or elsewhere."""
         ...
 
+    def known(self, jobs: Iterable[Job]) -> list[Trial]:
+        """The same, of those alone that were entered by who ran them."""
+        ...
+
     def claim(self, job: Job) -> bool:
         """Take a job; False where somebody else has it. Of several that try, one succeeds."""
         ...

@@ -33,7 +33,7 @@ class Problem:
     epochs:   of a whole training.
     metric: what a trial is scored by.
     margin, alpha, resolution, cost_per_layer: as :func:`lamina.depth.decision.decide` takes them.
-    looks:    how often the search was decided with fewer seeds, in earlier sessions.
+    looks:    how often the search was decided before, asked in other ways.
     space:    what may be tried beside the depth, by name; often nothing.
     trials:   settings that a strategy which samples the space may try, all depths together.
     facts:    what rules of thumb go by; None where nothing is known of the data.

@@ -23,11 +23,13 @@ seed where a second of training lowers the error most.
 **Looks.** To judge depths again after more seeds is another chance to err. Each is a look of the
 search, at the level of :func:`lamina.depth.evidence.look_level`, and the verdict is drawn at the
 last one. The race ends when it is decided, when all seeds are spent, or when more are futile: when
-even all of them would settle it with a small probability only (conditional power, Lachin 2005,
-Statistics in Medicine 24).
+even all of them would settle it with a small probability only (predictive power: Spiegelhalter,
+Freedman and Blackburn 1986, Controlled Clinical Trials 7).
 
 **Failures.** A training that diverges has ended, wherever it was. The screen of a depth goes on to
-its next seed until one gets through, or :data:`FIRST` have failed; the depth is then out.
+its next seed until one gets through, or :data:`FIRST` have failed; the depth is then out. A whole
+one that got stuck, as the decision sees it, counts as failed too: what is planned is planned by the
+seeds that got through, of which there must then be as many as the decision asks for.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ from scipy.special import ndtr, stdtrit
 
 from lamina.depth.decision import decide
 from lamina.depth.evidence import PRIOR_DOF, gain_errors, look_level
+from lamina.depth.failures import ENOUGH_FREE, GAP_MARGINS, stuck
 
 #: Shares of the epochs after which the screen looks.
 SCREEN, LONGER = 0.2, 0.5
@@ -145,6 +148,10 @@ def next_round(seen: Seen, limits: Limits, look: int = 1) -> Round:
         until = pause if pause < limits.epochs else None
         return Round(tuple(Want(k, len(seen[k]), until) for k in missing))
     alive = [k for k in range(K) if not all(run.failed for run in seen[k])]
+    judged = [k for k in alive if any(run.scored for run in seen[k])]
+    told = {k: [run.best[-1] for run in seen[k] if run.whole or run.failed] for k in judged}
+    seen = _without_stuck(seen, limits)
+    finals = {k: [run.best[-1] for run in seen[k] if run.scored] for k in judged}
     first = [
         want
         for k, count in zip(alive, (FIRST, NEXT), strict=False)
@@ -152,14 +159,20 @@ def next_round(seen: Seen, limits: Limits, look: int = 1) -> Round:
     ]
     if first or not alive:
         return Round(tuple(first))
-    judged = [k for k in alive if any(run.scored for run in seen[k])]
-    finals = {k: [run.best[-1] for run in seen[k] if run.whole or run.failed] for k in judged}
+    doubtful = [
+        want
+        for k in judged
+        if _doubtful(told[k], finals[k], limits)
+        for want in _whole(seen, k, ENOUGH_FREE, limits)
+    ]
+    if doubtful:
+        return Round(tuple(doubtful))
     if judged == alive[:2] and look == 1:
         begin = Hang.of(finals, alive[0], alive[1:2], limits).by_spread(limits.level(look))
         wanted = [want for k, n in begin.items() for want in _whole(seen, k, n, limits)]
         if wanted:
             return Round(tuple(wanted))
-    answer, rivals = _open(finals, limits, look)
+    answer, rivals = _open(told, limits, look)
     if rivals:
         counts = Hang.of(finals, answer, rivals, limits).settled_by(limits.level(look + 1))
         wanted = [want for k, n in counts.items() for want in _whole(seen, k, n, limits)]
@@ -175,6 +188,30 @@ def next_round(seen: Seen, limits: Limits, look: int = 1) -> Round:
     return Round(
         _challenge(seen, finals, challengers, answer, limits, look), passed_over=passed_over
     )
+
+
+def _without_stuck(seen: Seen, limits: Limits) -> list[list[Run]]:
+    """The same runs, those that got stuck as failed ones."""
+    finals = np.full((max(map(len, seen)), len(seen)), math.nan)
+    for k, runs in enumerate(seen):
+        for seed, run in enumerate(runs):
+            if run.scored:
+                finals[seed, k] = run.best[-1]
+    lost = stuck(finals, limits.margin)
+    return [
+        [
+            Run(run.epochs, [*run.best[:-1], math.nan], True) if lost[seed, k] else run
+            for seed, run in enumerate(runs)
+        ]
+        for k, runs in enumerate(seen)
+    ]
+
+
+def _doubtful(told: Sequence[float], through: Sequence[float], limits: Limits) -> bool:
+    """Whether a seed of a depth got stuck, or one of two may have."""
+    scored = [u for u in told if math.isfinite(u)]
+    apart = len(scored) == 2 and max(scored) - min(scored) > GAP_MARGINS * limits.margin
+    return apart or len(through) < len(scored)
 
 
 def _open(
@@ -284,8 +321,9 @@ class Hang:
         rivals: Sequence[int],
         limits: Limits,
     ) -> Hang:
-        """From the utilities of whole trainings of each depth; a rival may have none."""
-        scored = {k: [u for u in finals.get(k, ()) if math.isfinite(u)] for k in (*finals, *rivals)}
+        """From the utilities of the whole trainings that got through, of each depth; a rival may
+        have none."""
+        scored = {k: finals.get(k, ()) for k in (*finals, *rivals)}
         squares = {k: float(np.var(x)) * len(x) if x else 0.0 for k, x in scored.items()}
         dof = {k: max(len(x) - 1, 0) for k, x in scored.items()}
         pooled = sum(squares.values()) / max(sum(dof.values()), 1)
@@ -350,8 +388,8 @@ class Hang:
         return float(stdtrit(dof, 1 - level) + stdtrit(dof, POWER)) * error <= self.limits.margin
 
     def _chance(self, k: int, counts: Mapping[int, int], level: float) -> float:
-        """That with these seeds it shows on which side of the margin the gain of ``k`` lies, if
-        more of them are drawn around the means so far (conditional power)."""
+        """That with these seeds it shows on which side of the margin the gain of ``k`` lies, as far
+        as the means so far tell, which are uncertain themselves (predictive power, flat prior)."""
         error, dof = self._error(k, counts)
         if dof <= 0:
             return 0.0
@@ -362,8 +400,9 @@ class Hang:
         return float(ndtr((off - bound) / may_move) + ndtr((-off - bound) / may_move))
 
     def _error(self, k: int, counts: Mapping[int, int]) -> tuple[float, float]:
-        """The standard error of the gain of ``k``, and its degrees of freedom, as the decision
-        takes them."""
+        """The standard error of the gain of ``k``, and its degrees of freedom, nearly as the
+        decision will take them: its variances are here shrunk before, so that a depth of one seed
+        has one too. It serves to plan; the verdict has its own."""
         if not (counts[k] and counts[self.base]):
             return math.inf, 0.0
         order = list(counts)

@@ -99,7 +99,7 @@ def _about(verdict: Verdict) -> str:
 
 def _scores_note(verdict: Verdict) -> str:
     decision = verdict.decision
-    level = f"{100 * decision.confidence:.3g}%"
+    level = words.percent(decision.confidence)
     note = f"Each pale dot is one seed; the large dot is their mean, the line its {level} interval."
     if not verdict.metric.higher_is_better:
         note += f" Lower {verdict.metric.name} is better."
@@ -157,9 +157,12 @@ def _html_table(kind: str, head: Sequence[str], rows: Sequence[tuple[str, Sequen
 
 
 def _table_note(verdict: Verdict) -> str:
+    levels = sorted({gain.confidence for gain in verdict.decision.gains})
+    level = words.percent(levels[0] if levels else verdict.decision.confidence)
+    more = f" ({words.percent(levels[-1])} where trainings failed)" if len(levels) > 1 else ""
     note = (
         f"Scores are means ± standard deviations over seeds, gains (above 0: better) are over the"
-        f" row above with their {100 * verdict.decision.confidence:.3g}% interval. Step times were"
+        f" row above with their {level} interval{more}. Step times were"
         " taken in turns,"
         " so that a busy machine slows all depths alike. Memory is weights, gradients, optimizer"
         " state and what is kept for the backward pass."
@@ -203,10 +206,11 @@ def _sure(verdict: Verdict) -> list[str]:
     risk = f"{100 * verdict.decision.alpha:g}%"
     return [
         *verdict.surer,
-        f"In simulations either mistake, too deep or too shallow, came in at most about {risk} of"
-        " the searches, however often seeds were added. Each dot is a training's best epoch on the"
-        " validation data that also compares the depths, which is the same for all: how the depths"
-        " would compare on other data is not part of that figure.",
+        "In simulations of the rule either mistake, too deep or too shallow, came in at most about"
+        f" {risk} of the searches, however often seeds were added. Not part of that figure is what"
+        " a strategy does before (depths passed over early, say), nor how the depths would compare"
+        " on other data: each dot is a training's best epoch on the validation data that also"
+        " compares the depths, which is the same for all.",
     ]
 
 
@@ -262,7 +266,7 @@ def _seen(verdict: Verdict) -> list[str]:
         told.append(f"Weights of the depths at the end, means over seeds: {', '.join(means)}.")
     if verdict.expected_wall_seconds:
         took, said = duration(verdict.wall_seconds), duration(verdict.expected_wall_seconds)
-        told.append(f"The search took {took} by the clock; {said} were expected.")
+        told.append(f"The last session took {took} by the clock; {said} were expected.")
     return told
 
 
@@ -275,7 +279,7 @@ def _stage(stage: Stage, decision: Decision, metric: Metric) -> str:
     if stage.found == "too shallow" and stage.by is not None:
         gain = decision.gain(stage.depth, stage.by)
         assert gain is not None
-        within = words.interval(metric, gain, decision.confidence)
+        within = words.interval(metric, gain)
         return (
             f"{name}: too shallow. {words.layers(stage.by)} gain"
             f" {words.amount(metric, words.gain_percent(metric, gain.gain))} ({within}),"

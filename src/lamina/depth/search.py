@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import hashlib
 import json
-import math
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +19,7 @@ from lamina.depth import advice, words
 from lamina.depth import verdict as verdicts
 from lamina.depth.candidates import Candidate, equal_parameters, equal_width
 from lamina.depth.cautions import cautions
-from lamina.depth.claim import claim
+from lamina.depth.claim import claimed
 from lamina.depth.drive import catch_up, drive
 from lamina.depth.job import Job
 from lamina.depth.kinds import check_kind, run_job
@@ -38,14 +39,14 @@ from lamina.depth.trials import Trial, apart, run_folder, spent
 from lamina.depth.verdict import Tested, Verdict
 from lamina.depth.winner import present, winner
 from lamina.spec import CellKind, LaminaError, Task
-from lamina.store import RunFolder, hold, versions
+from lamina.store import RunFolder, versions
 from lamina.train import Settings, Silent
 
 #: The probability of a wrong verdict on either side that the search accepts.
 ALPHA = 0.05
 #: Settings of a training that do not change what it learns from the data.
 _MACHINE_SETTINGS = frozenset({"checkpoint_seconds", "checkpoint_steps", "seed"})
-#: What is agreed on under this name, a strategy, seeds and a budget: how often it looked.
+#: What is agreed on under this name and the way in which the search was asked: how often it looked.
 _LOOKS = "looks "
 
 
@@ -161,14 +162,17 @@ def search(
     asked = json.loads(json.dumps({**config, "vary": _plain(space), "trials": trials}))
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()) if out is None else out)
-        claim(folder, config)
-        stack.enter_context(hold(folder))
+        stack.enter_context(claimed(folder, config))
         url = storage or (None if out is None else sqlite_url(folder / "study.db"))
         ledger = stack.enter_context(StudyLedger(url, config, folder, task.metric))
         runner = choose_runner(setup, folder, progress, workers, ray)
         stack.enter_context(contextlib.closing(runner))
         costs, seconds = _times(setup, runner.threads, ledger)
-        before = _looks(ledger, seeds, budget)
+        look = _LOOKS + json.dumps(
+            {**{name: asked[name] for name in ("depths", "seeds", "vary", "trials")},
+             "strategy": strategy, "budget": budget}, sort_keys=True,
+        )  # fmt: skip
+        before = _looks(ledger, look)
         # One validation example more or less is the smallest step of an accuracy.
         step = 100 / checked.count if task.metric.gain == "points" else 0.0
         problem = Problem(
@@ -197,15 +201,23 @@ def search(
         _run_all(chosen, done, setup, ledger, runner, progress)
         judged = tuple(chosen.judged())
         others = tuple(trial for trial in chosen.trials.values() if trial not in judged)
-        decision = problem.decide(chosen.evidence(), chosen.looks)
-        ledger.agree(_look(strategy, seeds, budget), lambda: chosen.looks)
+        before, own = _counted(ledger, look, before, chosen, judged)
+        decision = dataclasses.replace(problem, looks=len(before)).decide(chosen.evidence(), own)
         best, value = _hand_over(decision.shown, judged, setup, folder, progress)
         tested = None if best is None else Tested(best.depth, best.seed, value)
         verdict = Verdict(
             headline=words.headline(decision),
             reasons=(
-                *words.why(decision, task.metric, costs, best if out is not None else None),
-                *cautions(decision, task.metric, min_gain, apart(judged), checked, baseline),
+                *words.why(decision, task.metric, costs, best if out is not None else None, seeds),
+                *cautions(
+                    decision,
+                    task.metric,
+                    min_gain,
+                    apart(judged),
+                    checked,
+                    baseline,
+                    settings.schedule,
+                ),
                 words.about(decision, candidates, checked, space),
             ),
             metric=task.metric,
@@ -217,7 +229,9 @@ def search(
             tried=others,
             strategy=strategy,
             saw=tuple(chosen.saw()),
-            surer=surer(problem, chosen.evidence(), chosen.looks, judged),
+            surer=surer(
+                dataclasses.replace(problem, looks=len(before)), chosen.evidence(), own, judged
+            ),
             front=tuple(chosen.front()),
             seconds=spent(chosen.trials.values()),
             expected_seconds=expected,
@@ -226,7 +240,7 @@ def search(
             checked=checked,
             baseline=baseline,
             tested=tested,
-            looks=(*before, *[seeds] * chosen.looks),
+            looks=(*before, *[seeds] * own),
             search=asked,
             versions=versions(),
         )
@@ -335,22 +349,32 @@ def _times(
     return msgspec.convert(agreed, tuple[tuple[Cost, ...], dict[int, Epoch]], strict=False)
 
 
-def _looks(ledger: Ledger, seeds: int, budget: float | None) -> tuple[int, ...]:
-    """With how many seeds this search was looked at before, with fewer seeds or less time; each
-    time. Strategies that were given as much look at much the same trainings: of these, who looked
-    most often counts."""
-    most: dict[tuple[int, float], int] = {}
-    for name, count in ledger.agreed().items():
+def _looks(ledger: Ledger, asked: str) -> tuple[int, ...]:
+    """With how many seeds this search was looked at before it was ``asked`` so for the first time,
+    each time: every other way to ask (more seeds, time or depths, another strategy or settings) was
+    another chance to err."""
+    before: list[int] = []
+    for name, count in ledger.agreed().items():  # in the order in which it was said
+        if name == asked:
+            break
         if name.startswith(_LOOKS):
-            _, number, seconds = name.removeprefix(_LOOKS).split()
-            given = int(number), float(seconds)
-            most[given] = max(count, most.get(given, 0))
-    now = seeds, math.inf if budget is None else budget
-    return tuple(given[0] for given in sorted(most) if given < now for _ in range(most[given]))
+            before += [json.loads(name.removeprefix(_LOOKS))["seeds"]] * count["looks"]
+    return tuple(before)
 
 
-def _look(strategy: str, seeds: int, budget: float | None) -> str:
-    return f"{_LOOKS}{strategy} {seeds} {math.inf if budget is None else budget}"
+def _counted(
+    ledger: Ledger, asked: str, before: tuple[int, ...], strategy: Strategy, judged: Sequence[Trial]
+) -> tuple[tuple[int, ...], int]:
+    """The looks before this one and its own. Where it found nothing to train that an earlier way to
+    ask had not, it is that one's look, not one more."""
+    keys = sorted(trial.job.key for trial in judged)
+    digest = hashlib.sha256("\n".join(keys).encode()).hexdigest()
+    for name, kept in ledger.agreed().items():
+        if name.startswith(_LOOKS) and kept["judged"] == digest and kept["looks"]:
+            ledger.agree(asked, lambda: {"looks": 0, "judged": digest})
+            return _looks(ledger, name), kept["looks"]
+    own = ledger.agree(asked, lambda: {"looks": strategy.looks, "judged": digest})
+    return before, own["looks"] or strategy.looks
 
 
 def _plain(value: Any) -> Any:

@@ -49,10 +49,24 @@ _DEPTHS = (1, 1_000_000)
 
 def study_name(config: Mapping[str, Any]) -> str:
     """One name for one search: the same data, models, settings and gain; depths and seeds may be
-    added to it."""
+    added to it. Files count by their names and contents: machines keep them in different places."""
     fixed = {key: value for key, value in config.items() if key not in _GROWS}
+    prints = config["task"].get("fingerprints", {})
+    names = {Path(path).name for path in prints}
+    data = _without_folders(config["task"].get("data"), names)
+    files = sorted((Path(path).name, print_) for path, print_ in prints.items())
+    fixed["task"] = {**config["task"], "data": data, "fingerprints": files}
     text = json.dumps(fixed, sort_keys=True)
     return f"lamina-{config['task']['name']}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def _without_folders(value: Any, names: set[str]) -> Any:
+    """The same JSON value, with every path of a file that is called one of ``names`` cut to it."""
+    if isinstance(value, dict):
+        return {key: _without_folders(each, names) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_without_folders(each, names) for each in value]
+    return name if isinstance(value, str) and (name := Path(value).name) in names else value
 
 
 class StudyLedger:
@@ -92,6 +106,7 @@ class StudyLedger:
         self._closed.set()
         self._beats.join(LEAVING)  # not for ever, where the storage hangs
         self.storage.remove_session()
+        _close(self.storage)
 
     def finished(self, jobs: Iterable[Job]) -> list[Trial]:
         jobs = list(jobs)
@@ -105,6 +120,10 @@ class StudyLedger:
             if trial is not None:
                 found.append(trial)
         return found
+
+    def known(self, jobs: Iterable[Job]) -> list[Trial]:
+        ended = self._ended()
+        return [ended[job.key] for job in jobs if job.key in ended]
 
     def claim(self, job: Job) -> bool:
         with self._asking():
@@ -296,6 +315,13 @@ def _open(url: str | None) -> BaseStorage:
                 raise
             time.sleep(0.2 * (opening + 1))
     raise AssertionError("not reached")
+
+
+def _close(storage: BaseStorage) -> None:
+    """Give back what the storage holds open; Optuna has no door for that."""
+    engine = getattr(getattr(storage, "_backend", storage), "engine", None)
+    if engine is not None:
+        engine.dispose()
 
 
 @contextlib.contextmanager

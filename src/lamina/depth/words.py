@@ -44,17 +44,25 @@ def layers(depth: int) -> str:
     return "1 layer" if depth == 1 else f"{depth} layers"
 
 
-def interval(metric: Metric, gain: Gain, confidence: float) -> str:
+def percent(share: float) -> str:
+    """``95%``, ``98.3%``, ``99.98%``: with as many digits as it takes not to say 100%."""
+    texts = (f"{100 * share:.{digits}g}" for digits in range(3, 16))
+    return f"{next((text for text in texts if text != '100'), '100')}%"
+
+
+def interval(metric: Metric, gain: Gain) -> str:
     """``95% interval 1.4 to 3.2``, empty where it is unknown; a gain above 0 is for the better."""
     if gain.low is None or gain.high is None:
         return ""
     low, high = (gain_percent(metric, x) for x in (gain.low, gain.high))
-    text = f"{100 * confidence:.3g}% interval {low:.1f} to {high:.1f}"
+    text = f"{percent(gain.confidence)} interval {low:.1f} to {high:.1f}"
     return text.replace("-", "\N{MINUS SIGN}")
 
 
 def headline(decision: Decision) -> str:
     """The answer, in a few words."""
+    if decision.outcome == "use" and len(decision.scores) == 1:
+        return f"{layers(decision.scores[0].depth).capitalize()}, compared with no other depth."
     if decision.outcome == "use" and decision.depth is not None:
         less = ": deeper is unstable" if decision.unstable else ""
         return f"Use {layers(decision.depth)}{less}."
@@ -68,15 +76,19 @@ def why(
     metric: Metric,
     costs: Sequence[Cost],
     kept: Trial | None,
+    asked: int,
 ) -> tuple[str, ...]:
-    """Why, what it costs, and what stands in the way. ``kept``: whose model the folder holds."""
+    """Why, what it costs, and what stands in the way.
+
+    kept: whose model the folder holds. asked: for so many seeds, which may not all have been run.
+    """
     step_ms = {cost.depth: cost.step_ms for cost in costs}
     found: list[str] = []
     if decision.outcome == "use" and decision.depth is not None:
         found += _too_shallow(decision, metric)
         found += _enough(decision, metric, step_ms)
     elif decision.outcome == "undecided":
-        found += _either_way(decision, metric, step_ms, kept)
+        found += _either_way(decision, metric, step_ms, kept, asked)
     else:
         found.append("Try a smaller learning rate, gradient clipping, or a warm-up.")
     return tuple(found)
@@ -117,7 +129,7 @@ def passed_over(decision: Decision, stage: Stage) -> str:
 
 
 def _going(decision: Decision, metric: Metric, gain: Gain, start: str = "Going") -> str:
-    within = interval(metric, gain, decision.confidence)
+    within = interval(metric, gain)
     return (
         f"{start} from {gain.shallow} to {layers(gain.deep)}"
         f" {_changes(metric, gain_percent(metric, gain.gain))}"
@@ -149,7 +161,7 @@ def _steady(
     deeper = [g for g in decision.gains if g.shallow == chosen and g.deep not in decision.unstable]
     if not deeper:
         if len(decision.scores) == 1:
-            return ["It is the only depth that was tried."]
+            return ["That it is enough, or too much, is not shown."]
         if all(score.depth <= chosen for score in decision.scores):
             return [
                 f"It is the deepest that was tried: more layers may be better still"
@@ -191,10 +203,11 @@ def _either_way(
     metric: Metric,
     step_ms: dict[int, float],
     kept: Trial | None,
+    asked: int,
 ) -> list[str]:
     """What to do meanwhile, and what choosing now could cost, either way."""
     shallow, *rivals = decision.between
-    told = [_way_out(decision), *_guarded(decision)]
+    told = [_way_out(decision, asked), *_guarded(decision)]
     if kept is not None:
         told.append(
             f"Until then the folder holds the shallowest of them: {layers(kept.depth)},"
@@ -219,17 +232,20 @@ def _either_way(
     return told
 
 
-def _way_out(decision: Decision) -> str:
+def _way_out(decision: Decision, asked: int) -> str:
     more = decision.more_seeds
     if more is None:
         return (
             "The gain is too near to the threshold to be told apart: more than"
             f" {MOST_MORE_SEEDS} more seeds per depth would be needed."
         )
-    seeds = max(score.seeds for score in decision.scores)
+    enough = more + max(score.seeds for score in decision.scores)
+    how = f"run the same command with --seeds {enough}"
+    if enough <= asked:  # the time ran out, or a race gave up
+        how = f"{asked} were asked for; more of them are run with a larger --budget, or with"
+        how += " --strategy grid"
     return (
-        f"About {more} more {'seed' if more == 1 else 'seeds'} per depth would settle it"
-        f" (run the same command with --seeds {seeds + more})."
+        f"About {more} more {'seed' if more == 1 else 'seeds'} per depth would settle it ({how})."
     )
 
 

@@ -53,12 +53,15 @@ def trial_of(
     metric: Metric,
     mark: str = "",
 ) -> Trial:
-    """What a training came to, up to the job's pause; the run itself may have gone on since.
+    """What a training came to, up to the job's pause, which is the first evaluation at or after its
+    epoch; the run itself may have gone on since.
 
     ``mark`` stands behind the metric's name in the history, where it is one among several.
     """
     name = f"validation_{metric.name}{mark}"
-    lines = [line for line in history if job.epochs is None or line["epoch"] <= job.epochs]
+    behind = [line["epoch"] for line in history if line["epoch"] >= (job.epochs or math.inf)]
+    pause = min(behind, default=math.inf)
+    lines = [line for line in history if line["epoch"] <= pause]
     curve = [(line["epoch"], line[name]) for line in lines if line.get(name) is not None]
     # One that broke off behind the pause had not diverged then.
     ended = len(lines) == len(history)

@@ -36,15 +36,15 @@ def work(pipe: Connection, parcel: bytes, out: Path, threads: int) -> None:
     """
     torch.set_num_threads(threads)
     jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-    busy = threading.Event()
-    threading.Thread(target=_listen, args=(pipe, jobs, busy), daemon=True).start()
+    state = _State()
+    threading.Thread(target=_listen, args=(pipe, jobs, state), daemon=True).start()
     try:
         setup = unpack(parcel)
         pipe.send(("ready",))
         while (job := jobs.get()) is not None:
-            busy.set()
+            state.begin()
             trial = run_job(job, setup, out, Told(pipe))
-            busy.clear()
+            state.end()
             pipe.send(("trial", trial))
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     except KeyboardInterrupt:
@@ -56,16 +56,42 @@ def work(pipe: Connection, parcel: bytes, out: Path, threads: int) -> None:
         pipe.send(("failed", text, isinstance(error, MemoryError)))
 
 
-def _listen(pipe: Connection, jobs: queue.SimpleQueue[Job | None], busy: threading.Event) -> None:
+class _State:
+    """Whether a job runs, and whether the end was asked for: a job that comes together with the end
+    does not begin, and one that runs is interrupted."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.busy = self.closing = False
+
+    def begin(self) -> None:
+        """Raises KeyboardInterrupt where the end was asked for."""
+        with self.lock:
+            if self.closing:
+                raise KeyboardInterrupt
+            self.busy = True
+
+    def end(self) -> None:
+        with self.lock:
+            self.busy = False
+
+    def close(self) -> None:
+        with self.lock:
+            self.closing = True
+            if self.busy:
+                # A Ctrl-C that this process alone hears: a training ends its step and keeps a
+                # checkpoint.
+                _thread.interrupt_main()
+
+
+def _listen(pipe: Connection, jobs: queue.SimpleQueue[Job | None], state: _State) -> None:
     try:
         while (job := pipe.recv()) is not None:
             jobs.put(job)
     except (EOFError, OSError):
         os._exit(1)  # the parent is gone; the last checkpoint is there
+    state.close()
     jobs.put(None)
-    if busy.is_set():
-        # A Ctrl-C that this process alone hears: a training ends its step and keeps a checkpoint.
-        _thread.interrupt_main()
 
 
 class Told(Silent):

@@ -63,6 +63,11 @@ class Strategy(ABC):
         """The same in parts that follow each other: one begins when that before it has ended."""
         return [self.ask()]
 
+    def welcome(self) -> list[Job]:
+        """Jobs that it does not ask for, but judges too where another strategy has run them in the
+        same study: evidence that is there is not left out."""
+        return []
+
     def judged(self) -> list[Trial]:
         """The trainings that the verdict is drawn from. The best whole one of the chosen depth is
         handed over; where none is whole, one is made."""

@@ -26,6 +26,7 @@ class Exits(Planned):
     def saw(self) -> Sequence[str]:
         seeds, deepest = len(self.trials), self.problem.depths[-1]
         return (
+            *super().saw(),
             f"The depths were not trained apart: {seeds} {'network' if seeds == 1 else 'networks'}"
             f" of {deepest} layers had a head at every depth asked for, and each score is that of a"
             " head.",

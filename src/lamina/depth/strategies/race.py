@@ -84,6 +84,9 @@ class Race(Strategy):
             if k > 1 and k not in last.passed_over and depth not in trained
         ]
 
+    def welcome(self) -> list[Job]:
+        return self._whole([self.limits.seeds] * len(self.problem.depths))
+
     def judged(self) -> list[Trial]:
         """A training that diverged in the screen has ended too."""
         return [trial for trial in self.trials.values() if trial.whole or trial.diverged]

@@ -33,6 +33,7 @@ class Relax(Planned):
         if not chosen:
             return ("Every relaxed training diverged, so all depths were trained alone.",)
         return (
+            *super().saw(),
             f"Depth as a continuous choice, learned on half of the validation part: the seeds chose"
             f" {', '.join(chosen)} layers.",
             "The verdict is drawn from networks of these depths and their neighbours, each trained"

@@ -10,12 +10,17 @@ from lamina.depth.job import Job
 from lamina.depth.strategies.base import Strategy
 from lamina.depth.trials import Trial, spent
 
+#: What a strategy says that had to leave trainings out.
+OUT_OF_TIME = "The time that was given ran out before all seeds were trained."
+
 
 class Plan(NamedTuple):
-    """asked: wanted now. expected: the same, and those that would follow."""
+    """asked: wanted now. expected: the same, and those that would follow. cut: whether rounds were
+    left out for want of time."""
 
     asked: list[Job]
     expected: list[Job]
+    cut: bool = False
 
 
 class Planned(Strategy):
@@ -27,6 +32,9 @@ class Planned(Strategy):
 
     def ask(self) -> list[Job]:
         return self.plan().asked
+
+    def saw(self) -> Sequence[str]:
+        return (OUT_OF_TIME,) if self.plan().cut else ()
 
     def expected_parts(self) -> list[list[Job]]:
         return [self.plan().expected]
@@ -51,12 +59,13 @@ def in_rounds(
              ``jobs_of`` then may give any jobs for a round of which that is not so; they count in
              ``expected`` only.
     """
-    plan = Plan([], [])
+    plan, cut = Plan([], []), False
     past = _Past(strategy, before)
     begins = True
     for k in range(count):
         jobs = jobs_of(k)
         if limit is not None and k and past.seconds + past.expects(jobs) > limit:
+            cut = True
             break
         waiting = [job for job in jobs if strategy.told(job) is None]
         plan.expected.extend(waiting)
@@ -65,7 +74,7 @@ def in_rounds(
         if waiting and (chained or limit is not None):
             begins = False
         past.add(jobs)
-    return plan
+    return plan._replace(cut=cut)
 
 
 class _Past:

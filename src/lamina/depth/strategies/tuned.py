@@ -101,15 +101,35 @@ class Tuned(Planned):
         return [trial for trial in self.trials.values() if trial.seed >= CHOOSING]
 
     def saw(self) -> Sequence[str]:
+        late = super().saw()
         if not self.chooses or self._choosing().asked:
-            return ()
-        told = ["Each depth was judged at the best setting found for it, with seeds of its own."]
+            return late
+        told = [
+            *late,
+            "Each depth was judged at the best setting found for it, with seeds of its own.",
+        ]
         for depth in self.problem.depths:
             tried = {t.job.changes for t in self.choices() if t.depth == depth}
             told.append(
                 f"Depth {depth}: {words(self.setting(depth))}, chosen from {len(tried)}"
                 f" {'setting' if len(tried) == 1 else 'settings'}."
             )
+        return [*told, *self._at_the_edge()]
+
+    def _at_the_edge(self) -> list[str]:
+        """Numbers of which every depth took the largest, or the smallest, that was tried."""
+        told = []
+        for name in self.problem.space:
+            tried = {dict(trial.job.changes)[name] for trial in self.choices()}
+            taken = {dict(self.setting(depth))[name] for depth in self.problem.depths}
+            if len(tried) < 2 or len(taken) > 1 or not all(map(_is_number, tried)):
+                continue
+            for edge, which in ((max, "largest"), (min, "smallest")):
+                if taken == {edge(tried)}:  # type: ignore[type-var]
+                    told.append(
+                        f"For every depth the {which} {name} that was tried was the best:"
+                        f" one beyond {next(iter(taken))} may be better still."
+                    )
         return told
 
     def _choosing(self) -> Plan:
@@ -132,6 +152,10 @@ class Tuned(Planned):
         if choosing.asked:  # the settings may still change
             return Plan(choosing.asked, [*choosing.expected, *judged.expected])
         return judged
+
+
+def _is_number(value: Value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def replicated(depth: int, settings: Sequence[Changes]) -> list[Job]:
