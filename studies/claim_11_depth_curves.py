@@ -112,7 +112,7 @@ def subjects(lab: Lab) -> dict[str, Subject]:
             "classify", {"source": "names", "level": "char", "min_count": 1, "batch_size": 64},
             64, 5, {"embedding": 32, "dropout": 0.1},
         ),
-        "digits, rows of pixels": Subject("classify", {"source": "digits"}, 32, 20),
+        "digits, rows of pixels": Subject("classify", {"source": "digits"}, 33, 20),
         "Japanese vowels": Subject(
             "classify", {"source": "japanese_vowels", "batch_size": 8}, 32, 30
         ),
