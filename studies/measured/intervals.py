@@ -113,7 +113,9 @@ def overall(outcomes: Iterable[Outcome], on: str) -> str:
     found = set(outcomes)
     if "fails" in found:
         return f"depends on {on}" if "holds" in found else "does not hold here"
-    return "holds here" if found == {"holds"} else "depends on more seeds than these"
+    if "holds" in found:
+        return "holds here" + (" as far as these seeds tell" if "open" in found else "")
+    return "depends on more seeds than these"
 
 
 def majority(outcomes: Sequence[Outcome]) -> Outcome:

@@ -59,3 +59,11 @@ def test_an_address_where_nothing_is_and_ray_not_installed(tmp_path, monkeypatch
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(LaminaError, match=r"Install it: pip install 'lamina\[ray\]'"):
         search(Toy(), ray="local", progress=SilentSearch(), **SEARCH)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1"])
+def test_a_cluster_that_is_not_there_is_one_line_at_once(address, monkeypatch):
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)  # whatever ran before
+    with pytest.raises(LaminaError, match=r"refused.*Need the address") as raised:
+        search(Toy(), ray=address, progress=SilentSearch(), **SEARCH)
+    assert "\n" not in str(raised.value)

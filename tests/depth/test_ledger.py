@@ -189,9 +189,9 @@ def test_optuna_sees_trials_with_values_and_depths(url, tmp_path):
     ("wrong", "words"),
     [
         ("study.db", "need the URL of a database"),
-        ("sqlite:////no/such/folder/study.db", "does not answer: unable to open"),
+        ("sqlite:////no/such/folder/study.db", "cannot be opened or made; the folder"),
         ("postgresql://me:secret@127.0.0.1:1/none", "does not answer: .*refused"),
-        ("nosuch://x", "does not answer"),
+        ("nosuch://x", "database that is not known; need sqlite:///FILE"),
     ],
 )
 def test_a_storage_that_is_not_there_is_one_line_without_the_password(tmp_path, wrong, words):

@@ -110,7 +110,8 @@ def _command(name: str) -> Any:
         storage: Annotated[
             str | None,
             _option(
-                "A database that machines with the same command share, postgresql://user@host/name."
+                "A database that processes or machines with the same command share, each with an"
+                " --out of its own: sqlite:///FILE or postgresql://user@host/name."
                 "  [default: study.db in the search's folder]",
                 metavar="URL",
             ),

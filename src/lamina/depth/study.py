@@ -369,7 +369,14 @@ def _why(error: Exception) -> str:
                 "needs psycopg, which is not installed. Install it: pip install 'lamina[postgres]'."
             )
         return f"needs the Python package {cause.name}, which is not installed."
-    said = " ".join(str(cause).split())
+    said = " ".join(str(cause).split()).rstrip(".?")
+    if "Can't load plugin" in said:
+        return (
+            "got a kind of database that is not known; need sqlite:///FILE or"
+            " postgresql://user@host/database."
+        )
+    if "unable to open database file" in said:
+        return "cannot be opened or made; the folder of the file must exist and be yours to write."
     return (
         f"the storage of the search does not answer: {said}. What has ended is kept; with the"
         " storage back, the same command goes on."

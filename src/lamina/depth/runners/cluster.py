@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from lamina.train import Silent
 
 #: Seconds that trainings have to end their step and keep a checkpoint when all is stopped.
 PATIENCE = 60.0
+#: Seconds in which the head node must answer.
+CONNECT = 10.0
 
 
 class Cluster:
@@ -112,15 +115,31 @@ class Cluster:
 
     def _connect(self, address: str, cpus: int | None) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report home
+        _answers(address)
         own = {"num_cpus": cpus, "include_dashboard": False} if address == "local" else {}
         try:
             self._ray.init(address=address, log_to_driver=False, logging_level="ERROR", **own)
         except (OSError, ValueError, RuntimeError) as error:
-            said = " ".join(str(error).split())
-            raise LaminaError(
-                f"got ray={address!r}: {said}. Need the address of a Ray cluster that runs, such as"
-                " head-node:6379, or local."
-            ) from None
+            raise _refused(address, " ".join(str(error).split())) from None
+
+
+def _answers(address: str) -> None:
+    """Raises LaminaError where nobody listens at a host and port: Ray itself would try for minutes,
+    and log every try."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not (host and port.isdigit()):
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT).close()
+    except (OSError, OverflowError) as error:
+        raise _refused(address, str(error)) from None
+
+
+def _refused(address: str, said: str) -> LaminaError:
+    return LaminaError(
+        f"got --ray {address}: {said}. Need the address of a Ray cluster that runs, such as"
+        " head-node:6379, or local."
+    )
 
 
 def _ray() -> Any:
