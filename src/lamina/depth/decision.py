@@ -63,8 +63,8 @@ of two real searches        3     1.5        2.0       78%
 of two real searches        5     2.3        2.5      100%
 ======================  =====  ======  =========  ========
 
-Up to eight looks, a seed added at each from 3 seeds on (``--looks 8``, normal noise): 1.8 and 2.4.
-With all depths equal it takes 3.6 seeds on average at noise 0.3, and at noise 0.6 8.5, where 63% of
+Up to eight looks, a seed added at each from 3 seeds on (``--looks 8``, normal noise): 2.0 and 2.6.
+With all depths equal it takes 3.6 seeds on average at noise 0.3, and at noise 0.6 8.4, where 63% of
 the searches are still undecided at the eighth look.
 
 **Limits.** The verdict is about this validation part. Were its examples taken as a sample, then,
