@@ -260,7 +260,10 @@ def test_the_program_itself(world: Path) -> None:
     program = [sys.executable, "-m", "lamina"]
     bad = subprocess.run([*program, "evaluate", "nowhere", "more.csv"], capture_output=True)
     assert (bad.returncode, bad.stdout) == (2, b"")
-    assert bad.stderr == b"lamina: nowhere: is no run: there is no such folder\n"
+    assert bad.stderr == (
+        b"lamina: nowhere: is no run: there is no such folder. Name the folder that a training or a"
+        b" depth search wrote.\n"
+    )
     done(lamina("train", "language-model", "classic.txt", *TINY, "--out", "c"))
     words = ["generate", "c", "--prompt", "道", "--length", "3"]
     shown = subprocess.run(

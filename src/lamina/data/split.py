@@ -170,6 +170,7 @@ def _check_labels(labels: Sequence[str], rows: int) -> None:
     if len(classes) == 1:
         raise LaminaError(
             f'got one class "{next(iter(classes))}" in {len(labels)} rows; need at least two.'
+            " Is this the column of the labels?"
         )
 
 

@@ -90,7 +90,10 @@ class RunFolder:
         """
         if not self.is_run(self.path):
             why = "it has no config.json" if self.path.is_dir() else "there is no such folder"
-            raise LaminaError(f"is no run: {why}", place=str(self.path))
+            raise LaminaError(
+                f"is no run: {why}. Name the folder that a training or a depth search wrote.",
+                place=str(self.path),
+            )
         config = _read_object(self.config_file)
         if config.get("format") != FORMAT:
             raise LaminaError(
