@@ -54,15 +54,18 @@ class Faulty(Toy):
 
 
 class Slow(Toy):
-    """Takes so many seconds a step of training."""
+    """Takes so many seconds a step of training, but for the first training of a process."""
 
     def __init__(self, seconds: float):
         super().__init__()
-        self.seconds = seconds
+        self.seconds, self.steps = seconds, 0
 
     def step(self, model: Any, batch: Any, state: Any) -> Any:
         if model.training:
-            time.sleep(self.seconds)
+            self.steps += 1
+            # 2 epochs of 4 batches: whoever waits for the end of the first has time to act.
+            if self.steps > 8:
+                time.sleep(self.seconds)
         return super().step(model, batch, state)
 
 

@@ -57,9 +57,9 @@ def test_two_share_a_search_one_is_killed_and_both_end_with_the_same_verdict(
     database, tmp_path, monkeypatch
 ):
     alone = search(Toy(), progress=SilentSearch(), **SEARCH)
-    first = start(tmp_path / "a", "--storage", database, "--seconds", 0.1)
+    first = start(tmp_path / "a", "--storage", database, "--seconds", 0.5)
     read_until(first, "grid: 4 trials")
-    second = start(tmp_path / "b", "--storage", database, "--seconds", 0.1)
+    second = start(tmp_path / "b", "--storage", database, "--seconds", 0.5)
     read_until(first, "trial 1/4")
     os.kill(first.pid, signal.SIGKILL)  # in the middle of its second
     first.communicate()

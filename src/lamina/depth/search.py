@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import json
 import tempfile
 import time
@@ -24,6 +23,7 @@ from lamina.depth.drive import catch_up, drive
 from lamina.depth.job import Job
 from lamina.depth.kinds import check_kind, run_job
 from lamina.depth.ledger import Ledger
+from lamina.depth.looks import Way, count_looks, looks_before
 from lamina.depth.measure import Cost, blind, measure, validation
 from lamina.depth.problem import Problem, Range, Values
 from lamina.depth.progress import SearchPlan, SearchProgress, choose_progress, opening
@@ -46,8 +46,6 @@ from lamina.train import Settings, Silent
 ALPHA = 0.05
 #: Settings of a training that do not change what it learns from the data.
 _MACHINE_SETTINGS = frozenset({"checkpoint_seconds", "checkpoint_steps", "seed"})
-#: What is agreed on under this name and the way in which the search was asked: how often it looked.
-_LOOKS = "looks "
 
 
 def search(
@@ -168,11 +166,10 @@ def search(
         runner = choose_runner(setup, folder, progress, workers, ray)
         stack.enter_context(contextlib.closing(runner))
         costs, seconds = _times(setup, runner.threads, ledger)
-        look = _LOOKS + json.dumps(
-            {**{name: asked[name] for name in ("depths", "seeds", "vary", "trials")},
-             "strategy": strategy, "budget": budget}, sort_keys=True,
-        )  # fmt: skip
-        before = _looks(ledger, look)
+        way = Way(
+            strategy, tuple(asked["depths"]), seeds, budget, trials, json.dumps(asked["vary"])
+        )
+        before = looks_before(ledger, way)
         # One validation example more or less is the smallest step of an accuracy.
         step = 100 / checked.count if task.metric.gain == "points" else 0.0
         problem = Problem(
@@ -201,8 +198,9 @@ def search(
         _run_all(chosen, done, setup, ledger, runner, progress)
         judged = tuple(chosen.judged())
         others = tuple(trial for trial in chosen.trials.values() if trial not in judged)
-        before, own = _counted(ledger, look, before, chosen, judged)
-        decision = dataclasses.replace(problem, looks=len(before)).decide(chosen.evidence(), own)
+        before, own = count_looks(ledger, way, [trial.job for trial in judged], chosen.looks)
+        problem = dataclasses.replace(problem, looks=len(before))
+        decision = problem.decide(chosen.evidence(), own)
         best, value = _hand_over(decision.shown, judged, setup, folder, progress)
         tested = None if best is None else Tested(best.depth, best.seed, value)
         verdict = Verdict(
@@ -229,9 +227,7 @@ def search(
             tried=others,
             strategy=strategy,
             saw=tuple(chosen.saw()),
-            surer=surer(
-                dataclasses.replace(problem, looks=len(before)), chosen.evidence(), own, judged
-            ),
+            surer=surer(problem, chosen.evidence(), own, judged),
             front=tuple(chosen.front()),
             seconds=spent(chosen.trials.values()),
             expected_seconds=expected,
@@ -347,34 +343,6 @@ def _times(
     depths = ", ".join(str(candidate.depth) for candidate in setup.candidates)
     agreed = ledger.agree(f"times of depths {depths}", make)
     return msgspec.convert(agreed, tuple[tuple[Cost, ...], dict[int, Epoch]], strict=False)
-
-
-def _looks(ledger: Ledger, asked: str) -> tuple[int, ...]:
-    """With how many seeds this search was looked at before it was ``asked`` so for the first time,
-    each time: every other way to ask (more seeds, time or depths, another strategy or settings) was
-    another chance to err."""
-    before: list[int] = []
-    for name, count in ledger.agreed().items():  # in the order in which it was said
-        if name == asked:
-            break
-        if name.startswith(_LOOKS):
-            before += [json.loads(name.removeprefix(_LOOKS))["seeds"]] * count["looks"]
-    return tuple(before)
-
-
-def _counted(
-    ledger: Ledger, asked: str, before: tuple[int, ...], strategy: Strategy, judged: Sequence[Trial]
-) -> tuple[tuple[int, ...], int]:
-    """The looks before this one and its own. Where it found nothing to train that an earlier way to
-    ask had not, it is that one's look, not one more."""
-    keys = sorted(trial.job.key for trial in judged)
-    digest = hashlib.sha256("\n".join(keys).encode()).hexdigest()
-    for name, kept in ledger.agreed().items():
-        if name.startswith(_LOOKS) and kept["judged"] == digest and kept["looks"]:
-            ledger.agree(asked, lambda: {"looks": 0, "judged": digest})
-            return _looks(ledger, name), kept["looks"]
-    own = ledger.agree(asked, lambda: {"looks": strategy.looks, "judged": digest})
-    return before, own["looks"] or strategy.looks
 
 
 def _plain(value: Any) -> Any:

@@ -361,6 +361,8 @@ def _shown(url: str) -> str:
 
 
 def _why(error: Exception) -> str:
+    from sqlalchemy.exc import NoSuchModuleError
+
     cause = error.__cause__ if error.__cause__ is not None else error
     cause = getattr(cause, "orig", None) or cause
     if isinstance(cause, ModuleNotFoundError):
@@ -370,7 +372,7 @@ def _why(error: Exception) -> str:
             )
         return f"needs the Python package {cause.name}, which is not installed."
     said = " ".join(str(cause).split()).rstrip(".?")
-    if "Can't load plugin" in said:
+    if isinstance(cause, NoSuchModuleError):
         return (
             "got a kind of database that is not known; need sqlite:///FILE or"
             " postgresql://user@host/database."

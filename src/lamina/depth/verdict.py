@@ -17,7 +17,7 @@ from lamina.spec import LaminaError, Metric
 from lamina.store.atomic import write_text
 
 #: Version of ``verdict.json``.
-FORMAT = 2
+FORMAT = 3
 
 
 class Tested(Struct, frozen=True):
@@ -89,6 +89,12 @@ class Verdict(Struct, frozen=True, kw_only=True):
         return " ".join((self.headline, *self.reasons))
 
 
+class _Head(Struct):
+    """What a file of any format has."""
+
+    format: int
+
+
 def save(verdict: Verdict, path: str | Path) -> None:
     """Write ``verdict.json``, whole or not at all."""
     text = msgspec.json.format(msgspec.json.encode(verdict), indent=2).decode()
@@ -102,11 +108,13 @@ def load(path: str | Path) -> Verdict:
     except OSError as error:
         raise LaminaError(f"cannot be read: {error.strerror}", place=str(path)) from None
     try:
-        verdict = msgspec.json.decode(text, type=Verdict)
+        written = msgspec.json.decode(text, type=_Head).format
+        if written != FORMAT:
+            raise LaminaError(
+                f"has format {written}; this lamina reads format {FORMAT}. The command of the"
+                " search writes it anew, and trains nothing again.",
+                place=str(path),
+            )
+        return msgspec.json.decode(text, type=Verdict)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise LaminaError(f"is no verdict of a depth search: {error}", place=str(path)) from None
-    if verdict.format != FORMAT:
-        raise LaminaError(
-            f"has format {verdict.format}; this lamina reads format {FORMAT}", place=str(path)
-        )
-    return verdict
