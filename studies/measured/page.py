@@ -11,6 +11,8 @@ import msgspec
 from lamina.store.atomic import write_text
 from measured.finding import Claim, Finding, Kept
 
+#: Where the scripts are, one a claim.
+STUDIES = Path(__file__).parents[1]
 HEAD = """# What is said of depth, held against measurements
 
 Sentences about deep recurrent networks that textbooks, forums and advice columns repeat. Each was
@@ -52,6 +54,7 @@ def render(findings: Sequence[Kept]) -> str:
     parts = [
         HEAD.format(first=first),
         f"| | claim | verdict |\n|---:|---|---|\n{rows}\n",
+        *_not_yet(findings),
         _wrap(
             f"Trainings and timings took {minutes:,.0f} core-minutes in all"
             f" ({_versions(findings)})."
@@ -78,6 +81,13 @@ def section(claim: Claim, finding: Finding, image: str | None = None) -> str:
         f"`python studies/claim_{claim.stem}.py`",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _not_yet(findings: Sequence[Kept]) -> list[str]:
+    """Of which scripts no finding is kept."""
+    kept = {f"claim_{finding.claim.stem}.py" for finding in findings}
+    missing = sorted(f.name for f in STUDIES.glob("claim_*.py") if f.name not in kept)
+    return [_wrap(f"Not measured yet: {', '.join(missing)}.") + "\n"] if missing else []
 
 
 def _heading(claim: Claim) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import math
 from pathlib import Path
 from typing import Any
@@ -287,6 +288,7 @@ def test_the_page_holds_what_was_found(tmp_path: Path) -> None:
     assert "| 2 | 3.1 |" in text
     assert "*Rule.* It holds from 20 to 40%." in text
     assert "claim_03_cost.py" in text
+    assert re.search("^Not measured yet: .*claim_01_two_layers.py", text, re.MULTILINE)
 
 
 def test_the_page_is_the_one_that_the_studies_made() -> None:
