@@ -201,6 +201,32 @@ def test_a_storage_that_is_not_there_is_one_line_without_the_password(tmp_path, 
     assert "secret" not in str(raised.value)
 
 
+@pytest.mark.parametrize("text", [b"no database", b"\xff\xfe" * 800], ids=["text", "binary"])
+def test_a_study_that_cannot_be_read_may_be_moved_away(url, tmp_path, text):
+    with machine(url, tmp_path / "a") as a:
+        assert a.claim(JOB)
+        a.finish(trial())
+    run_folder(tmp_path / "a", JOB).mkdir(parents=True)
+    save_trial(tmp_path / "a", trial())
+    (tmp_path / "shared.db").write_bytes(text)
+    with pytest.raises(LaminaError, match=r"is no study of a search: .*Move it away"):
+        machine(url, tmp_path / "a")
+    (tmp_path / "shared.db").unlink()
+    assert machine(url, tmp_path / "a").finished([JOB]) == [trial()]
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"\xff\xfe", bytes(32), b"short"], ids=["empty", "binary", "nul", "short"]
+)
+def test_an_owner_that_cannot_be_read_is_another(url, tmp_path, text):
+    machine(url, tmp_path / "a")
+    file = tmp_path / "a" / "owner.txt"
+    file.write_bytes(text)
+    owner = machine(url, tmp_path / "a").owner
+    assert len(owner) == 32
+    assert owner == machine(url, tmp_path / "a").owner == file.read_text().strip()
+
+
 class Notes(SilentSearch):
     def __init__(self):
         self.ran, self.notes = [], []

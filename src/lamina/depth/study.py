@@ -15,6 +15,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import re
+import sqlite3
 import threading
 import time
 import uuid
@@ -344,9 +346,11 @@ def _runs(trial: FrozenTrial) -> bool:
 def _owner(out: Path) -> str:
     """Who works in a folder, in every session; the folder is one process's at a time."""
     file = out / "owner.txt"
-    if not file.exists():
-        write_text(file, uuid.uuid4().hex + "\n")
-    return file.read_text(encoding="utf-8").strip()
+    kept = file.read_bytes().decode("ascii", "replace").strip() if file.exists() else ""
+    if not re.fullmatch("[0-9a-f]{32}", kept):
+        kept = uuid.uuid4().hex
+        write_text(file, kept + "\n")
+    return kept
 
 
 def _shown(url: str) -> str:
@@ -376,6 +380,11 @@ def _why(error: Exception) -> str:
         return (
             "got a kind of database that is not known; need sqlite:///FILE or"
             " postgresql://user@host/database."
+        )
+    if type(cause) is sqlite3.DatabaseError:
+        return (
+            f"is no study of a search: {said}. Move it away: the trainings that the search's folder"
+            " keeps count again."
         )
     if "unable to open database file" in said:
         return "cannot be opened or made; the folder of the file must exist and be yours to write."

@@ -134,7 +134,10 @@ def read_trial(out: Path, job: Job) -> Trial | None:
     try:
         trial = msgspec.json.decode(file.read_bytes(), type=Trial)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise LaminaError(f"is no trial of a search: {error}", place=str(file)) from None
+        raise LaminaError(
+            f"is no trial of a search: {error}. Take it away; the training is run again.",
+            place=str(file),
+        ) from None
     if trial.job != job:
         raise LaminaError(f"is of {trial.job}, not of {job}. Take it away.", place=str(file))
     return trial
