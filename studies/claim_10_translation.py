@@ -75,6 +75,9 @@ def measure(lab: Lab) -> tuple[Finding, str]:
              chrf.show(".1f"), *others)
         )  # fmt: skip
         drawn.append({"x": name, "y": score.mean, "low": score.low, "high": score.high})
+    trained = sum(map(len, found.values()))
+    unfinished = sum(r.best_epoch == r.epochs for records in found.values() for r in records)
+    at_edge = sum(rate == max(RATES) for rate in rates.values())
     told = "; ".join(f"{n}: {relative[n].show()}%, or {points[n].show()} points" for n in relative)
     finding = Finding(
         verdict=verdict,
@@ -104,8 +107,11 @@ def measure(lab: Lab) -> tuple[Finding, str]:
         ),
         seeds=len(lab.seeds),
         limits=(
-            "A small network and a short training, with as many epochs for every depth."
-            " Equal width, so that deeper networks have more parameters."
+            "A small network and a short training, with as many epochs for every depth:"
+            f" {unfinished} of {trained} trainings were best at their last epoch, so this is what"
+            f" depth is worth by then, not in the end. Of {len(SHAPES)} shapes {at_edge} chose the"
+            " largest learning rate that was tried. Equal width, so that deeper networks have more"
+            " parameters."
         ),
     )  # fmt: skip
     chart = charts.lines(drawn, x="shape", y="test BLEU (points)", joined=False)
