@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 import numpy as np
@@ -28,6 +28,8 @@ _COMMON = frozenset(
         *("checkpoint_seconds", "checkpoint_steps", "device", "threads"),
     }
 )
+#: Types of fields, in words.
+_KINDS = {bool: "True or False", int: "a whole number", float: "a number", str: "a word"}
 #: Combinations that are tried out before the search, without data.
 _CHECKED = 128
 _FORM = "write it like lr=0.001,0.003 or dropout=0:0.5 or lr=1e-4:1e-2:log"
@@ -153,7 +155,20 @@ def _value(name: str, value: Any, hint: Any) -> Value:
     try:
         return msgspec.convert(value, hint)
     except msgspec.ValidationError as error:
-        raise LaminaError(f"got {name}={value!r} to vary: {error}") from None
+        needed = dict.fromkeys(_kinds(hint))
+        said = f"; need {' or '.join(needed)}." if needed else f": {error}"
+        raise LaminaError(f"got {name}={value!r} to vary{said}") from None
+
+
+def _kinds(hint: Any) -> Iterator[str]:
+    """What may be said for a field of this type, in words."""
+    if get_origin(hint) is Literal:
+        yield from map(repr, get_args(hint))
+    elif hint in _KINDS:
+        yield _KINDS[hint]
+    else:
+        for part in get_args(hint):
+            yield from _kinds(part)
 
 
 def _try(setting: Setting, setup: Setup, equal_size: bool) -> None:
