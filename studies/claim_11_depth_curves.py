@@ -219,7 +219,7 @@ def measure(lab: Lab) -> tuple[Finding, str]:
                     equal,
                     *scores,
                     answer(decision),
-                    f"{said[0]}-{said[-1]}" if first else "",
+                    "-".join(map(str, dict.fromkeys((said[0], said[-1])))) if first else "",
                 )
             )
         points += curves(name, task.metric, by_name[name])
@@ -264,7 +264,8 @@ def measure(lab: Lab) -> tuple[Finding, str]:
         limits=(
             "Small cuts and short trainings (about 400 to 1,600 steps): deep plain stacks start"
             " slowly and may be worth more with more data, more steps, or residual connections,"
-            " which here only translation has."
+            " which here only translation has. A row in which they fall far behind tells how hard"
+            " they are to train so, not what they could do."
         ),
     )
     chart = charts.lines(
@@ -331,7 +332,7 @@ def curves(name: str, metric: Metric, records: Curve) -> list[dict[str, Any]]:
             x = mean(tested)
             points.append(
                 {
-                    "panel": f"{name} ({metric.name}{unit and ', ' + unit}{better})",
+                    "panel": f"{name}\n{metric.name}{unit and ', ' + unit}{better}",
                     "series": kind, "x": depth, "y": x.mean, "low": x.low, "high": x.high,
                 }
             )  # fmt: skip

@@ -27,7 +27,8 @@ def lines(
     height: int = 200,
     order: Sequence[str] | None = None, joined: bool = True,
 ) -> str:  # fmt: skip
-    """SVG of lines through points with their intervals, a panel for each ``panel``.
+    """SVG of lines through points with their intervals, a panel for each ``panel``, whose name may
+    have several lines.
 
     x, y, series: titles; a logarithmic scale is named there. kind: of x, ``ordinal`` or
     ``quantitative`` or ``log``. log: y is logarithmic. shared: panels have one scale of y. own_x:
@@ -83,16 +84,16 @@ def lines(
     panels = list(dict.fromkeys(row["panel"] for row in data))
     chart: Any = alt.layer(*layers, data=alt.Data(values=data))
     if len(panels) > 1:
+        row = (72 if own_x else 36) + 14 * any("\n" in panel for panel in panels)
+        header = alt.Header(labelExpr=r"split(datum.label, '\n')")
         chart = chart.properties(width=width or 680 // columns - 64, height=height)
         chart = chart.facet(
-            facet=alt.Facet("panel:N", title=None, sort=panels), columns=columns
+            facet=alt.Facet("panel:N", title=None, sort=panels, header=header), columns=columns
         ).resolve_scale(
             x="independent" if own_x else "shared", y="shared" if shared else "independent"
         )
         # Plots line up; numbers and titles of the axes stand in the space between.
-        chart = chart.properties(
-            align="all", bounds="flush", spacing={"column": 64, "row": 72 if own_x else 36}
-        )
+        chart = chart.properties(align="all", bounds="flush", spacing={"column": 64, "row": row})
     else:
         chart = chart.properties(width=width or 560, height=height + 60)
     return svg(chart)
@@ -128,7 +129,7 @@ def dots(
     chart = chart.properties(width=width, height=26 * len(names))
     if len(panels) > 1:
         chart = chart.facet(
-            facet=alt.Facet("panel:N", title=None, sort=panels), columns=columns
+            facet=alt.Facet("panel:N", title=None, sort=panels, header=header), columns=columns
         ).resolve_scale(x="shared" if shared else "independent")
     return svg(chart)
 
