@@ -129,7 +129,7 @@ def dots(
     chart = chart.properties(width=width, height=26 * len(names))
     if len(panels) > 1:
         chart = chart.facet(
-            facet=alt.Facet("panel:N", title=None, sort=panels, header=header), columns=columns
+            facet=alt.Facet("panel:N", title=None, sort=panels), columns=columns
         ).resolve_scale(x="shared" if shared else "independent")
     return svg(chart)
 
