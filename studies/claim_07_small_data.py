@@ -55,8 +55,8 @@ class Size:
 
 
 SIZES = (
-    Size(100, 3, 15, 32, 60, 5),
-    Size(1000, 2, 10, 32, 15, 1),
+    Size(100, 3, 5, 32, 60, 5),
+    Size(1000, 2, 5, 32, 15, 1),
     Size(10_000, 1, 2, 64, 4, 1),
     Size(25_000, 1, 2, 64, 3, 1),
 )
@@ -276,9 +276,9 @@ def _setting(rates: dict[tuple[Size, int], float]) -> str:
         f" same for all depths; of all 25,000 there is one draw, and seeds differ in weights and"
         f" order. {VALIDATION:,} reviews to validate and {TEST:,} to test, always the same, are"
         f" from the official test split. Learning rate of each size and depth: the better of"
-        f" {RATES[0]:g} and {RATES[1]:g} on the validation part (of all draws up to 1,000 examples,"
-        f" of 2 above); {plan} (for 1, 2, ... layers). Test accuracy at the epoch that is best on"
-        f" the validation part; intervals of pairs with equal draws."
+        f" {RATES[0]:g} and {RATES[1]:g} on the validation part (of five draws up to 1,000"
+        f" examples, of two above); {plan} (for 1, 2, ... layers). Test accuracy at the epoch"
+        f" that is best on the validation part; intervals of pairs with equal draws."
     )
 
 
