@@ -1,8 +1,9 @@
 """Trainings side by side against one after the other: ``python bench/workers.py [--quick]``.
 
-Prints trials an hour of a depth search on two cores: one training at a time on two CPU threads, and
-two processes with one thread each, which start (and load torch) within the measured time. The ways
-take turns, and each is a search of its own from beginning to end.
+Prints trials an hour of a depth search on two cores, the median and the range of searches that take
+turns: one training at a time on one CPU thread, one at a time on two, and two processes with one
+thread each. Each is a search from beginning to end: the measuring of steps before it and the start
+of processes, which load torch, are in its time.
 """
 
 from __future__ import annotations
@@ -12,17 +13,28 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from lamina.depth import search
 from lamina.depth.progress import SilentSearch
-from lamina.tasks import LanguageModel
+from lamina.spec import Task
+from lamina.tasks import Classify, LanguageModel
 from lamina.train import Settings
 
 #: Way -> (processes, threads of each).
-WAYS = {"1 x 2 threads": (1, 2), "2 x 1 thread": (2, 1)}
+WAYS = {"1 x 1 thread": (1, 1), "1 x 2 threads": (1, 2), "2 x 1 thread": (2, 1)}
 LETTERS = "abcdefghijklmnopqrstuvwxyz ."
+
+
+class Search(NamedTuple):
+    """What is searched: the data, of which the folder given may hold a file, the network, and how
+    many epochs make half a minute or more."""
+
+    task: Callable[[Path], Task]
+    network: Mapping[str, Any]
+    epochs: int
 
 
 def text(letters: int) -> str:
@@ -33,21 +45,38 @@ def text(letters: int) -> str:
     return " ".join(chosen)[:letters]
 
 
-def trials_an_hour(task: LanguageModel, width: int, epochs: int, way: str) -> float:
+def characters(folder: Path) -> Task:
+    """A language model of :func:`text`."""
+    file = folder / "words.txt"
+    file.write_text(text(150_000))
+    return LanguageModel(str(file), level="char")
+
+
+def digits(folder: Path) -> Task:
+    """Rows of pixels, packaged with scikit-learn."""
+    return Classify("digits")
+
+
+SEARCHES = {
+    "digits, GRU of 32": Search(digits, {"cell": "gru", "width": 32}, 100),
+    "characters, LSTM of 64": Search(characters, {"cell": "lstm", "width": 64}, 14),
+    "characters, LSTM of 256": Search(characters, {"cell": "lstm", "width": 256}, 3),
+}
+
+
+def trials_an_hour(task: Task, asked: Search, epochs: int, way: str) -> float:
     """Of a search of two depths with two seeds."""
     workers, threads = WAYS[way]
-    settings = Settings(epochs=epochs, threads=threads)
     begun = time.perf_counter()
     verdict = search(
         task,
         depths=(1, 2),
         seeds=2,
         strategy="grid",
-        cell="lstm",
-        width=width,
-        settings=settings,
+        settings=Settings(epochs=epochs, threads=threads),
         workers=workers,
         progress=SilentSearch(),
+        **asked.network,
     )
     return 3600 * len(verdict.trials) / (time.perf_counter() - begun)
 
@@ -57,20 +86,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--quick", action="store_true", help="small, to see that it runs")
     quick = parser.parse_args(arguments).quick
-    letters, epochs, repeats = (6_000, 1, 1) if quick else (150_000, 6, 3)
-    print("trials an hour of a depth search, language model on characters, LSTM, depths 1 and 2")
-    print(f"{'width':>5}" + "".join(f"  {way:>13}" for way in WAYS))
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "words.txt")
-        file.write_text(text(letters))
-        task = LanguageModel(str(file), level="char")
-        for width in (8,) if quick else (64, 256):
+    print("trials an hour of a depth search, depths 1 and 2, 2 seeds: median (least to most)")
+    print(f"{'search':<24}" + "".join(f"  {way:>22}" for way in WAYS))
+    for name in list(SEARCHES)[:1] if quick else SEARCHES:
+        asked = SEARCHES[name]
+        with tempfile.TemporaryDirectory() as folder:
+            task = asked.task(Path(folder))
             found: dict[str, list[float]] = {way: [] for way in WAYS}
-            for _ in range(repeats):
+            for _ in range(1 if quick else 3):
                 for way in WAYS:
-                    found[way].append(trials_an_hour(task, width, epochs, way))
-            line = "".join(f"  {statistics.median(found[way]):>13,.0f}" for way in WAYS)
-            print(f"{width:>5}{line}", flush=True)
+                    epochs = 1 if quick else asked.epochs
+                    found[way].append(trials_an_hour(task, asked, epochs, way))
+        print(f"{name:<24}" + "".join(f"  {shown(found[way]):>22}" for way in WAYS), flush=True)
+
+
+def shown(values: Sequence[float]) -> str:
+    """Median, least, and most."""
+    return f"{statistics.median(values):,.0f} ({min(values):,.0f} to {max(values):,.0f})"
 
 
 if __name__ == "__main__":

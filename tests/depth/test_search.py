@@ -65,7 +65,7 @@ def scores(verdict):
 
 def test_all_depths_of_a_seed_run_before_the_next_seed(finished):
     _, verdict, listener = finished
-    assert listener.ran == [(1, 0), (2, 0), (1, 1), (2, 1)]
+    assert listener.ran == [(2, 0), (1, 0), (2, 1), (1, 1)]  # the longest first
     assert [(t.depth, t.seed) for t in verdict.trials] == listener.ran
 
 
@@ -121,11 +121,11 @@ def test_a_search_that_was_killed_goes_on_and_ends_the_same(finished, tmp_path):
     _, whole, _ = finished
     out = tmp_path / "search"
     with pytest.raises(RuntimeError, match="killed"):
-        run(out, Listener(stop_at=(1, 1)))
+        run(out, Listener(stop_at=(2, 1)))
     assert not (out / "verdict.json").exists()
     listener = Listener()
     verdict = run(out, listener)
-    assert listener.ran == [(1, 1), (2, 1)]
+    assert listener.ran == [(2, 1), (1, 1)]
     assert scores(verdict) == scores(whole)
     assert verdict.decision == whole.decision
 
@@ -136,7 +136,7 @@ def test_seeds_and_depths_may_be_added(tmp_path):
     assert first.looks == (1,)
     listener = Listener()
     verdict = run(out, listener, depths=(1, 2, 3), seeds=2)
-    assert listener.ran == [(3, 0), (1, 1), (2, 1), (3, 1)]
+    assert listener.ran == [(3, 0), (3, 1), (2, 1), (1, 1)]
     assert verdict.looks == (1, 2)
     assert run(out, depths=(1, 2, 3), seeds=2).looks == (1, 2)  # the same look again
     again = run(out, depths=(1, 2, 3), seeds=3, budget=1e-3)  # no time for a second seed

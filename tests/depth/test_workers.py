@@ -146,8 +146,8 @@ def test_the_live_table_has_a_line_for_each_that_runs(serial):
     insides = live.trial(first), live.trial(second)
     insides[1].step(2, 2, 4, 0.5, 1.0)
     assert live.running == {
-        first.key: ("depth 1 seed 0", 0.0),
-        second.key: ("depth 2 seed 0: epoch 2/2, loss 0.500", 0.75),
+        first.key: ("depth 2 seed 0", 0.0),
+        second.key: ("depth 1 seed 0: epoch 2/2, loss 0.500", 0.75),
     }
 
 

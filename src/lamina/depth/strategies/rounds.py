@@ -49,7 +49,9 @@ def in_rounds(
     before: float = 0.0,
     chained: bool = False,
 ) -> Plan:
-    """The jobs of rounds 0 to ``count - 1`` that have not been told.
+    """The jobs of rounds 0 to ``count - 1`` that have not been told, of each round the deepest
+    first: they take longest, and side by side the last of all ends sooner so (LPT: Graham 1969,
+    SIAM Journal on Applied Mathematics 17).
 
     limit:   seconds that all rounds, and ``before``, may take. The first round is always run; a
              later one, if it is expected to end within the limit. That is decided when all earlier
@@ -68,6 +70,7 @@ def in_rounds(
             cut = True
             break
         waiting = [job for job in jobs if strategy.told(job) is None]
+        waiting.sort(key=lambda job: job.depth, reverse=True)
         plan.expected.extend(waiting)
         if begins:
             plan.asked.extend(waiting)
