@@ -145,8 +145,8 @@ def subjects(lab: Lab) -> dict[str, Subject]:
         "digits spoken in strings": Subject(
             "transcribe",
             {"source": spoken["train"], "validation": spoken["validation"],
-             "test": spoken["test"], "level": "word", "step_ms": 20.0, "batch_size": 8},
-            48, 8, {"bidirectional": True, "dropout": 0.1},
+             "test": spoken["test"], "level": "word", "step_ms": 20.0, "batch_size": 2},
+            48, 8, {"bidirectional": True, "dropout": 0.1}, (1.5e-3, 3e-3),
         ),
     }  # fmt: skip
 
