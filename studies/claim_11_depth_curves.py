@@ -93,12 +93,12 @@ def subjects(lab: Lab) -> dict[str, Subject]:
         "Time Machine, characters": Subject(
             "language-model",
             {"source": "timemachine", "normalize": "letters", "max_tokens": 60_000,
-             "batch_size": 8, "steps": 50},
+             "batch_size": 4, "steps": 50},
             64, 6, letters, (5e-3, 1.5e-2),
         ),
         "WikiText-2, words": Subject(
             "language-model",
-            {"source": wiki, "level": "space", "max_vocabulary": 2000, "batch_size": 10},
+            {"source": wiki, "level": "space", "max_vocabulary": 2000, "batch_size": 5},
             64, 3, {"embedding": 64, "tied": True, "dropout": 0.2},
         ),
         "IMDB, reviews": Subject(
@@ -262,7 +262,7 @@ def measure(lab: Lab) -> tuple[Finding, str]:
         ),
         seeds=len(lab.seeds),
         limits=(
-            "Small cuts and short trainings (about 400 to 1,600 steps): deep plain stacks start"
+            "Small cuts and short trainings (about 400 to 2,000 steps): deep plain stacks start"
             " slowly and may be worth more with more data, more steps, or residual connections,"
             " which here only translation has. A row in which they fall far behind tells how hard"
             " they are to train so, not what they could do."
