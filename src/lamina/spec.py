@@ -137,8 +137,16 @@ class Metric:
         return a > b if self.higher_is_better else a < b
 
     def show(self, value: float) -> str:
-        """For people: ``91.4%``, ``6.83``."""
-        return f"{100 * value:.2f}%" if self.gain == "points" else f"{value:.3f}"
+        """For people: ``91.43%``, ``6.832``, ``0.0277``."""
+        if self.gain == "points":
+            return f"{100 * value:.2f}%"
+        return f"{value:.{self.places(value)}f}"
+
+    def places(self, value: float) -> int:
+        """Decimals that show a score of this size: of a small error three that are not 0, unless
+        it is next to nothing."""
+        small = 1e-6 <= abs(value) < 0.1
+        return 2 - math.floor(math.log10(abs(value))) if small else 3
 
     @property
     def unit(self) -> str:

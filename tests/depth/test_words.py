@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from verdict_maker import make_verdict
 
-from lamina.depth.table import layer_gain, show, size
+from lamina.depth.table import layer_gain, score, show, size
 from lamina.depth.words import amount, gain_percent
 from lamina.spec import ACCURACY, BLEU, PERPLEXITY, Metric
 from lamina.tasks.forecast import MSE
@@ -203,6 +203,28 @@ def test_a_step_that_is_no_longer_is_not_mentioned():
 @given(st.floats(0.01, 50), st.sampled_from([ACCURACY, PERPLEXITY, BITS]))
 def test_gain_percent_undoes_utility_gain(percent, metric):
     assert gain_percent(metric, metric.utility_gain(percent)) == pytest.approx(percent)
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "shown"),
+    [
+        (ACCURACY, 0.91428, "91.43%"),
+        (PERPLEXITY, 6.8321, "6.832"),
+        (MSE, 0.1, "0.100"),
+        (MSE, 0.02768, "0.0277"),
+        (MSE, 0.0004321, "0.000432"),
+        (MSE, 0.0, "0.000"),
+        (MSE, math.inf, "inf"),
+        (MSE, NAN, "nan"),
+    ],
+)
+def test_small_errors_are_shown_to_three_figures(metric, value, shown):
+    assert metric.show(value) == shown
+
+
+def test_a_spread_has_as_many_decimals_as_its_score():
+    trials = make_verdict({1: [0.0271, 0.0275, 0.0279]}, metric=MSE).trials
+    assert score(MSE, trials) == "0.0275 ± 0.0004 (3)"
 
 
 def test_amounts():

@@ -90,11 +90,11 @@ def score(metric: Metric, trials: Iterable[Trial]) -> str:
         return "\N{MIDDLE DOT}"
     if not values:
         return f"diverged ({lost})"
-    center = statistics.fmean(metric.utility(value) for value in values)
-    text = metric.show(metric.value(center))
+    center = metric.value(statistics.fmean(metric.utility(value) for value in values))
+    text = metric.show(center)
     if len(values) > 1:
-        sd = statistics.stdev(values)
-        text += f" ± {100 * sd:.2f}" if metric.gain == "points" else f" ± {sd:.3f}"
+        sd, places = statistics.stdev(values), metric.places(center)
+        text += f" ± {100 * sd:.2f}" if metric.gain == "points" else f" ± {sd:.{places}f}"
     return f"{text} ({len(values)}/{len(trials)})" if lost else f"{text} ({len(values)})"
 
 
