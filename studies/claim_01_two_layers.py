@@ -27,7 +27,7 @@ CLAIM = Claim(
 LOW, HIGH = 10.0, 15.0
 #: Text -> tokens to train on, epochs.
 TEXTS = {"timemachine": (None, 12), "tinyshakespeare": (300_000, 6)}
-RATES = (1e-2, 2e-2)
+RATES = (4e-3, 1e-2, 2e-2)
 MODEL = {"cell": "lstm", "embedding": "onehot", "dropout": 0.1}
 #: Units; tiny where it is quick.
 WIDE, NARROW = 256, 128

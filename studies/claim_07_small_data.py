@@ -264,7 +264,8 @@ def _because(contests: Sequence[Contest]) -> str:
 def _setting(rates: dict[tuple[Size, int], float]) -> str:
     sizes = dict.fromkeys(size for size, _ in rates)
     plan = "; ".join(
-        f"{size.examples:,}: {size.epochs} epochs, batches of {size.batch}, learning rate "
+        f"{size.examples:,}: {size.epochs} epochs, batches of {size.batch}, learning rate (by"
+        f" {size.tried} draws) "
         + "/".join(f"{rate:g}" for (s, _), rate in rates.items() if s == size)
         for size in sizes
     )
@@ -276,9 +277,8 @@ def _setting(rates: dict[tuple[Size, int], float]) -> str:
         f" same for all depths; of all 25,000 there is one draw, and seeds differ in weights and"
         f" order. {VALIDATION:,} reviews to validate and {TEST:,} to test, always the same, are"
         f" from the official test split. Learning rate of each size and depth: the better of"
-        f" {RATES[0]:g} and {RATES[1]:g} on the validation part (of five draws up to 1,000"
-        f" examples, of two above); {plan} (for 1, 2, ... layers). Test accuracy at the epoch"
-        f" that is best on the validation part; intervals of pairs with equal draws."
+        f" {RATES[0]:g} and {RATES[1]:g} on the validation part; {plan} (for 1, 2, ... layers). Test"
+        f" accuracy at the epoch that is best on the validation part; intervals of pairs with equal draws."
     )
 
 
