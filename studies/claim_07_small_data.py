@@ -277,8 +277,9 @@ def _setting(rates: dict[tuple[Size, int], float]) -> str:
         f" same for all depths; of all 25,000 there is one draw, and seeds differ in weights and"
         f" order. {VALIDATION:,} reviews to validate and {TEST:,} to test, always the same, are"
         f" from the official test split. Learning rate of each size and depth: the better of"
-        f" {RATES[0]:g} and {RATES[1]:g} on the validation part; {plan} (for 1, 2, ... layers). Test"
-        f" accuracy at the epoch that is best on the validation part; intervals of pairs with equal draws."
+        f" {RATES[0]:g} and {RATES[1]:g} on the validation part; {plan} (for 1, 2, ..."
+        f" layers). Test accuracy at the epoch that is best on the validation part; intervals of"
+        f" pairs with equal draws."
     )
 
 
