@@ -269,8 +269,8 @@ def measure(lab: Lab) -> tuple[Finding, str]:
             " run, in which two layers and more hardly learned to read spoken digits, these got"
             " smaller batches and lower rates, and the two language models twice the steps; the"
             " other rows were not set anew. Where every depth chose the higher of two rates, a"
-            " higher one may suit it better. The rules say 3 where they mean 3 to 5, since each cut has fewer than"
-            " 10,000 sequences."
+            " higher one may suit it better. The rules say 3 where they mean 3 to 5, since each"
+            " cut has fewer than 10,000 sequences."
         ),
     )
     chart = charts.lines(

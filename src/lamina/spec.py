@@ -140,11 +140,11 @@ class Metric:
         """For people: ``91.43%``, ``6.832``, ``0.0277``."""
         if self.gain == "points":
             return f"{100 * value:.2f}%"
-        return f"{value:.{self.places(value)}f}"
+        return f"{value:.{self.decimals(value)}f}"
 
-    def places(self, value: float) -> int:
-        """Decimals that show a score of this size: of a small error three that are not 0, unless
-        it is next to nothing."""
+    def decimals(self, value: float) -> int:
+        """Of a score that is not a share: three, or below 0.1 as many as show three significant
+        figures; less than 1e-6 is next to nothing and shown as 0.000."""
         small = 1e-6 <= abs(value) < 0.1
         return 2 - math.floor(math.log10(abs(value))) if small else 3
 

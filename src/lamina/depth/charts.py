@@ -88,11 +88,11 @@ def scores(verdict: Verdict) -> Spec:
             x=x,
             y=y,
             color=colour,
-            tooltip=["depth:O", "seed:O", alt.Tooltip("score:Q", format=".3f")],
+            tooltip=["depth:O", "seed:O", alt.Tooltip("score:Q", format=".4r")],
         ),
         interval.mark_rule(strokeWidth=2.5).encode(y=alt.Y("low:Q"), y2="high:Q"),
         interval.mark_point(size=90, filled=True, opacity=1).encode(
-            y=alt.Y("mean:Q"), tooltip=["depth:O", alt.Tooltip("mean:Q", format=".3f")]
+            y=alt.Y("mean:Q"), tooltip=["depth:O", alt.Tooltip("mean:Q", format=".4r")]
         ),
     ]
     return _spec(alt.layer(*layers), 320, "Score of every depth")

@@ -93,8 +93,8 @@ def score(metric: Metric, trials: Iterable[Trial]) -> str:
     center = metric.value(statistics.fmean(metric.utility(value) for value in values))
     text = metric.show(center)
     if len(values) > 1:
-        sd, places = statistics.stdev(values), metric.places(center)
-        text += f" ± {100 * sd:.2f}" if metric.gain == "points" else f" ± {sd:.{places}f}"
+        sd, decimals = statistics.stdev(values), metric.decimals(center)
+        text += f" ± {100 * sd:.2f}" if metric.gain == "points" else f" ± {sd:.{decimals}f}"
     return f"{text} ({len(values)}/{len(trials)})" if lost else f"{text} ({len(values)})"
 
 

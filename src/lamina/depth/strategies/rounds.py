@@ -50,8 +50,9 @@ def in_rounds(
     chained: bool = False,
 ) -> Plan:
     """The jobs of rounds 0 to ``count - 1`` that have not been told, of each round the deepest
-    first: they take longest, and side by side the last of all ends sooner so (LPT: Graham 1969,
-    SIAM Journal on Applied Mathematics 17).
+    first: they mostly take longest, and side by side the last of all then mostly ends sooner (LPT:
+    Graham 1969, SIAM Journal on Applied Mathematics 17). Not by the seconds that were measured,
+    which differ from machine to machine.
 
     limit:   seconds that all rounds, and ``before``, may take. The first round is always run; a
              later one, if it is expected to end within the limit. That is decided when all earlier
