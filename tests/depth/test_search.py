@@ -65,7 +65,7 @@ def scores(verdict):
 
 def test_all_depths_of_a_seed_run_before_the_next_seed(finished):
     _, verdict, listener = finished
-    assert listener.ran == [(2, 0), (1, 0), (2, 1), (1, 1)]  # the longest first
+    assert listener.ran == [(2, 0), (1, 0), (2, 1), (1, 1)]  # the deepest first
     assert [(t.depth, t.seed) for t in verdict.trials] == listener.ran
 
 
@@ -300,7 +300,8 @@ def test_the_time_left_is_what_was_expected_corrected_by_what_was_taken(finished
     pace.finished(trial(later, 30.0), [b])  # the same training goes on
     assert pace.seconds_left() == pytest.approx(1.5 * 40 - 30)
     assert pace.count == "2/3"
-    assert [duration(s) for s in (5, 600, 7260)] == ["5 s", "10 min", "2 h 1 min"]
+    shown = [duration(s) for s in (0, 0.34, 0.97, 5, 600, 7260)]
+    assert shown == ["0 s", "0.3 s", "1 s", "5 s", "10 min", "2 h 1 min"]
 
 
 def test_what_was_paused_is_spent_once():

@@ -282,7 +282,9 @@ class Pace:
 
 
 def duration(seconds: float) -> str:
-    """``42 s``, ``7 min``, ``1 h 20 min``."""
+    """``0.3 s``, ``42 s``, ``7 min``, ``1 h 20 min``."""
+    if seconds < 1:
+        return f"{seconds:.1g} s"
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
