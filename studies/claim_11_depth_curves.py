@@ -10,6 +10,7 @@ from typing import Any
 from lamina.depth import equal_parameters, equal_width
 from lamina.depth.advice import facts_of, suggest
 from lamina.depth.decision import Decision, decide
+from lamina.depth.words import listed_range
 from lamina.spec import Metric
 from measured import charts, cuts
 from measured.finding import Claim, Finding, Table
@@ -219,7 +220,7 @@ def measure(lab: Lab) -> tuple[Finding, str]:
                     equal,
                     *scores,
                     answer(decision),
-                    "-".join(map(str, dict.fromkeys((said[0], said[-1])))) if first else "",
+                    listed_range(said) if first else "",
                 )
             )
         points += curves(name, task.metric, by_name[name])

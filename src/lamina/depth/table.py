@@ -14,7 +14,7 @@ from lamina.depth.decision import Decision
 from lamina.depth.measure import Cost
 from lamina.depth.trials import Trial, apart
 from lamina.depth.verdict import Verdict
-from lamina.depth.words import gain_percent, without_network
+from lamina.depth.words import gain_percent, listed_range, without_network
 from lamina.spec import Metric
 
 
@@ -71,8 +71,7 @@ def width(candidate: Candidate) -> str:
     """``128``, or ``64 to 65`` where layers differ."""
     if isinstance(candidate.width, int):
         return str(candidate.width)
-    low, high = min(candidate.width), max(candidate.width)
-    return str(low) if low == high else f"{low}-{high}"
+    return listed_range(sorted(candidate.width))
 
 
 def parameters(count: int) -> str:
