@@ -1,7 +1,7 @@
 """How often the depth decision is wrong, by simulation: ``python bench/decision.py [--quick]``.
 
 Draws many searches over five depths from known truths, lets the rule of
-``lamina.depth.decision`` decide each, and counts. *Deeper*: it named a depth deeper than the
+``lamina.depth.judge.decision`` decide each, and counts. *Deeper*: it named a depth deeper than the
 shallowest one that no deeper depth beats by more than the margin. *Shallower*: it named a depth
 that a deeper one beats by the margin or more. At a gain of exactly the margin both neighbours are
 wrong answers and undecided is the right one: there each rate must stay at alpha. Truths are about
@@ -18,7 +18,7 @@ import argparse
 
 import numpy as np
 
-from lamina.depth.evidence import choose, look_level, summarise
+from lamina.depth.judge.evidence import choose, look_level, summarise
 
 ALPHA, MARGIN = 0.05, 1.0
 

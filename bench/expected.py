@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lamina.depth import search
-from lamina.depth.progress import SilentSearch
+from lamina.depth.tell.progress import SilentSearch
 from lamina.spec import Task
 from lamina.tasks import Classify, Forecast, LanguageModel, Tag
 from lamina.train import Settings

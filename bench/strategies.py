@@ -22,7 +22,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from lamina.depth.strategies import STRATEGIES
+from lamina.depth.plan.strategies import STRATEGIES
 from strategy_rows import real, record, simulate, worlds
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lamina.depth import search
-from lamina.depth.progress import SilentSearch
+from lamina.depth.tell.progress import SilentSearch
 from lamina.spec import Task
 from lamina.tasks import Classify, LanguageModel
 from lamina.train import Settings

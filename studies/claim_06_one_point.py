@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Any, TypeAlias
 
 from lamina.data import corpus_table
-from lamina.depth.decision import decide
+from lamina.depth.judge.decision import decide
 from lamina.store.atomic import write_text
 from measured import charts
 from measured.finding import Claim, Finding, Table

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lamina.depth import equal_parameters, equal_width
-from lamina.depth.advice import facts_of, suggest
-from lamina.depth.decision import Decision, decide
-from lamina.depth.words import listed_range
+from lamina.depth.ask.advice import facts_of, suggest
+from lamina.depth.counted import listed_range
+from lamina.depth.judge.decision import Decision, decide
 from lamina.spec import Metric
 from measured import charts, cuts
 from measured.finding import Claim, Finding, Table

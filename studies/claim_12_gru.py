@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lamina.data import find
-from lamina.data.files import read_bytes
+from lamina.data.read.files import read_bytes
 from lamina.depth import equal_width
 from lamina.store.atomic import write_text
 from measured import charts

@@ -15,8 +15,8 @@ from pathlib import Path
 from rich.console import Console
 
 from lamina.depth import Verdict, search
-from lamina.depth.report import write_report
-from lamina.depth.table import show
+from lamina.depth.tell.report import write_report
+from lamina.depth.tell.table import show
 from lamina.tasks import LanguageModel
 from lamina.train import Settings
 

@@ -20,7 +20,7 @@ TOLERANCE = 2e-4
 
 
 def normalised(quick: bool) -> list[Row]:
-    """Ba, Kiros and Hinton (2016), in the form of :mod:`lamina.nn.layer`."""
+    """Ba, Kiros and Hinton (2016), in the form of :mod:`lamina.nn.recurrent.layer`."""
     shape = Shape("lstm").small() if quick else Shape("lstm")
     goal = Goal(str(shape), ("Python loop",), 2.2)
     title = "training of the layer-normalised LSTM"

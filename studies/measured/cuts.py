@@ -9,8 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lamina.data.corpus_files import find
-from lamina.data.files import read_utf8
+from lamina.data.corpora.files import find
+from lamina.data.read.files import read_utf8
 from lamina.store.atomic import write_text
 
 ROOT = Path(__file__).parents[2]

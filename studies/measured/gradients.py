@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 
 from lamina.nn import Stack
 from lamina.spec import LayerState
-from lamina.tasks.classifier import Classifier
+from lamina.tasks.classify.network import Classifier
 from lamina.train import Diverged, Silent, fit
 from measured.training import open_task
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from lamina.depth.measure import Stepper
+from lamina.depth.ask.measure import Stepper
 from lamina.spec import Batch, Task
 from lamina.train import Settings
 from lamina.train.session import cpu_threads

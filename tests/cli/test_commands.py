@@ -199,7 +199,7 @@ def test_a_layer_must_gain_its_price(monkeypatch, price: float, answer: str) -> 
         value = (0.3, 0.9)[job.depth - 1] + 0.001 * job.seed
         return Trial(job, 1, value, 1, 1, 1, 1.0, 1.0, 1.0, ((1, value),))
 
-    monkeypatch.setattr("lamina.depth.runners.serial.run_job", trained)
+    monkeypatch.setattr("lamina.depth.run.runners.serial.run_job", trained)
     shape = ("--depths", "1,2", "--seeds", 3, "--strategy", "grid", "--out", "s", *TINY)
     asked = ("--min-gain", 20, "--cost-per-layer", price)
     found = done(lamina("depth", *REVIEWS, *shape, *asked))

@@ -12,8 +12,8 @@ import pytest
 from safetensors.numpy import load_file
 
 from command_line import TINY, done, lamina
-from lamina.data.fasta import read_records
-from lamina.data.sentences import read_columns, read_conllu
+from lamina.data.read.fasta import read_records
+from lamina.data.read.sentences import read_columns, read_conllu
 from lamina.train import loop
 from lamina.train.meter import Meter
 from tagged import write_tagged

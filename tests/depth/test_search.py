@@ -10,20 +10,20 @@ from pathlib import Path
 import msgspec
 import pytest
 import torch
-from depth_toy import Toy, ToyOptions
-from sessions import needs_proc
 
+from depth_toy import Toy, ToyOptions
 from lamina.depth import search
-from lamina.depth.evidence import look_level
+from lamina.depth.ask.measure import measure, storage_bytes
 from lamina.depth.job import Job
-from lamina.depth.measure import measure, storage_bytes
-from lamina.depth.progress import Pace, PlainSearch, SearchPlan, SilentSearch, duration
+from lamina.depth.judge.evidence import look_level
+from lamina.depth.tell.progress import Pace, PlainSearch, SearchPlan, SilentSearch, duration
+from lamina.depth.tell.verdict import load
 from lamina.depth.trials import Trial, spent
-from lamina.depth.verdict import load
 from lamina.spec import LaminaError
 from lamina.store import RunFolder
 from lamina.store.lock import hold
 from lamina.train import Settings, Silent, evaluate
+from sessions import needs_proc
 
 QUICK = Settings(epochs=2, lr=0.02, threads=1)
 

@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 import torch
-from depth_toy import Toy
 
-from lamina.depth import measure as measuring
+from depth_toy import Toy
 from lamina.depth import search
-from lamina.depth.candidates import Candidate
+from lamina.depth.ask import measure as measuring
+from lamina.depth.ask.candidates import Candidate
+from lamina.depth.ask.measure import Cost, measure
+from lamina.depth.ask.setup import Setup
 from lamina.depth.job import Job
-from lamina.depth.kinds import train
-from lamina.depth.measure import Cost, measure
-from lamina.depth.progress import SilentSearch
-from lamina.depth.setup import Setup
+from lamina.depth.plan.kinds import train
+from lamina.depth.tell.progress import SilentSearch
 from lamina.spec import PERPLEXITY, Batch, Model, Part, State, Step
 from lamina.train import Settings, Silent
 

@@ -11,7 +11,7 @@ import torch
 
 from conformance import Case, assert_near, request, run, values
 from lamina.kernels import native, scan
-from lamina.kernels.weights import Weights
+from lamina.kernels.request import Weights
 from lamina.spec import CellKind, LaminaError
 
 pytestmark = pytest.mark.skipif(native._core is None, reason="the core is not built")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from toy import Stream
 
 from lamina.nn import Stack
 from lamina.spec import Batch, CellKind, Model, State, Step, state_from, state_tensors
 from lamina.train import Silent, evaluate, fit
+from toy import Stream
 
 
 class Watched(Stream):

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 
 def script(mode: str, folder: Path) -> dict:
-    path = Path(__file__).with_name("crash_script.py")
+    path = Path(__file__).parents[1] / "support" / "crash_script.py"
     done = subprocess.run(
         [sys.executable, str(path), mode, str(folder)], capture_output=True, text=True, timeout=200
     )

@@ -3,11 +3,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from toy import PointModel, Points, Stream
 
 from lamina.spec import LaminaError
 from lamina.store import RunFolder
 from lamina.train import Diverged, Result, Settings, Silent, evaluate, fit
+from toy import PointModel, Points, Stream
 
 
 @pytest.fixture(autouse=True)

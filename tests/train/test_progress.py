@@ -4,11 +4,11 @@ import sys
 import pytest
 import torch
 from rich.console import Console
-from toy import Points, Stream
 
 from lamina.spec import LaminaError
 from lamina.train import PlainProgress, RichProgress, Silent, fit
 from lamina.train.progress import choose_progress
+from toy import Points, Stream
 
 
 def test_plain_is_one_aligned_line_an_evaluation(capsys):

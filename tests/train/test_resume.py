@@ -6,12 +6,12 @@ import time
 
 import pytest
 import torch
-from toy import Points, Stream
 
 from lamina.spec import LaminaError
 from lamina.store import RunFolder
 from lamina.train import Result, Silent, fit
 from lamina.train.result import TIME_FIELDS
+from toy import Points, Stream
 
 TRAINING = {
     "epochs": 3,

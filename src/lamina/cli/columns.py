@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from lamina.data import is_ts
-from lamina.data.rows import listed, read_rows
+from lamina.data.read.rows import listed, read_rows
 from lamina.spec import LaminaError
-from lamina.tasks.classify_data import NAMED, ClassifyData
+from lamina.tasks.classify.data import NAMED, ClassifyData
 from lamina.tasks.source import is_corpus
 
 

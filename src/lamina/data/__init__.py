@@ -4,22 +4,15 @@ The path of the data: a reader gives texts or sequences, a vocabulary turns text
 split says which rows train, and batches are what a model sees.
 """
 
-from lamina.data.batches import BucketedBatches, ChainedBatches, StreamBatches
-from lamina.data.corpora import CORPORA, Corpus, CorpusFile
-from lamina.data.corpus_files import find
-from lamina.data.kept_sequences import kept_sequence_table
-from lamina.data.mixture import Mixture, Renumbered, Tokens
-from lamina.data.named import corpus_table
-from lamina.data.packaged import digits, japanese_vowels
-from lamina.data.readers import (
-    SequenceTable,
-    TextTable,
-    fingerprint,
-    read_sequence_table,
-    read_text,
-    read_text_table,
-)
-from lamina.data.split import (
+from lamina.data.batch.batches import BucketedBatches, ChainedBatches, StreamBatches
+from lamina.data.batch.mixture import Mixture, Renumbered, Tokens
+from lamina.data.cache.sequences import kept_sequence_table
+from lamina.data.cache.tokenised import TokenisedText, tokenise
+from lamina.data.corpora.files import find
+from lamina.data.corpora.named import corpus_table
+from lamina.data.corpora.packaged import digits, japanese_vowels
+from lamina.data.corpora.table import CORPORA, Corpus, CorpusFile
+from lamina.data.prepare.split import (
     PARTS,
     Split,
     as_shares,
@@ -28,9 +21,16 @@ from lamina.data.split import (
     split_rows,
     split_stream,
 )
-from lamina.data.tokenised import TokenisedText, tokenise
-from lamina.data.ts_files import is_ts, read_ts
-from lamina.data.vocabulary import Vocabulary
+from lamina.data.read.tables import (
+    SequenceTable,
+    TextTable,
+    fingerprint,
+    read_sequence_table,
+    read_text,
+    read_text_table,
+)
+from lamina.data.read.ts_files import is_ts, read_ts
+from lamina.data.text.vocabulary import Vocabulary
 
 __all__ = [
     "CORPORA",

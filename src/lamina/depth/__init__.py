@@ -5,16 +5,16 @@
 Use 2 layers.
 """
 
-from lamina.depth.candidates import (
+from lamina.depth.ask.candidates import (
     Candidate,
     equal_parameters,
     equal_width,
     parse_count,
     parse_depths,
 )
-from lamina.depth.decision import Decision, decide
+from lamina.depth.judge.decision import Decision, decide
 from lamina.depth.search import search
-from lamina.depth.verdict import Verdict
+from lamina.depth.tell.verdict import Verdict
 
 __all__ = [
     "Candidate",

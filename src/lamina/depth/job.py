@@ -16,7 +16,7 @@ class Job(Struct, frozen=True, kw_only=True):
 
     depth:   number of layers; of a kind that trains several depths at once, the deepest.
     seed:    of the initial weights, the order of the data and dropout.
-    kind:    how it is trained, a name of :data:`lamina.depth.kinds.KINDS`.
+    kind:    how it is trained, a name of :data:`lamina.depth.plan.kinds.KINDS`.
     epochs:  pause after this many, to go on later or never; ``None``: train to the end.
     changes: model options and settings that differ from those of the search, by name, in order of
              the names.

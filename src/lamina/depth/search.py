@@ -14,30 +14,31 @@ from typing import Any, Literal
 import msgspec
 import torch
 
-from lamina.depth import advice, words
-from lamina.depth import verdict as verdicts
-from lamina.depth.candidates import Candidate, equal_parameters, equal_width
-from lamina.depth.cautions import cautions
-from lamina.depth.claim import claimed
-from lamina.depth.drive import catch_up, drive
+from lamina.depth.ask import advice
+from lamina.depth.ask.candidates import Candidate, equal_parameters, equal_width
+from lamina.depth.ask.defaults import settings_for
+from lamina.depth.ask.measure import Cost, blind, measure, validation
+from lamina.depth.ask.problem import Problem, Range, Values
+from lamina.depth.ask.setup import Setup
+from lamina.depth.ask.space import checked_space
+from lamina.depth.ask.timing import Epoch, epoch_seconds
 from lamina.depth.job import Job
-from lamina.depth.kinds import check_kind, run_job
-from lamina.depth.ledger import Ledger
-from lamina.depth.looks import Way, count_looks, looks_before
-from lamina.depth.measure import Cost, blind, measure, validation
-from lamina.depth.problem import Problem, Range, Values
-from lamina.depth.progress import SearchPlan, SearchProgress, choose_progress, opening
-from lamina.depth.runners import Runner, choose_runner
-from lamina.depth.setup import Setup
-from lamina.depth.space import checked_space
-from lamina.depth.strategies import STRATEGIES, Strategy
-from lamina.depth.study import StudyLedger, sqlite_url
-from lamina.depth.surer import surer
-from lamina.depth.timing import Epoch, epoch_seconds
-from lamina.depth.training import settings_for
+from lamina.depth.plan.kinds import check_kind, run_job
+from lamina.depth.plan.strategies import STRATEGIES, Strategy
+from lamina.depth.run.claim import claimed
+from lamina.depth.run.drive import catch_up, drive
+from lamina.depth.run.ledger import Ledger
+from lamina.depth.run.looks import Way, count_looks, looks_before
+from lamina.depth.run.runners import Runner, choose_runner
+from lamina.depth.run.study import StudyLedger, sqlite_url
+from lamina.depth.run.winner import present, winner
+from lamina.depth.tell import verdict as verdicts
+from lamina.depth.tell import words
+from lamina.depth.tell.cautions import cautions
+from lamina.depth.tell.progress import SearchPlan, SearchProgress, choose_progress, opening
+from lamina.depth.tell.surer import surer
+from lamina.depth.tell.verdict import Tested, Verdict
 from lamina.depth.trials import Trial, apart, run_folder, spent
-from lamina.depth.verdict import Tested, Verdict
-from lamina.depth.winner import present, winner
 from lamina.spec import CellKind, LaminaError, Task
 from lamina.store import RunFolder, versions
 from lamina.train import Settings, Silent
@@ -73,7 +74,8 @@ def search(
 ) -> Verdict:
     """How deep should the network for ``task`` be? Trains depths with several seeds and decides.
 
-    depths:     numbers of layers to compare; ``"auto"``: as :mod:`lamina.depth.advice` suggests.
+    depths:     numbers of layers to compare; ``"auto"``: as :mod:`lamina.depth.ask.advice`
+    suggests.
     seeds:      trainings of each depth, or at most so many where the strategy stops earlier; a
                 seed changes the initial weights, the order of the data and dropout, never the
                 split.
@@ -83,11 +85,12 @@ def search(
                 ``options``.
     min_gain:   the gain a deeper network must bring: points, or percent of a relative metric.
     cost_per_layer: what each further layer must gain beyond that, in the same unit.
-    strategy:   which trainings are made, a name of :data:`lamina.depth.strategies.STRATEGIES`;
+    strategy:   which trainings are made, a name of :data:`lamina.depth.plan.strategies.STRATEGIES`;
                 None: ``race``, or ``grid`` where settings vary.
     vary:       what is tried beside the depth: fields of ``options`` or ``settings`` by name, each
-                with some values or a :class:`lamina.depth.problem.Range`. Each depth is judged at
-                the best setting found for it, by :mod:`lamina.depth.strategies.tuned`.
+                with some values or a :class:`lamina.depth.ask.problem.Range`. Each depth is judged
+                at
+                the best setting found for it, by :mod:`lamina.depth.plan.strategies.tuned`.
     trials:     settings that are tried, all depths together, where they are drawn or proposed.
     budget:     seconds of training that the search may take, about; None: as many as it needs.
     workers:    trainings side by side, each in a process with one CPU thread, or ``threads`` of
@@ -101,10 +104,11 @@ def search(
                 given more seeds or more depths: finished trials are not run again. Afterwards it
                 is the run folder of the winner's best seed. None: only the verdict is kept.
     settings:   how to train, the same for every trial; its seed is not used. None: as
-                :func:`lamina.depth.training.settings_for` says.
+                :func:`lamina.depth.ask.defaults.settings_for` says.
     options, changes: of ``task.model``, the same for every trial.
 
-    The rule of the verdict is in :mod:`lamina.depth.decision`; it sees the validation part only.
+    The rule of the verdict is in :mod:`lamina.depth.judge.decision`; it sees the validation part
+    only.
     The test part is used once, on the model that is handed over.
 
     Raises LaminaError for what cannot be searched, and where ``out`` holds a search of something

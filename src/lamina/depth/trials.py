@@ -20,7 +20,7 @@ class Trial(Struct, frozen=True):
     value: the best validation value of the task's metric, None where training diverged.
     epochs, steps, seconds: of the training up to here, pauses left out.
     step_ms, tokens_per_second: as they were when it ran; to compare depths see
-        :class:`lamina.depth.measure.Cost`.
+        :class:`lamina.depth.ask.measure.Cost`.
     curve: (epoch, validation value) of each evaluation.
     values, curves: of a kind that trains several depths at once, (depth, value) and
         (depth, curve) of each; ``value`` and ``curve`` are then those of the depth it prefers.

@@ -2,7 +2,7 @@
 
 A backend is a module with two functions: ``refuses``, which says why it cannot take a request,
 and ``scan``, which runs it. To add one, write the module and add its line to ``BACKENDS``,
-fastest first; ``tests/conformance.py`` then holds it against the reference.
+fastest first; ``tests/support/conformance.py`` then holds it against the reference.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from lamina.kernels import library, native, reference
-from lamina.kernels.weights import (
+from lamina.kernels.request import (
     LayerNormGains,
     Weights,
     check,

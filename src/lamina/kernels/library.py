@@ -19,7 +19,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lamina.kernels.weights import Weights, look_up, transform, valid_steps
+from lamina.kernels.request import Weights, look_up, transform, valid_steps
 from lamina.spec import Activation, CellKind
 
 #: Far enough for the logistic function to be exactly 0 or 1 in every dtype, near enough for

@@ -17,7 +17,7 @@ from torch.autograd import forward_ad
 from torch.utils import dlpack
 
 from lamina.kernels import threads
-from lamina.kernels.weights import LayerNormGains, Weights, look_up, transform
+from lamina.kernels.request import LayerNormGains, Weights, look_up, transform
 from lamina.spec import Activation, CellKind, LaminaError
 
 try:

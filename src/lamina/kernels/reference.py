@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import layer_norm
 
-from lamina.kernels.weights import LayerNormGains, Weights, look_up, valid_steps
+from lamina.kernels.request import LayerNormGains, Weights, look_up, valid_steps
 from lamina.spec import Activation, CellKind
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"tanh": torch.tanh, "relu": torch.relu}

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lamina.kernels import threads
-from lamina.kernels.weights import Weights
+from lamina.kernels.request import Weights
 from lamina.spec import STATE_PARTS, Activation, CellKind, LaminaError, State
 
 try:

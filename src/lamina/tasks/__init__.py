@@ -17,19 +17,19 @@ import torch
 
 from lamina.spec import LaminaError, Model
 from lamina.store import RunFolder
-from lamina.tasks.classifier import Classifier
-from lamina.tasks.classify import Classify
-from lamina.tasks.forecast import Forecast
-from lamina.tasks.forecaster import Forecaster
-from lamina.tasks.language_model import LanguageModel
-from lamina.tasks.language_network import LanguageNetwork
+from lamina.tasks.classify.network import Classifier
+from lamina.tasks.classify.task import Classify
+from lamina.tasks.forecast.network import Forecaster
+from lamina.tasks.forecast.task import Forecast
+from lamina.tasks.language.network import LanguageNetwork
+from lamina.tasks.language.task import LanguageModel
 from lamina.tasks.saved import SavedModel
-from lamina.tasks.tag import Tag
-from lamina.tasks.tagger import Tagger
-from lamina.tasks.transcribe import Transcribe
-from lamina.tasks.transcriber import Transcriber
-from lamina.tasks.translate import Translate
-from lamina.tasks.translator import Translator
+from lamina.tasks.tag.network import Tagger
+from lamina.tasks.tag.task import Tag
+from lamina.tasks.transcribe.network import Transcriber
+from lamina.tasks.transcribe.task import Transcribe
+from lamina.tasks.translate.network import Translator
+from lamina.tasks.translate.task import Translate
 
 __all__ = [
     "TASKS",

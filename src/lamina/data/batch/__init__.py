@@ -1,0 +1,1 @@
+"""Batches: what a network sees at one step of training."""

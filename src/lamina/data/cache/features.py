@@ -1,0 +1,82 @@
+"""Features of recordings, computed once and then read from where they lie on the disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from lamina.data.cache.arrays import ArrayFile, Form, open_array
+from lamina.spec import LaminaError
+from lamina.store.cache import built_once, cache_folder
+
+#: The version of the files below; those of another one are made anew.
+FORMAT = 2
+
+_ABOUT, _FRAMES = "about.json", "frames.bin"
+
+
+class _About(msgspec.Struct, forbid_unknown_fields=True):
+    lengths: list[int]
+    frames: Form
+
+
+def kept_features(
+    key: Any,
+    count: int,
+    bins: int,
+    compute: Callable[[int], np.ndarray],
+    *,
+    root: Path | None = None,
+) -> Sequence[np.ndarray]:
+    """The features of ``count`` recordings, float32 ``(T, I)`` each, with its own ``T``: views of
+    one array on the disk, whatever its size, written from ``compute(i)`` where it is not there yet.
+
+    key:  JSON values that say all that the features depend on: the sources' fingerprints and how
+          they are computed.
+    bins: numbers a frame, ``I``.
+    root: the folder of all keys; ``None``: ``features`` in lamina's cache.
+
+    Raises:
+        LaminaError: the folder cannot be written; and what ``compute`` raises.
+    """
+    if not count:
+        return []
+    named = json.dumps([FORMAT, count, bins, key], sort_keys=True)
+    name = hashlib.sha256(named.encode()).hexdigest()[:32]
+    place = (root or cache_folder() / "features") / name
+
+    def build(folder: Path) -> None:
+        frames, lengths = ArrayFile(folder / _FRAMES, "<f4", (bins,)), []
+        for i in range(count):
+            rows = compute(i)
+            frames.add(rows)
+            lengths.append(len(rows))
+        (folder / _ABOUT).write_bytes(msgspec.json.encode(_About(lengths, frames.close())))
+
+    try:
+        return _load(built_once(place, build), count)
+    except _DamagedError:
+        shutil.rmtree(place, ignore_errors=True)
+    return _load(built_once(place, build), count)
+
+
+class _DamagedError(LaminaError):
+    """What was kept is not what was written."""
+
+
+def _load(folder: Path, count: int) -> Sequence[np.ndarray]:
+    try:
+        about = msgspec.json.decode((folder / _ABOUT).read_bytes(), type=_About)
+        frames = open_array(folder / _FRAMES, about.frames)
+        if len(about.lengths) != count or sum(about.lengths) != len(frames):
+            raise ValueError("lengths")
+    except (OSError, msgspec.MsgspecError, TypeError, ValueError) as error:
+        raise _DamagedError(f"is damaged ({error}); delete it", place=str(folder)) from None
+    return np.split(frames, np.cumsum(about.lengths)[:-1])

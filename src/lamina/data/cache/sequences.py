@@ -1,0 +1,71 @@
+"""Numeric sequences from a large table, read once and then from where they lie on the disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from lamina.data.cache.arrays import ArrayFile, Form, open_array
+from lamina.data.cache.build import Told, kept
+from lamina.data.read.tables import SequenceTable, read_sequence_table
+from lamina.spec import LaminaError
+
+#: The version of the files below; those of another one are made anew.
+FORMAT = 1
+
+_ABOUT, _STEPS = "about.json", "steps.bin"
+
+
+class _About(msgspec.Struct, forbid_unknown_fields=True):
+    ids: list[str]
+    labels: list[str] | None
+    features: list[str]
+    lengths: list[int]
+    steps: Form
+
+
+def kept_sequence_table(
+    path: str | Path,
+    *,
+    id: str,
+    label: str | None,
+    features: list[str] | None = None,
+    missing: bool = False,
+    blank_labels: bool = False,
+) -> SequenceTable:
+    """As :func:`lamina.data.read_sequence_table`. A large file is parsed once; after that its
+    sequences are views of one array ``(steps, I)`` that stays on the disk."""
+    how: dict[str, Any] = {
+        "id": id,
+        "label": label,
+        "features": features,
+        "missing": missing,
+        "blank_labels": blank_labels,
+    }
+
+    def build(folder: Path, told: Told) -> None:
+        table = read_sequence_table(path, **how)
+        steps = ArrayFile(folder / _STEPS, "<f4", (len(table.features),))
+        for sequence in table.sequences:
+            steps.add(sequence)
+        lengths = [len(sequence) for sequence in table.sequences]
+        about = _About(table.ids, table.labels, table.features, lengths, steps.close())
+        (folder / _ABOUT).write_bytes(msgspec.json.encode(about))
+
+    def load(folder: Path, stays: bool) -> SequenceTable:
+        try:
+            about = msgspec.json.decode((folder / _ABOUT).read_bytes(), type=_About)
+            steps = open_array(folder / _STEPS, about.steps)
+            if sum(about.lengths) != len(steps):
+                raise ValueError("lengths")
+        except (OSError, msgspec.MsgspecError, TypeError, ValueError) as error:
+            raise LaminaError(f"is damaged ({error}); delete it", place=str(folder)) from None
+        if not stays:
+            steps = np.array(steps)
+        sequences = np.split(steps, np.cumsum(about.lengths)[:-1])
+        return SequenceTable(sequences, about.labels, about.ids, about.features, str(path))
+
+    return kept(path, "sequences", {"format": FORMAT, **how}, build, load)[0]

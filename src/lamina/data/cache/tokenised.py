@@ -1,0 +1,142 @@
+"""A text as numbers, made once and read where it lies on the disk, however long it is.
+
+The numbers here are a file's own: a token has the number of its first appearance. Which of them a
+vocabulary knows is decided later, so that other limits of a vocabulary, or other texts beside this
+one, need no new reading.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from lamina.data.cache.arrays import ArrayFile, CountFile, Form, open_array
+from lamina.data.cache.build import Told, kept
+from lamina.data.cache.encoder import Characters, Encoder, Words, by_position
+from lamina.data.prepare.cut import cut_points, windows
+from lamina.data.prepare.split import PARTS
+from lamina.data.read.tables import text_chunks
+from lamina.data.text.normalize import Level, Normalize, Normalizer
+from lamina.spec import LaminaError, Part
+
+#: The version of the files below; those of another one are made anew.
+FORMAT = 1
+
+_ABOUT, _TOKENS = "about.json", "tokens.json"
+
+
+@dataclass(frozen=True)
+class TokenisedText:
+    """A part of a text.
+
+    tokens: what each number stands for; the same list for all parts of a file.
+    ids:    ``(T,)``, unsigned, of the smallest size that does.
+    counts: ``(len(tokens),)`` int64, how often each stands in this part.
+    on_disk: whether ``ids`` lies on the disk.
+    """
+
+    tokens: Sequence[str]
+    ids: np.ndarray
+    counts: np.ndarray
+    on_disk: bool
+
+
+class _About(msgspec.Struct, forbid_unknown_fields=True):
+    format: int
+    source: str
+    arrays: dict[str, Form]
+
+
+def tokenise(
+    path: str | Path,
+    *,
+    level: Level,
+    normalize: Normalize,
+    fractions: tuple[float, float, float] = (1.0, 0.0, 0.0),
+) -> tuple[dict[Part, TokenisedText], str]:
+    """The parts of a text file (also ``.gz``) by name, and the file's fingerprint.
+
+    The file is cut by position as :func:`lamina.data.prepare.cut.cut_points` says, then each part
+    is
+    normalised and cut into tokens; memory is bounded by the number of different tokens. The
+    result for a large file is kept in the cache (see :func:`lamina.store.cache.cache_folder`)
+    under the file's content and all that the result depends on.
+
+    Raises:
+        LaminaError: the file cannot be read, with the line; or the cache cannot be written.
+    """
+    depends = {
+        "format": FORMAT,
+        "level": level,
+        "normalize": normalize,
+        "fractions": fractions,
+        "unicode": unicodedata.unidata_version,
+    }
+    return kept(
+        path,
+        "texts",
+        depends,
+        lambda folder, told: _build(path, folder, level, normalize, fractions, told),
+        _open,
+    )
+
+
+def _build(
+    path: str | Path,
+    folder: Path,
+    level: Level,
+    normalize: Normalize,
+    fractions: tuple[float, float, float],
+    told: Told,
+) -> None:
+    """Fill ``folder`` with what :func:`_open` reads."""
+
+    def chunks(doing: str) -> Iterator[str]:
+        return text_chunks(path, lambda done: told(doing, done))
+
+    ends = None
+    if fractions[0] < 1:
+        length = sum(map(len, chunks("measuring")))
+        ends = cut_points(length, fractions, lambda spans: windows(chunks("cutting"), spans))
+    numbers = Characters() if level == "char" else Words(level)
+    files = [CountFile(folder / f"{part}.bin") for part in PARTS]
+    encoders = [Encoder(file, numbers, Normalizer(normalize, level)) for file in files]
+    for part, text in by_position(chunks("reading"), ends):
+        encoders[part].add(text)
+    for encoder in encoders:
+        encoder.end()
+    arrays = {f"{part}.bin": file.close() for part, file in zip(PARTS, files, strict=True)}
+    for part, encoder in zip(PARTS, encoders, strict=True):
+        counts = ArrayFile(folder / f"{part}-counts.bin", "<i8")
+        counts.add(encoder.counts(len(numbers.tokens)))
+        arrays[f"{part}-counts.bin"] = counts.close()
+    (folder / _TOKENS).write_bytes(msgspec.json.encode(numbers.tokens))
+    (folder / _ABOUT).write_bytes(msgspec.json.encode(_About(FORMAT, str(path), arrays)))
+
+
+def _open(folder: Path, stays: bool) -> dict[Part, TokenisedText]:
+    """The parts as :func:`_build` left them.
+
+    Raises:
+        LaminaError: the folder was damaged.
+    """
+    try:
+        about = msgspec.json.decode((folder / _ABOUT).read_bytes(), type=_About)
+        tokens = msgspec.json.decode((folder / _TOKENS).read_bytes(), type=list[str])
+        found = {name: open_array(folder / name, form) for name, form in about.arrays.items()}
+        parts: dict[Part, TokenisedText] = {
+            part: TokenisedText(tokens, found[f"{part}.bin"], found[f"{part}-counts.bin"], True)
+            for part in PARTS
+        }
+    except (OSError, msgspec.MsgspecError, KeyError, TypeError) as error:
+        raise LaminaError(f"is damaged ({error}); delete it", place=str(folder)) from None
+    return parts if stays else {part: _loaded(text) for part, text in parts.items()}
+
+
+def _loaded(text: TokenisedText) -> TokenisedText:
+    return replace(text, ids=np.array(text.ids), counts=np.array(text.counts), on_disk=False)

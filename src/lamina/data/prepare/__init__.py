@@ -1,0 +1,1 @@
+"""Between reading and batching: splits, missing values, scales."""

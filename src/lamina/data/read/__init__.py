@@ -1,0 +1,1 @@
+"""Files as people have them, read without a guess: each error names its line."""

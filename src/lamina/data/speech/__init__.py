@@ -1,0 +1,1 @@
+"""Recordings: samples, log-mel features, augmentation."""

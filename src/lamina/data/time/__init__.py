@@ -1,0 +1,1 @@
+"""Time stamps, and tables whose rows have one."""

@@ -1,0 +1,409 @@
+"""The rule that turns scores into a depth: numbers in, a decision out. No files, no torch.
+
+**Question.** Which is the shallowest depth that no deeper one beats by the margin or more, among
+the trainings that get through? A training that diverges or gets stuck is a failure
+(:mod:`lamina.depth.judge.failures`): failures are counted, and a depth can lose by their rate.
+
+**Rule.** Walk up from the shallowest depth ``d``; ``g(e)`` is the gain in mean utility from ``d``
+to a deeper ``e``, over the seeds that got through.
+
+1. ``d`` is *too shallow* when the hypothesis "no deeper ``e`` gains more than the margin" is
+   rejected: one-sided t tests of ``g(e)`` against the margin, joined by the test of Simes (1986,
+   Biometrika 73), which is valid for comparisons that share one control (Sarkar 1998, Annals of
+   Statistics 26). Then the walk goes on with the next depth; hypotheses tested in a fixed order,
+   each only after the one before was rejected, need no correction across the steps
+   (Maurer, Hothorn and Lehmacher 1995; Westfall and Krishen 2001).
+2. ``d`` is *unstable* when a deeper one is shown to fail less often and costs no margin of score,
+   or when no seed of ``d`` got through: the walk goes on.
+3. ``d`` is *enough* when every ``e`` is shown to gain less than the margin, or to fail more often:
+   an intersection-union test, which needs no correction (Berger 1982, Technometrics 24).
+4. Otherwise ``d`` is *open*, and the answer is undecided. So it is too where seeds of ``d`` or of
+   ``e`` got stuck and fewer than three others got through.
+
+The intervals shown have level ``1 - 2 level``: their ends are the bounds that the tests use
+(Schuirmann 1987), so picture and verdict agree.
+
+**Failures.** Where a seed of ``d`` or ``e`` failed, a claim about the two rests on two tests, of
+scores and of failures, and each has half of the level (Bonferroni): it may err at either.
+
+**Looks.** The way out of "undecided" is to add seeds and look again, and each look is another
+chance to err (Armitage, McPherson and Rowe 1969). The ``k``-th look tests at
+``alpha / (k (k + 1))``: see :func:`lamina.depth.judge.evidence.look_level`. For a normal gain at
+the
+margin (40000 random walks, 3 seeds at first) eight looks then err in 3.0% where a seed is added
+each time and in 3.7% where seeds double; with alpha / 2 at every look it would be 7.4% and 12.7%,
+with the constant of Pocock (1977, Biometrika 64), which is for equal steps, up to 8.9%.
+
+**A price of layers.** With ``cost_per_layer`` a deeper network must gain that much more for each
+layer it adds: a price on layers, not on measured time, because the same search then has the same
+answer on every machine and at every load.
+
+**Measured** on the truths of ``bench/decision.py`` at one look (10000 searches a row, so a rate of
+2.5% has a standard error of 0.2; minutes, or seconds with ``--quick``; the last rows: ``--real``).
+Largest rates of a verdict deeper and shallower than right, in percent, over four truths and noise
+of 0.3 and 0.6 margins, among them gains of exactly the margin; then how many of the searches whose
+second layer gains two margins find it at noise 0.3.
+
+======================  =====  ======  =========  ========
+seeds and their noise   seeds  deeper  shallower  find it
+======================  =====  ======  =========  ========
+normal                      3     1.3        1.8       75%
+normal                      5     2.3        2.3       99%
+normal                     10     2.5        2.7      100%
+spread grows threefold      5     0.4        1.8       28%
+spread falls threefold      5     1.4        2.8       24%
+spread grows tenfold        5     1.9        3.0       78%
+deepest spreads x10         3     1.9        3.6       39%
+deepest spreads x10         5     1.7        3.3       79%
+shallowest spreads x10      3     3.5        3.6       37%
+shallowest spreads x10      5     2.2        3.1       78%
+t with 3 degrees            5     1.2        2.1       92%
+one in five stuck           5     0.6        1.2       65%
+one in five stuck          10     1.3        1.8      100%
+of two real searches        3     1.5        2.0       78%
+of two real searches        5     2.3        2.5      100%
+======================  =====  ======  =========  ========
+
+Up to eight looks, a seed added at each from 3 seeds on (``--looks 8``, normal noise): 2.0 and 2.6.
+With all depths equal it takes 3.6 seeds on average at noise 0.3, and at noise 0.6 8.4, where 63% of
+the searches are still undecided at the eighth look.
+
+**Limits.** The verdict is about this validation part. Were its examples taken as a sample, then,
+where two depths differ for good on 5% to 15% of them, a gain of exactly the margin (1 point) is
+called more, or less, in 19% to 36% of the searches each with 500 validation examples, 6% to 23%
+with 2500, 3% to 6% with 25000 (2000 simulated searches each, 3 and 10 seeds). A variance of
+examples paired between depths added to that of seeds (two-way: Cameron, Gelbach and Miller 2011,
+Journal of Business and Economic Statistics 29) brings these to 1.9% to 3.6%; but of gains of three
+points with 500 examples it finds 19% to 52% instead of 55% to 95%. That needs each trial to keep
+its score by example, which it does not.
+
+A trial's score is its best epoch on the same validation part. With curves on a plateau whose noise
+from epoch to epoch is twice as large at one depth, that depth gains 1.6 of the smaller noise by
+it (20 epochs, 20000 curves). In two real searches that noise was 0.1 to 0.2 of a margin, and the
+mean of three neighbouring epochs moved gains by at most 0.13 margins: so the best epoch, which is
+the model handed over, stays the score, and a larger difference is told as a caution.
+
+One in five that fails is not seen in half of the samples of three seeds, by any rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Literal
+
+import numpy as np
+from msgspec import Struct
+
+from lamina.depth.judge.evidence import (
+    ENOUGH,
+    TOO_SHALLOW,
+    UNSTABLE,
+    Array,
+    Claims,
+    Sample,
+    claims,
+    gain_errors,
+    half_width,
+    look_level,
+    mean_errors,
+    seeds_to_settle,
+    spread_growth,
+    summarise,
+    tests_of,
+    verdicts,
+    wide,
+)
+from lamina.depth.judge.failures import fails_more, rate_interval
+from lamina.spec import LaminaError
+
+
+class Score(Struct, frozen=True):
+    """One depth. ``mean``, ``sd``, ``low``, ``high`` are utilities over the seeds that got
+    through; ``sd`` and the interval are None where they are unknown.
+
+    seeds, diverged, stuck: how many there were, diverged, and ended far below the others.
+    fails_low, fails_high: the interval of the share of trainings that fail, in 0..1.
+    wide: its spread is shown to be larger than that of the other depths.
+    """
+
+    depth: int
+    seeds: int
+    diverged: int
+    stuck: int
+    mean: float | None
+    sd: float | None
+    low: float | None
+    high: float | None
+    fails_low: float
+    fails_high: float
+    wide: bool
+
+    @property
+    def failed(self) -> int:
+        """Seeds that diverged or got stuck."""
+        return self.diverged + self.stuck
+
+
+class Gain(Struct, frozen=True):
+    """From ``shallow`` to ``deep``: the difference of mean utilities with its interval, of level
+    ``confidence``, what it ``needs`` to be (the margin, and the price of the layers), and on which
+    side of that it is known to lie."""
+
+    shallow: int
+    deep: int
+    gain: float
+    low: float | None
+    high: float | None
+    needs: float
+    side: Literal["above", "below", "open"]
+    confidence: float
+
+
+class Stage(Struct, frozen=True):
+    """One step of the walk: ``depth`` was found too shallow (``by``: the shallowest that is shown
+    to beat it), unstable (``by``: the shallowest that fails less often; None where no seed of
+    ``depth`` got through), enough, or open (against each depth of ``against``)."""
+
+    depth: int
+    found: Literal["too shallow", "unstable", "enough", "open"]
+    by: int | None = None
+    against: tuple[int, ...] = ()
+
+
+class Decision(Struct, frozen=True):
+    """What :func:`decide` found.
+
+    ``outcome`` is ``"use"`` (then ``depth`` is the answer), ``"undecided"`` (between the depths
+    ``between``; ``more_seeds`` a depth would settle it, None when that is more than
+    30), or ``"none"`` (no seed of any depth got through).
+
+    unstable: deeper than :attr:`shown`, and shown to fail more often, or without a seed that got
+        through.
+    spread_growth: how many times the deepest spreads as the shallowest; None where spread is not
+        shown to grow with depth.
+    margin, cost_per_layer: in utilities. alpha, level: of all looks, and of each test at this one.
+    """
+
+    outcome: Literal["use", "undecided", "none"]
+    depth: int | None
+    between: tuple[int, ...]
+    more_seeds: int | None
+    scores: tuple[Score, ...]
+    gains: tuple[Gain, ...]
+    walk: tuple[Stage, ...]
+    unstable: tuple[int, ...]
+    spread_growth: float | None
+    margin: float
+    cost_per_layer: float
+    alpha: float
+    level: float
+
+    @property
+    def confidence(self) -> float:
+        """The level of the intervals: their ends are the bounds that the tests use. Those of gains
+        have their own, which is higher where trainings failed."""
+        return 1 - 2 * self.level
+
+    @property
+    def shown(self) -> int | None:
+        """The depth to work with meanwhile: the answer, or the shallowest that is still open."""
+        return self.depth if self.between == () else self.between[0]
+
+    def score(self, depth: int) -> Score:
+        """The scores of ``depth``. Raises KeyError for a depth that was not tried."""
+        for score in self.scores:
+            if score.depth == depth:
+                return score
+        raise KeyError(depth)
+
+    def gain(self, shallow: int, deep: int) -> Gain | None:
+        """The gain between two depths; None where no seed of one of them got through."""
+        pairs = (g for g in self.gains if (g.shallow, g.deep) == (shallow, deep))
+        return next(pairs, None)
+
+
+def decide(
+    utilities: Mapping[int, Sequence[float]],
+    margin: float,
+    *,
+    alpha: float = 0.05,
+    resolution: float = 0.0,
+    cost_per_layer: float = 0.0,
+    look: int = 1,
+) -> Decision:
+    """The shallowest depth that no deeper one beats by ``margin`` or more, or undecided.
+
+    utilities: for each depth the utility of each of its seeds (larger is better); a seed that
+        diverged is not-a-number or infinite.
+    margin: the gain that is worth a deeper network, in utilities; more than zero.
+    alpha: the probability of a verdict too deep, and likewise of one too shallow, that is
+        accepted over all looks at a search.
+    resolution: the smallest step between two scores, such as one validation example, in
+        utilities. Scores that agree to within it are not taken for certain: each depth's variance
+        is at least that of rounding, ``resolution^2 / 12``.
+    cost_per_layer: what each layer that a deeper network has more must gain beyond the margin, in
+        utilities.
+    look: how often this search was looked at with other seeds, this time counted.
+
+    Raises LaminaError for no depths, a depth without seeds, or a number out of range.
+    """
+    _check(utilities, margin, alpha, cost_per_layer, look)
+    depths = sorted(utilities)
+    x, tried = _table([utilities[d] for d in depths])
+    price = cost_per_layer * np.array(depths, dtype=np.float64)
+    sample = summarise(x - price, tried, margin, resolution)
+    level = look_level(alpha, look)
+    found = claims(sample, margin, level)
+    scores = _scores(depths, x, price, sample, level)
+    gains = _gains(depths, price, sample, found, margin, level)
+    walk = _walk(depths, sample, found, level)
+
+    last = walk[-1] if walk else None
+    growth, p = spread_growth(sample.variance, sample.free, np.array(depths, dtype=np.float64))
+    outcome, depth, more = "none", None, None
+    between: tuple[int, ...] = ()
+    if last is not None and last.found == "enough":
+        outcome, depth = "use", last.depth
+    elif last is not None and last.found == "open":
+        outcome, between = "undecided", (last.depth, *last.against)
+        more = seeds_to_settle(sample, margin, look_level(alpha, look + 1))
+    return Decision(
+        outcome,
+        depth,
+        between,
+        more,
+        scores,
+        gains,
+        walk,
+        _unstable(depths, sample, between[0] if between else depth, level),
+        growth if p <= level else None,
+        margin,
+        cost_per_layer,
+        alpha,
+        level,
+    )
+
+
+def _table(seeds: Sequence[Sequence[float]]) -> tuple[Array, np.ndarray]:
+    """Utilities ``(n, K)``, not-a-number where there is none, and seeds a depth ``(K,)``."""
+    x = np.full((max(map(len, seeds)), len(seeds)), np.nan)
+    for k, scores in enumerate(seeds):
+        x[: len(scores), k] = scores
+    return np.where(np.isfinite(x), x, np.nan), np.array([len(scores) for scores in seeds])
+
+
+def _walk(depths: list[int], sample: Sample, found: Claims, level: float) -> tuple[Stage, ...]:
+    stages: list[Stage] = []
+    for i, verdict in enumerate(verdicts(found, sample.free, level).tolist()):
+        if verdict == ENOUGH:
+            return (*stages, Stage(depths[i], "enough"))
+        deeper = range(i + 1, len(depths))
+        if verdict == TOO_SHALLOW:
+            # Simes rejects only where at least one comparison alone reaches the level.
+            better = next(e for e in deeper if found.beats[i, e] <= level)
+            stages.append(Stage(depths[i], "too shallow", by=depths[better]))
+        elif verdict == UNSTABLE:
+            steadier = (depths[e] for e in deeper if found.fails[i, e] <= level)
+            stages.append(Stage(depths[i], "unstable", by=next(steadier, None)))
+        else:
+            rivals = tuple(depths[e] for e in deeper if found.falls_short[i, e] > level)
+            return (*stages, Stage(depths[i], "open", against=rivals))
+    return tuple(stages)  # no seed of the deepest got through, nor of any that was not passed
+
+
+def _unstable(
+    depths: list[int], sample: Sample, shown: int | None, level: float
+) -> tuple[int, ...]:
+    if shown is None:
+        return ()
+    i = depths.index(shown)
+    p = (tests_of(sample) * fails_more(sample.failed, sample.tried))[i]
+    return tuple(
+        depths[e] for e in range(i + 1, len(depths)) if p[e] <= level or sample.free[e] == 0
+    )
+
+
+def _gains(
+    depths: list[int], price: Array, sample: Sample, found: Claims, margin: float, level: float
+) -> tuple[Gain, ...]:
+    error, dof = gain_errors(sample.variance, sample.free)
+    levels = level / tests_of(sample)
+    half = half_width(error, dof, levels)
+    gross = sample.mean + price
+    beats, falls_short = found.scores
+    return tuple(
+        Gain(
+            depths[i],
+            depths[j],
+            float(gross[j] - gross[i]),
+            _optional(gross[j] - gross[i] - half[i, j]),
+            _optional(gross[j] - gross[i] + half[i, j]),
+            float(margin + price[j] - price[i]),
+            _side(float(beats[i, j]), float(falls_short[i, j]), level),
+            float(1 - 2 * levels[i, j]),
+        )
+        for i, j in combinations(range(len(depths)), 2)
+        if sample.free[i] and sample.free[j]
+    )
+
+
+def _side(beats: float, falls_short: float, level: float) -> Literal["above", "below", "open"]:
+    if beats <= level:
+        return "above"
+    return "below" if falls_short <= level else "open"
+
+
+def _optional(x: float) -> float | None:
+    return float(x) if np.isfinite(x) else None
+
+
+def _scores(
+    depths: list[int], x: Array, price: Array, sample: Sample, level: float
+) -> tuple[Score, ...]:
+    half = half_width(*mean_errors(sample.variance, sample.free), level)
+    broad = wide(sample.variance, sample.free)
+    scores = []
+    for k, depth in enumerate(depths):
+        tried, free, stuck = int(sample.tried[k]), int(sample.free[k]), int(sample.stuck[k])
+        mean = float(sample.mean[k] + price[k])
+        kept = np.sort(x[np.isfinite(x[:, k]), k])[stuck:]  # the stuck ones are the lowest
+        low, high = rate_interval(tried - free, tried, level)
+        scores.append(
+            Score(
+                depth,
+                seeds=tried,
+                diverged=tried - free - stuck,
+                stuck=stuck,
+                mean=mean if free else None,
+                sd=float(kept.std(ddof=1)) if free > 1 else None,
+                low=_optional(mean - half[k]) if free else None,
+                high=_optional(mean + half[k]) if free else None,
+                fails_low=low,
+                fails_high=high,
+                wide=bool(broad[k]),
+            )
+        )
+    return tuple(scores)
+
+
+def _check(
+    utilities: Mapping[int, Sequence[float]],
+    margin: float,
+    alpha: float,
+    cost_per_layer: float,
+    look: int,
+) -> None:
+    if not utilities:
+        raise LaminaError("got no depths to decide between; give at least one.")
+    empty = [depth for depth, scores in utilities.items() if len(scores) == 0]
+    if empty:
+        raise LaminaError(f"depth {empty[0]} has no scores; each depth needs at least one seed.")
+    if not (np.isfinite(margin) and margin > 0):
+        raise LaminaError(f"got a smallest gain of {margin:g}; it must be more than 0, such as 1.")
+    if not 0 < alpha < 0.5:
+        raise LaminaError(f"got alpha {alpha:g}; it must lie between 0 and 0.5, such as 0.05.")
+    if not (np.isfinite(cost_per_layer) and cost_per_layer >= 0):
+        raise LaminaError(f"got a cost of {cost_per_layer:g} a layer; it must be 0 or more.")
+    if look < 1:
+        raise LaminaError(f"got look {look}; the first is 1.")

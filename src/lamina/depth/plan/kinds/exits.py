@@ -1,0 +1,128 @@
+"""All depths in one training: a head after every layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from torch import Tensor
+
+from lamina.depth.ask.setup import Setup
+from lamina.depth.job import Job
+from lamina.depth.plan.kinds.shared import SharedDepths
+from lamina.depth.plan.kinds.train import trained, trial_of
+from lamina.depth.trials import Trial
+from lamina.spec import Batch, Metric, Model, Part, State, Step, Task
+from lamina.store import RunFolder
+from lamina.train import Progress, Result
+
+
+def run(job: Job, setup: Setup, folder: Path, progress: Progress) -> Trial:
+    """Train all depths of the search up to the job's, their layers shared; or go on in ``folder``.
+
+    Raises KeyboardInterrupt where the training was interrupted, and LaminaError where the networks
+    cannot share layers.
+    """
+    model = shared(job, setup)
+    result = trained(job, model, AllDepths(setup.task, model.depths), setup, folder, progress)
+    history = RunFolder.open(folder).history()
+    return trial_of_depths(job, history, result, setup.task.metric, model.depths)
+
+
+def shared(job: Job, setup: Setup) -> SharedDepths:
+    """The networks of all depths up to the job's; the deepest one starts as it would alone."""
+    torch.manual_seed(job.seed)
+    depths = [candidate.depth for candidate in setup.candidates if candidate.depth <= job.depth]
+    networks = {depth: setup.model(job, depth) for depth in reversed(depths)}
+    return SharedDepths(networks, setup.task, setup.task.batches("train")[0])
+
+
+def trial_of_depths(
+    job: Job,
+    history: list[dict[str, Any]],
+    result: Result,
+    metric: Metric,
+    depths: Sequence[int],
+) -> Trial:
+    """The trial of the best of ``depths``, with ``values`` and ``curves`` of all: of each its best
+    epoch, as where it is trained alone."""
+    trials = [trial_of(job, history, result, metric, at(depth)) for depth in sorted(depths)]
+    finished = [trial for trial in trials if not trial.diverged]
+    best = max(finished, key=lambda trial: trial.utility(metric), default=trials[0])
+    of = list(zip(sorted(depths), trials, strict=True))
+    return msgspec.structs.replace(
+        best,
+        values=tuple((depth, trial.value) for depth, trial in of),
+        curves=tuple((depth, trial.curve) for depth, trial in of),
+    )
+
+
+def at(depth: int) -> str:
+    """What stands behind the name of a sum or score of one depth."""
+    return f"@{depth}"
+
+
+class AllDepths:
+    """A task for :class:`SharedDepths`: the mean of the losses of all depths is learned, and the
+    metric is the mean of theirs; each one's own scores stand beside it, as ``accuracy@2``."""
+
+    def __init__(self, task: Task, depths: Sequence[int]):
+        self.task, self.depths = task, tuple(depths)
+        self.name, self.metric = task.name, task.metric
+
+    def model(self, options: Any = None, /, **changes: Any) -> Model:
+        """See :class:`lamina.spec.Task`: a network of one depth."""
+        return self.task.model(options, **changes)
+
+    def batches(self, part: Part, *, epoch: int = 0, seed: int = 0) -> Sequence[Batch]:
+        """See :class:`lamina.spec.Task`."""
+        return self.task.batches(part, epoch=epoch, seed=seed)
+
+    def step(self, model: Model, batch: Batch, state: State | None) -> Step:
+        """See :class:`lamina.spec.Task`."""
+        assert isinstance(model, SharedDepths)
+        return joint(model.steps(self.task, batch, state))
+
+    def summary(self, sums: Mapping[str, float], count: int) -> dict[str, float]:
+        """See :class:`lamina.spec.Task`."""
+        found: dict[str, float] = {}
+        scores = {depth: self.scores(depth, sums, count) for depth in self.depths}
+        for name in ("loss", self.metric.name):
+            values = [own[name] for own in scores.values() if name in own]
+            if values:
+                found[name] = sum(values) / len(values)
+        for depth, own in scores.items():
+            found |= {f"{name}{at(depth)}": value for name, value in own.items()}
+        return found
+
+    def scores(self, depth: int, sums: Mapping[str, float], count: int) -> dict[str, float]:
+        """``task.summary`` of one depth."""
+        mark = at(depth)
+        own = {name.removesuffix(mark): v for name, v in sums.items() if name.endswith(mark)}
+        return self.task.summary(own, count)
+
+    def baseline(self) -> float:
+        """See :class:`lamina.spec.Task`."""
+        return self.task.baseline()
+
+    def config(self) -> dict[str, Any]:
+        """See :class:`lamina.spec.Task`."""
+        return {**self.task.config(), "depths": list(self.depths)}
+
+
+def joint(steps: Mapping[int, Step], shares: Tensor | None = None) -> Step:
+    """One step of those of all depths, the deepest first, whose losses count by ``shares``
+    ``(depths,)``, or all alike."""
+    losses = torch.stack([step.loss for step in steps.values()])
+    sums = {
+        f"{name}{at(depth)}": value
+        for depth, step in steps.items()
+        for name, value in step.sums.items()
+    }
+    sums["loss"] = torch.stack([step.sums["loss"] for step in steps.values()]).mean()
+    deepest = next(iter(steps.values()))
+    loss = losses.mean() if shares is None else (shares * losses).sum()
+    return Step(loss, sums, deepest.count, deepest.state)

@@ -1,0 +1,72 @@
+"""One depth, grown from the next shallower one: progressive stacking.
+
+Layers are added to a network that was trained without them, as in Gong et al. (2019), *Efficient
+Training of BERT by Progressively Stacking*; but a new layer gives nothing at first
+(:mod:`lamina.nn.recurrent.growth`), where theirs are copies of those below.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import msgspec
+import torch
+
+from lamina.depth.ask.setup import Setup
+from lamina.depth.job import Job
+from lamina.depth.plan.kinds.train import trained, trial_of
+from lamina.depth.trials import Trial
+from lamina.nn.recurrent.growth import grow
+from lamina.spec import LaminaError, Model, Task
+from lamina.store import RunFolder
+from lamina.train import Progress
+
+
+def run(job: Job, setup: Setup, folder: Path, progress: Progress) -> Trial:
+    """Train the shallowest depth of the search, add layers up to the next, train on, and so on up
+    to the job's; each stage is a whole training in a folder beside ``folder``, and what of it has
+    ended is read.
+
+    Raises KeyboardInterrupt where the training was interrupted, and LaminaError where a new layer
+    changes what the network says.
+    """
+    check(job, setup)
+    shallow: Model | None = None
+    for candidate in setup.candidates:
+        stage = msgspec.structs.replace(job, depth=candidate.depth)
+        torch.manual_seed(job.seed)
+        model = setup.model(stage)
+        if shallow is not None:
+            _grow(model, shallow, setup.task)
+        if stage.depth == job.depth:
+            break
+        whole = msgspec.structs.replace(stage, epochs=None)
+        trained(whole, model, setup.task, setup, folder.parent / stage.run, progress)
+        shallow = model
+    else:
+        raise KeyError(job.depth)
+    result = trained(job, model, setup.task, setup, folder, progress)
+    return trial_of(job, RunFolder.open(folder).history(), result, setup.task.metric)
+
+
+def check(job: Job, setup: Setup) -> None:
+    """Raises LaminaError where a new layer changes what a network of the search says."""
+    for lower, upper in pairwise(setup.candidates):
+        _grow(setup.model(job, upper.depth), setup.model(job, lower.depth), setup.task)
+
+
+@torch.no_grad()
+def _grow(deep: Model, shallow: Model, task: Task) -> None:
+    """Grow, and see that nothing has changed for it."""
+    device = next(shallow.parameters()).device
+    shallow.eval()
+    deep.to(device).eval()
+    grow(deep, shallow)
+    batch = task.batches("train")[0].to(device)
+    before, after = (task.step(model, batch, None).loss for model in (shallow, deep))
+    if not torch.equal(before, after):
+        raise LaminaError(
+            f"a new layer changes what this {task.name} network says at once, as where its head"
+            " reads a layer's state and not its output; use strategy='grid'"
+        )

@@ -1,0 +1,126 @@
+"""Settings proposed by a model of what was found so far."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+from lamina.depth.ask.problem import Problem, Range, Values
+from lamina.depth.ask.space import Setting, rounded
+from lamina.depth.job import Job, changed
+from lamina.depth.plan.strategies.rounds import Plan, in_rounds
+from lamina.depth.plan.strategies.tuned import CHOOSING, Tuned
+from lamina.depth.trials import Trial
+
+#: Trainings behind the first proposal; before, settings are drawn at random.
+DRAWN = 10
+
+
+class Bayes(Tuned):
+    """Tree-structured Parzen estimators (Bergstra et al. 2011, NIPS 24, section 4), as optuna has
+    them: settings that came out well so far against the others, all options jointly.
+
+    Rounds of one training a depth. A proposal for any depth learns from all depths: of each
+    training it is told how much better it was than the mean of its depth, so that a depth's own
+    level is left out. What learning rate suits, say, seldom differs much from one depth to the
+    next, and few trainings a depth would teach little.
+
+    A round follows from all earlier ones and from nothing else, and its proposals are drawn from a
+    generator of their own: so a search that goes on elsewhere proposes the same. Within a round
+    depths run side by side; with fewer depths than machines some are idle.
+    """
+
+    name = "bayes"
+    #: What is looked for, larger better each: ``maximize`` as often as :meth:`goals` has numbers.
+    directions: ClassVar[tuple[Literal["minimize", "maximize"], ...]] = ("maximize",)
+
+    def __init__(self, problem: Problem):
+        super().__init__(problem)
+        #: Follow from what was told; kept because proposals take time.
+        self._rounds: list[list[Job]] = []
+
+    def goals(self, trial: Trial) -> tuple[float, ...]:
+        """What a training came to; not-a-number where it diverged."""
+        return (trial.utility(self.problem.metric),)
+
+    def choosing(self, limit: float | None) -> Plan:
+        return in_rounds(self, self.tried, self._round, limit=limit, chained=True)
+
+    def _round(self, k: int) -> list[Job]:
+        while len(self._rounds) <= k:
+            jobs = [job for jobs in self._rounds for job in jobs]
+            trials = [trial for job in jobs if (trial := self.told(job)) is not None]
+            if len(trials) < len(jobs):  # not known yet
+                return [Job(depth=d, seed=CHOOSING + k) for d in self.problem.depths]
+            self._rounds.append(self._propose(trials))
+        return self._rounds[k]
+
+    def _propose(self, trials: list[Trial]) -> list[Job]:
+        found = []
+        for index, depth in enumerate(self.problem.depths):
+            changes = changed(self._ask(trials, seed=len(trials) + index))
+            again = sum(t.depth == depth and t.job.changes == changes for t in trials)
+            found.append(Job(depth=depth, seed=CHOOSING + again, changes=changes))
+        return found
+
+    def _ask(self, trials: list[Trial], seed: int) -> Setting:
+        import optuna  # slow to import, and few searches propose
+
+        before = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        try:
+            distributions = {
+                name: _distribution(optuna, choice) for name, choice in self.problem.space.items()
+            }
+            sampler = optuna.samplers.TPESampler(
+                seed=seed, multivariate=True, n_startup_trials=DRAWN
+            )
+            study = optuna.create_study(directions=list(self.directions), sampler=sampler)
+            for trial, values in zip(trials, self._centred(trials), strict=True):
+                params = dict(trial.job.changes)
+                study.add_trial(
+                    optuna.trial.create_trial(
+                        params=params, distributions=distributions, values=values
+                    )
+                )
+            proposed = study.ask(distributions).params
+        finally:
+            optuna.logging.set_verbosity(before)
+        return {
+            name: rounded(choice, proposed[name]) if isinstance(choice, Range) else proposed[name]
+            for name, choice in self.problem.space.items()
+        }
+
+    def _centred(self, trials: Sequence[Trial]) -> list[list[float]]:
+        """The goals of each training less the mean of its depth; one that diverged stands a margin
+        behind the worst."""
+        goals = [self.goals(trial) for trial in trials]
+        columns: list[list[float]] = []
+        for column in zip(*goals, strict=True):
+            levels = {
+                depth: statistics.fmean(
+                    [
+                        value
+                        for value, trial in zip(column, trials, strict=True)
+                        if trial.depth == depth and math.isfinite(value)
+                    ]
+                    or [0.0]
+                )
+                for depth in self.problem.depths
+            }
+            centred = [v - levels[t.depth] for v, t in zip(column, trials, strict=True)]
+            worst = min((v for v in centred if math.isfinite(v)), default=0.0)
+            last = worst - self.problem.margin
+            columns.append([v if math.isfinite(v) else last for v in centred])
+        return [list(values) for values in zip(*columns, strict=True)]
+
+
+def _distribution(optuna: Any, choice: Values | Range) -> Any:
+    if not isinstance(choice, Range):
+        return optuna.distributions.CategoricalDistribution(choice)
+    if isinstance(choice.low, int) and isinstance(choice.high, int):
+        return optuna.distributions.IntDistribution(choice.low, choice.high, log=choice.log)
+    low, high = float(choice.low), float(choice.high)
+    return optuna.distributions.FloatDistribution(low, high, log=choice.log)

@@ -1,0 +1,30 @@
+"""Every depth with every setting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lamina.depth.ask.problem import Range, Values
+from lamina.depth.ask.space import combinations
+from lamina.depth.job import Job, changed
+from lamina.depth.plan.strategies.rounds import Plan, in_rounds
+from lamina.depth.plan.strategies.tuned import CHOOSING, Tuned
+
+
+class Grid(Tuned):
+    """All depths with the first seed, then all with the second: an early look is fair. Where
+    settings vary, every combination is first tried at every depth, one training each."""
+
+    name = "grid"
+
+    @classmethod
+    def check(cls, space: Mapping[str, Values | Range]) -> None:
+        combinations(space)
+
+    def choosing(self, limit: float | None) -> Plan:
+        every = [changed(setting) for setting in combinations(self.problem.space)]
+
+        def jobs_of(k: int) -> list[Job]:
+            return [Job(depth=d, seed=CHOOSING, changes=every[k]) for d in self.problem.depths]
+
+        return in_rounds(self, len(every), jobs_of, limit=limit)

@@ -1,0 +1,40 @@
+"""Two goals: the score, and the time of a training step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from lamina.depth.plan.front import Point, pareto_front
+from lamina.depth.plan.strategies.bayes import Bayes
+from lamina.depth.plan.strategies.tuned import words
+from lamina.depth.trials import Trial
+
+
+class Pareto(Bayes):
+    """As ``bayes``, with settings proposed for a good score and for a fast step alike, and with the
+    front of what was found: points that none beats in both. Depths are judged by score alone.
+
+    A time is that of the training itself; a machine that is busy with other things blurs it.
+    """
+
+    name = "pareto"
+    directions = ("maximize", "maximize")
+
+    def goals(self, trial: Trial) -> tuple[float, ...]:
+        """The utility, and the logarithm of steps a second: times differ by factors."""
+        return (*super().goals(trial), -math.log(max(trial.step_ms, 1e-9)))
+
+    def front(self) -> Sequence[Point]:
+        return pareto_front(self.trials.values(), self.problem.metric)
+
+    def saw(self) -> Sequence[str]:
+        told = []
+        for point in self.front():
+            times = "1 training" if point.trainings == 1 else f"{point.trainings} trainings"
+            told.append(
+                f"Not beaten in both score and time: depth {point.depth}, {words(point.changes)}:"
+                f" {self.problem.metric.name} {self.problem.metric.show(point.value)} at"
+                f" {point.step_ms:.3g} ms a step ({times})."
+            )
+        return (*super().saw(), *told)

@@ -1,0 +1,414 @@
+"""The logic of the race on plain numbers: what was seen so far in, the next round out.
+
+A *round* is a set of trainings that are wanted at once. What follows from a set of finished rounds
+is worked out here, with no files and no torch, so that ``bench/strategies.py`` can play thousands
+of races.
+
+**Screen.** Every depth is trained for :data:`SCREEN` of the epochs, and where that does not tell,
+for :data:`LONGER`. A deeper one is passed over where its *outlook* is a gain below the margin, a
+shallower one than the answer so far where it falls short by more than the margin; at the first
+pause only where it does so by far (:data:`EARLY`). The outlook is its lead at the pause over the
+answer, compared at the same epoch, and what it may still catch up: each doubling of the epochs is
+taken to bring half of the one before, so that the last one's catch-up ``c`` leaves ``c * (1 - t /
+T)`` from epoch ``t`` to the end ``T``. A depth that stands still for long and starts late is lost
+by this: that is the price of the screen.
+
+**Seeds.** The verdict of :mod:`lamina.depth.judge.decision` is drawn from whole trainings only: of
+the
+shallowest depths first, of the next deeper than the answer always, and then of those that the
+screen leaves, the shallowest first. Before a depth is judged for the first time, it and the answer
+get as many seeds as are enough for a usual gain, by the spread so far alone. Where the verdict is
+open, seeds go to the depths it hangs on, as many as are likely to settle it. Both give the next
+seed where a second of training lowers the error most.
+
+**Looks.** To judge depths again after more seeds is another chance to err. Each is a look of the
+search, at the level of :func:`lamina.depth.judge.evidence.look_level`, and the verdict is drawn at
+the
+last one. The race ends when it is decided, when all seeds are spent, or when more are futile: when
+even all of them would settle it with a small probability only (predictive power: Spiegelhalter,
+Freedman and Blackburn 1986, Controlled Clinical Trials 7).
+
+**Failures.** A training that diverges has ended, wherever it was. The screen of a depth goes on to
+its next seed until one gets through, or :data:`FIRST` have failed; the depth is then out. A whole
+one that got stuck, as the decision sees it, counts as failed too: what is planned is planned by the
+seeds that got through, of which there must then be as many as the decision asks for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtr, stdtrit
+
+from lamina.depth.judge.decision import decide
+from lamina.depth.judge.evidence import PRIOR_DOF, gain_errors, look_level
+from lamina.depth.judge.failures import ENOUGH_FREE, GAP_MARGINS, stuck
+
+#: Shares of the epochs after which the screen looks.
+SCREEN, LONGER = 0.2, 0.5
+#: In margins, how far on the wrong side of the margin an outlook must lie at the first pause, when
+#: deep ones have often hardly begun, for its depth to be passed over; at the second, any distance.
+EARLY = 2.5
+#: Whole trainings to begin with, of the shallowest depth and of another.
+FIRST, NEXT = 3, 2
+#: The probability that seeds chosen by the spread alone are to have to be enough.
+POWER = 0.8
+#: More seeds are futile where all of them would settle it with a smaller probability.
+FUTILE = 0.2
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What does not change in a race; depths are counted from 0, shallow to deep.
+
+    cost:   seconds of an epoch of each depth, or anything in proportion.
+    epochs: of a whole training. seeds: whole trainings of a depth, at most.
+    margin, alpha, resolution: as :func:`lamina.depth.judge.decision.decide` takes them.
+    looks:  at this search, before the race.
+    """
+
+    cost: tuple[float, ...]
+    epochs: int
+    seeds: int
+    margin: float
+    alpha: float = 0.05
+    resolution: float = 0.0
+    looks: int = 0
+
+    def level(self, look: int) -> float:
+        """Of each one-sided test at the look of this number, the first of the race being 1."""
+        return look_level(self.alpha, self.looks + look)
+
+    def pause(self, share: float) -> int:
+        """The epoch at this share of a training."""
+        return max(1, math.ceil(share * self.epochs - 1e-9))
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training as far as it is known: the best utility up to each evaluation.
+
+    epochs, best: ``(n,)``, in order. whole: whether it has ended. Not-a-number as the last of
+    ``best``: it diverged.
+    """
+
+    epochs: Sequence[int]
+    best: Sequence[float]
+    whole: bool
+
+    @property
+    def failed(self) -> bool:
+        """Whether it diverged."""
+        return math.isnan(self.best[-1])
+
+    @property
+    def scored(self) -> bool:
+        """Whether it got through to its end."""
+        return self.whole and not self.failed
+
+    def at(self, epoch: float) -> float:
+        """The best utility up to an epoch; what was first known where it is earlier."""
+        known = [u for e, u in zip(self.epochs, self.best, strict=True) if e <= epoch]
+        return (known or [self.best[0]])[-1]
+
+
+@dataclass(frozen=True)
+class Want:
+    """A training that is wanted: of a depth's index, with a seed, to a pause or to the end."""
+
+    depth: int
+    seed: int
+    epochs: int | None
+
+
+@dataclass(frozen=True)
+class Round:
+    """What is wanted next; nothing: the race is over.
+
+    again: depths that were judged get more seeds and are judged again.
+    passed_over: depths whose outlook would not change the answer.
+    """
+
+    wanted: tuple[Want, ...]
+    again: bool = False
+    passed_over: tuple[int, ...] = ()
+
+
+#: Of each depth's index, its runs in the order of seeds.
+Seen = Sequence[Sequence[Run]]
+
+
+def next_round(seen: Seen, limits: Limits, look: int = 1) -> Round:
+    """What to train after ``seen``, where the evidence is looked at for the ``look``-th time."""
+    K, tries = len(limits.cost), min(FIRST, limits.seeds)
+    missing = [k for k in range(K) if len(seen[k]) < tries and all(run.failed for run in seen[k])]
+    if missing:
+        pause = limits.pause(SCREEN)
+        until = pause if pause < limits.epochs else None
+        return Round(tuple(Want(k, len(seen[k]), until) for k in missing))
+    alive = [k for k in range(K) if not all(run.failed for run in seen[k])]
+    judged = [k for k in alive if any(run.scored for run in seen[k])]
+    told = {k: [run.best[-1] for run in seen[k] if run.whole or run.failed] for k in judged}
+    seen = _without_stuck(seen, limits)
+    finals = {k: [run.best[-1] for run in seen[k] if run.scored] for k in judged}
+    first = [
+        want
+        for k, count in zip(alive, (FIRST, NEXT), strict=False)
+        for want in _whole(seen, k, count, limits)
+    ]
+    if first or not alive:
+        return Round(tuple(first))
+    doubtful = [
+        want
+        for k in judged
+        if _doubtful(told[k], finals[k], limits)
+        for want in _whole(seen, k, ENOUGH_FREE, limits)
+    ]
+    if doubtful:
+        return Round(tuple(doubtful))
+    if judged == alive[:2] and look == 1:
+        begin = Hang.of(finals, alive[0], alive[1:2], limits).by_spread(limits.level(look))
+        wanted = [want for k, n in begin.items() for want in _whole(seen, k, n, limits)]
+        if wanted:
+            return Round(tuple(wanted))
+    answer, rivals = _open(told, limits, look)
+    if rivals:
+        counts = Hang.of(finals, answer, rivals, limits).settled_by(limits.level(look + 1))
+        wanted = [want for k, n in counts.items() for want in _whole(seen, k, n, limits)]
+        if wanted:
+            return Round(tuple(wanted), True)
+    rest = [k for k in alive if k not in finals]
+    passed_over = tuple(k for k in rest if not _promising(seen, k, answer, limits))
+    deeper = [k for k in alive if k > answer]
+    if not rivals and deeper and deeper[0] in rest:
+        entry = _entry(seen, finals, deeper[0], answer, limits, look)
+        return Round(entry, passed_over=passed_over)
+    challengers = [k for k in rest if k not in passed_over]
+    return Round(
+        _challenge(seen, finals, challengers, answer, limits, look), passed_over=passed_over
+    )
+
+
+def _without_stuck(seen: Seen, limits: Limits) -> list[list[Run]]:
+    """The same runs, those that got stuck as failed ones."""
+    finals = np.full((max(map(len, seen)), len(seen)), math.nan)
+    for k, runs in enumerate(seen):
+        for seed, run in enumerate(runs):
+            if run.scored:
+                finals[seed, k] = run.best[-1]
+    lost = stuck(finals, limits.margin)
+    return [
+        [
+            Run(run.epochs, [*run.best[:-1], math.nan], True) if lost[seed, k] else run
+            for seed, run in enumerate(runs)
+        ]
+        for k, runs in enumerate(seen)
+    ]
+
+
+def _doubtful(told: Sequence[float], through: Sequence[float], limits: Limits) -> bool:
+    """Whether a seed of a depth got stuck, or one of two may have."""
+    scored = [u for u in told if math.isfinite(u)]
+    apart = len(scored) == 2 and max(scored) - min(scored) > GAP_MARGINS * limits.margin
+    return apart or len(through) < len(scored)
+
+
+def _open(
+    finals: Mapping[int, Sequence[float]], limits: Limits, look: int
+) -> tuple[int, tuple[int, ...]]:
+    """Where the walk over the whole trainings stops, and the deeper ones that keep it open."""
+    found = decide(
+        finals,
+        limits.margin,
+        alpha=limits.alpha,
+        resolution=limits.resolution,
+        look=limits.looks + look,
+    )
+    return found.walk[-1].depth, found.walk[-1].against
+
+
+def _whole(seen: Seen, depth: int, count: int, limits: Limits) -> list[Want]:
+    """What a depth lacks of so many whole trainings that got through, with the seeds there are."""
+    through = [s for s in range(limits.seeds) if s >= len(seen[depth]) or not seen[depth][s].failed]
+    return [
+        Want(depth, seed, None)
+        for seed in through[:count]
+        if seed >= len(seen[depth]) or not seen[depth][seed].whole
+    ]
+
+
+def _screened(seen: Seen, depth: int) -> Run:
+    """The training that the screen goes by: the first that got through so far."""
+    return next(run for run in seen[depth] if not run.failed)
+
+
+def outlook(seen: Seen, depth: int, base: int, limits: Limits) -> float:
+    """The gain of ``depth`` over ``base``, which was trained whole, that its paused training lets
+    expect at the end."""
+    run = _screened(seen, depth)
+    epoch, rivals = run.epochs[-1], [other for other in seen[base] if other.scored]
+
+    def lead(at: float) -> float:
+        return run.at(at) - float(np.mean([other.at(at) for other in rivals]))
+
+    catch_up = max(lead(epoch) - lead(epoch / 2), 0.0)
+    return lead(epoch) + catch_up * (1 - epoch / limits.epochs)
+
+
+def _promising(seen: Seen, depth: int, answer: int, limits: Limits) -> bool:
+    """Whether a depth may change the answer: a deeper one by a gain over it of the margin, a
+    shallower one by falling short of it by no more."""
+    early = _screened(seen, depth).epochs[-1] < limits.pause(LONGER)
+    slack = EARLY if early else 0.0
+    bar = 1 - slack if depth > answer else -1 - slack
+    return outlook(seen, depth, answer, limits) >= bar * limits.margin
+
+
+def _entry(
+    seen: Seen,
+    finals: Mapping[int, Sequence[float]],
+    newcomer: int,
+    answer: int,
+    limits: Limits,
+    look: int,
+) -> tuple[Want, ...]:
+    """Seeds of a depth that is to be judged for the first time, and of the answer so far."""
+    counts = Hang.of(finals, answer, (newcomer,), limits).by_spread(limits.level(look))
+    return tuple(want for k in (answer, newcomer) for want in _whole(seen, k, counts[k], limits))
+
+
+def _challenge(
+    seen: Seen,
+    finals: Mapping[int, Sequence[float]],
+    challengers: Sequence[int],
+    answer: int,
+    limits: Limits,
+    look: int,
+) -> tuple[Want, ...]:
+    """The screen goes on; whom it leaves is trained whole, the shallowest first: with it, those
+    behind may no longer promise a gain."""
+    pause = limits.pause(LONGER)
+    early = [k for k in challengers if _screened(seen, k).epochs[-1] < pause < limits.epochs]
+    if early:
+        return tuple(Want(k, seen[k].index(_screened(seen, k)), pause) for k in early)
+    if not challengers:
+        return ()
+    return _entry(seen, finals, challengers[0], answer, limits, look)
+
+
+@dataclass(frozen=True)
+class Hang:
+    """What a stage of the verdict hangs on: the gains of ``rivals`` over ``base``, in utilities.
+
+    gains:    of each rival.
+    counts:   trainings that got through of every depth that is judged, or is to be.
+    variance: of a training of each of these, as it is expected to turn out: shrunk towards the
+              pooled one, as the decision shrinks it.
+    """
+
+    base: int
+    gains: Mapping[int, float]
+    counts: Mapping[int, int]
+    variance: Mapping[int, float]
+    limits: Limits
+
+    @classmethod
+    def of(
+        cls,
+        finals: Mapping[int, Sequence[float]],
+        base: int,
+        rivals: Sequence[int],
+        limits: Limits,
+    ) -> Hang:
+        """From the utilities of the whole trainings that got through, of each depth; a rival may
+        have none."""
+        scored = {k: finals.get(k, ()) for k in (*finals, *rivals)}
+        squares = {k: float(np.var(x)) * len(x) if x else 0.0 for k, x in scored.items()}
+        dof = {k: max(len(x) - 1, 0) for k, x in scored.items()}
+        pooled = sum(squares.values()) / max(sum(dof.values()), 1)
+        least = limits.resolution**2 / 12
+        variance = {
+            k: max((squares[k] + PRIOR_DOF * pooled) / (dof[k] + PRIOR_DOF), least) for k in scored
+        }
+        mean = {k: float(np.mean(x)) for k, x in scored.items() if x}
+        gains = {k: mean.get(k, mean[base]) - mean[base] for k in rivals}
+        return cls(base, gains, {k: len(x) for k, x in scored.items()}, variance, limits)
+
+    def by_spread(self, level: float) -> dict[int, int]:
+        """The cheapest numbers of seeds at which a gain that is a margin off the margin is shown at
+        ``level`` with probability :data:`POWER`; where there are not so many, one of each at least.
+
+        It goes by the spread alone, never by the gains: so it is no look (an internal pilot, Wittes
+        and Brittain 1990, Statistics in Medicine 9)."""
+        counts = self._cheapest(self.gains, lambda k, now: self._far_off(k, now, level))
+        return {k: max(n, 1) for k, n in (counts or self.counts).items()}
+
+    def settled_by(self, level: float) -> dict[int, int]:
+        """How many seeds of each to have at the next look, which tests at ``level``; as many as
+        there are where more are futile."""
+        best = max(self.gains, key=lambda k: self.gains[k])
+        # One that beats the base ends the stage; else all must fall short.
+        needed = [best] if self.gains[best] > self.limits.margin else list(self.gains)
+        chance = min(self._chance(k, self._full(needed), level) for k in needed)
+        if chance < FUTILE:
+            return dict(self.counts)
+        counts = self._cheapest(needed, lambda k, now: self._chance(k, now, level) >= POWER)
+        if counts is None:
+            return self._full(needed)
+        if counts == self.counts:
+            counts = {k: n + (k in (self.base, *needed)) for k, n in counts.items()}
+        return counts
+
+    def _cheapest(
+        self, needed: Collection[int], enough: Callable[[int, Mapping[int, int]], bool]
+    ) -> dict[int, int] | None:
+        """Seeds one by one, to the depths whose next one takes most off the squared error of a
+        gain by its price, until all have enough; None where there are not so many."""
+        counts, cost = dict(self.counts), self.limits.cost
+        while open_to := [k for k in needed if not enough(k, counts)]:
+            free = [k for k in (self.base, *open_to) if counts[k] < self.limits.seeds]
+            if not free:
+                return None
+            k = max(free, key=lambda k: 1 / (max(counts[k], 0.1) * (counts[k] + 1) * cost[k]))
+            counts[k] += 1
+        return counts
+
+    def _full(self, needed: Collection[int]) -> dict[int, int]:
+        return {
+            k: max(self.limits.seeds, n) if k in (self.base, *needed) else n
+            for k, n in self.counts.items()
+        }
+
+    def _far_off(self, k: int, counts: Mapping[int, int], level: float) -> bool:
+        """Whether a gain that is a margin off the margin is shown with probability POWER."""
+        error, dof = self._error(k, counts)
+        if dof <= 0:
+            return False
+        return float(stdtrit(dof, 1 - level) + stdtrit(dof, POWER)) * error <= self.limits.margin
+
+    def _chance(self, k: int, counts: Mapping[int, int], level: float) -> float:
+        """That with these seeds it shows on which side of the margin the gain of ``k`` lies, as far
+        as the means so far tell, which are uncertain themselves (predictive power, flat prior)."""
+        error, dof = self._error(k, counts)
+        if dof <= 0:
+            return 0.0
+        now, _ = self._error(k, self.counts)
+        may_move = math.sqrt(max(now**2 - error**2, (1e-9 * self.limits.margin) ** 2))
+        bound = float(stdtrit(dof, 1 - level)) * error
+        off = self.gains[k] - self.limits.margin
+        return float(ndtr((off - bound) / may_move) + ndtr((-off - bound) / may_move))
+
+    def _error(self, k: int, counts: Mapping[int, int]) -> tuple[float, float]:
+        """The standard error of the gain of ``k``, and its degrees of freedom, nearly as the
+        decision will take them: its variances are here shrunk before, so that a depth of one seed
+        has one too. It serves to plan; the verdict has its own."""
+        if not (counts[k] and counts[self.base]):
+            return math.inf, 0.0
+        order = list(counts)
+        variance = np.array([self.variance[j] for j in order])
+        error, dof = gain_errors(variance, np.array([counts[j] for j in order]))
+        at = order.index(self.base), order.index(k)
+        return float(error[at]), float(dof[at])

@@ -1,0 +1,291 @@
+"""What a search shows while it runs, on stderr: how far it is, and the table filling in."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from lamina.depth.ask.candidates import Candidate
+from lamina.depth.job import Job
+from lamina.depth.plan.clock import makespan, remaining
+from lamina.depth.plan.strategies import Strategy
+from lamina.depth.tell.table import table
+from lamina.depth.trials import Trial, spent
+from lamina.spec import Metric
+from lamina.train import Progress, Silent
+
+#: Seconds between two redraws.
+REDRAW = 0.25
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """What is about to run.
+
+    opening: said before the first trial.
+    seconds: what a job is expected to take.
+    expected: the jobs that will run, as far as is known.
+    done: trials of earlier sessions.
+    workers: jobs that run side by side.
+    judged: gives those, of all so far, that a verdict would be drawn from.
+    """
+
+    opening: str
+    candidates: tuple[Candidate, ...]
+    epochs: int
+    metric: Metric
+    seconds: Callable[[Job], float]
+    expected: tuple[Job, ...]
+    done: tuple[Trial, ...] = ()
+    workers: int = 1
+    judged: Callable[[], Sequence[Trial]] = tuple
+
+
+class SearchProgress(Protocol):
+    """Hears of a search."""
+
+    def start(self, plan: SearchPlan) -> None:
+        """The search begins, or goes on."""
+        ...
+
+    def known(self, trial: Trial) -> None:
+        """A trial had ended before, or ended elsewhere."""
+        ...
+
+    def trial(self, job: Job) -> Progress:
+        """A job begins; what is returned hears of its training."""
+        ...
+
+    def finished(self, trial: Trial, expected: Sequence[Job]) -> None:
+        """A trial has ended, and these are expected to follow."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Something worth a line of its own."""
+        ...
+
+    def close(self) -> None:
+        """Nothing more comes; called once, in every case."""
+        ...
+
+
+class SilentSearch:
+    """Shows nothing."""
+
+    def start(self, plan: SearchPlan) -> None:
+        pass
+
+    def known(self, trial: Trial) -> None:
+        pass
+
+    def trial(self, job: Job) -> Progress:
+        return Silent()
+
+    def finished(self, trial: Trial, expected: Sequence[Job]) -> None:
+        pass
+
+    def note(self, text: str) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class PlainSearch(SilentSearch):
+    """One line a trial, no escape codes: for files and logs."""
+
+    def start(self, plan: SearchPlan) -> None:
+        self.plan = plan
+        self.pace = Pace(plan)
+        self.note(plan.opening)
+
+    def known(self, trial: Trial) -> None:
+        self.pace.known(trial)
+
+    def trial(self, job: Job) -> Progress:
+        self.pace.began(job)
+        return Silent()
+
+    def finished(self, trial: Trial, expected: Sequence[Job]) -> None:
+        self.pace.finished(trial, expected)
+        value = "diverged" if trial.value is None else self.plan.metric.show(trial.value)
+        self.note(
+            f"trial {self.pace.count}: {trial.job}:"
+            f" {self.plan.metric.name} {value} in {duration(trial.seconds)}" + self.pace.left()
+        )
+
+    def note(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+
+class LiveSearch(SilentSearch):
+    """The table of depths, a bar over all trials, and a line for each that runs."""
+
+    def __init__(self, console: Console | None = None):
+        self.console = console or Console(stderr=True)
+        # Redrawn from the training's steps, not from a thread: training shares its cores.
+        self.live = Live(console=self.console, auto_refresh=False, transient=True)
+        self.drawn = 0.0
+        #: Of each job that runs, by key: a line, and the share that is done.
+        self.running: dict[str, tuple[str, float]] = {}
+
+    def start(self, plan: SearchPlan) -> None:
+        self.plan = plan
+        self.pace = Pace(plan)
+        self.note(plan.opening)
+        self.live.start()
+        self.draw()
+
+    def known(self, trial: Trial) -> None:
+        self.pace.known(trial)
+        self.draw()
+
+    def trial(self, job: Job) -> Progress:
+        self.pace.began(job)
+        self.running[job.key] = str(job), 0.0
+        self.draw()
+        return _Inside(self, job, job.epochs or self.plan.epochs)
+
+    def finished(self, trial: Trial, expected: Sequence[Job]) -> None:
+        self.pace.finished(trial, expected)
+        self.running.pop(trial.job.key, None)
+        self.draw()
+
+    def note(self, text: str) -> None:
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def close(self) -> None:
+        self.live.stop()
+
+    def draw(self) -> None:
+        """Show where the search is."""
+        self.drawn = time.monotonic()
+        pace = self.pace
+        lines, shares = zip(*self.running.values(), strict=True) if self.running else ((), ())
+        line = Table.grid(padding=(0, 1))
+        line.add_row(
+            Text(f"{len(pace.done)}/{pace.total} trials"),
+            ProgressBar(pace.total, len(pace.done) + sum(shares), width=24),
+            Text(pace.left().removeprefix("; "), style="dim"),
+        )
+        grid = table(self.plan.metric, self.plan.candidates, self.plan.judged())
+        self.live.update(
+            Group(grid, Text(), line, Text("\n".join(lines), style="dim")), refresh=True
+        )
+
+
+class _Inside(Silent):
+    """Hears the training of one trial for the live display."""
+
+    def __init__(self, outer: LiveSearch, job: Job, epochs: int):
+        self.outer, self.job, self.epochs = outer, job, epochs
+
+    def step(
+        self, epoch: int, batch: int, batches: int, loss: float | None, tokens_per_second: float
+    ) -> None:
+        if time.monotonic() - self.outer.drawn < REDRAW:
+            return
+        share = (epoch - 1 + batch / batches) / self.epochs
+        shown = "" if loss is None else f", loss {loss:.3f}"
+        line = f"{self.job}: epoch {epoch}/{self.epochs}{shown}"
+        self.outer.running[self.job.key] = line, share
+        self.outer.draw()
+
+
+def choose_progress() -> SearchProgress:
+    """:class:`LiveSearch` where stderr is a terminal, else :class:`PlainSearch`."""
+    return LiveSearch() if sys.stderr.isatty() else PlainSearch()
+
+
+def opening(strategy: Strategy, done: int) -> str:
+    """How many trials will run and how long that takes by the clock, said before the first."""
+    problem, jobs = strategy.problem, strategy.expected()
+    depths = ", ".join(str(depth) for depth in problem.depths)
+    seconds = strategy.expected_wall_seconds()
+    side = f", {problem.parallel} side by side" if problem.parallel > 1 else ""
+    time = f"; about {duration(seconds)}{side}" if seconds else ""
+    already = f", {done} of them done" if done else ""
+    return (
+        f"{strategy.name}: {done + len(jobs)} trials of depths {depths}{already}; up to"
+        f" {problem.epochs} epochs a trial{time}"
+    )
+
+
+class Pace:
+    """How far a search is, and how long the rest will take.
+
+    The time that each job was expected to take before the first one ran is corrected by what the
+    finished ones took.
+    """
+
+    def __init__(self, plan: SearchPlan):
+        self.plan = plan
+        self.done = list(plan.done)
+        self.expected: Sequence[Job] = plan.expected
+        #: When each job that runs began, by key.
+        self.begun: dict[str, float] = {}
+
+    @property
+    def total(self) -> int:
+        """Trials, finished and expected."""
+        return len(self.done) + len(self.expected)
+
+    @property
+    def count(self) -> str:
+        """``3/15``."""
+        return f"{len(self.done)}/{self.total}"
+
+    def known(self, trial: Trial) -> None:
+        """A trial had ended before."""
+        self.done.append(trial)
+        self.expected = [job for job in self.expected if job != trial.job]
+
+    def began(self, job: Job) -> None:
+        """A job runs from now on."""
+        self.begun[job.key] = time.monotonic()
+
+    def finished(self, trial: Trial, expected: Sequence[Job]) -> None:
+        """A trial has ended, and these are expected to follow."""
+        self.done.append(trial)
+        self.begun.pop(trial.job.key, None)
+        self.expected = list(expected)
+
+    def seconds_left(self) -> float | None:
+        """By the clock; None before the first trial."""
+        done = [trial.job for trial in self.done]
+        guessed = sum(remaining(done, (), self.plan.seconds).values())
+        took = spent(self.done)
+        if not took or not guessed:
+            return None
+        slower = took / guessed
+        rest = dict(remaining(self.expected, done, self.plan.seconds))
+        now = time.monotonic()
+        for job in self.expected:
+            if job.key in self.begun:
+                ran = (now - self.begun[job.key]) / slower
+                rest[job.run] = max(rest[job.run] - ran, 0.0)
+        return slower * makespan(rest.values(), self.plan.workers)
+
+    def left(self) -> str:
+        """``; about 7 min of training left``, or nothing."""
+        seconds = self.seconds_left()
+        return f"; about {duration(seconds)} left" if seconds else ""
+
+
+def duration(seconds: float) -> str:
+    """``0.3 s``, ``42 s``, ``7 min``, ``1 h 20 min``."""
+    if seconds < 1:
+        return f"{seconds:.1g} s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,1 @@
+"""What turns a network's outputs into scores, losses and labels."""

@@ -1,0 +1,1 @@
+"""The stack of any depth, its layers, and its drop-in forms."""

@@ -1,0 +1,195 @@
+"""The deep recurrent network: layers on top of each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any, Literal, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from lamina.kernels import Choice, check_lengths, check_rows, check_tokens
+from lamina.kernels.stepper import Stepper, StepWeights
+from lamina.nn.recurrent import dropout
+from lamina.nn.recurrent.layer import Layer
+from lamina.nn.recurrent.options import StackOptions
+from lamina.nn.recurrent.streaming import make_stepper
+from lamina.spec import STATE_PARTS, LaminaError, State
+
+#: What a stack gives: outputs ``(T, B, D*H)``, and the state of its layers.
+Level: TypeAlias = tuple[Tensor, State]
+
+
+class Stack(nn.Module):
+    """``h_t(l) = f_l(W_l h_t(l-1) + U_l h_{t-1}(l) + b_l)``, with ``h_t(0) = x_t``.
+
+    The equation of ``f_l`` is the cell's: see :mod:`lamina.kernels.reference`.
+
+    >>> stack = Stack(10, cell="gru", depth=3, width=32)
+    >>> outputs, state = stack(torch.zeros(7, 4, 10))
+    >>> outputs.shape, len(state), state[0][0].shape
+    (torch.Size([7, 4, 32]), 3, torch.Size([1, 4, 32]))
+
+    Args:
+        inputs: size ``I`` of the input at each step.
+        options: a :class:`StackOptions`, or a task's, of which the stack's own fields are read; its
+            fields can also be given by name.
+
+    Raises:
+        LaminaError: options that do not fit together.
+    """
+
+    def __init__(self, inputs: int, options: StackOptions | None = None, **changes: Any):
+        super().__init__()
+        self.options = options = (options or StackOptions()).bare(**changes)
+        self.inputs = inputs
+        outputs = [options.directions * width for width in options.widths]
+        sizes = [inputs, *outputs]
+        self.layers = nn.ModuleList(Layer(sizes[i], i, options) for i in range(options.depth))
+        self.skips = nn.ModuleList(
+            nn.Identity() if size == out else nn.Linear(size, out, bias=False)
+            for size, out in pairwise(outputs)
+            if options.residual
+        )
+
+    @property
+    def outputs(self) -> int:
+        """Size of the output at each step: ``D * H`` of the top layer."""
+        return self.options.directions * self.options.widths[-1]
+
+    def zero_state(self, batch: int) -> State:
+        """The state before anything was read: each part ``(D, B, H)``."""
+        bottom: Any = self.layers[0]
+        like = bottom.directions[0].weight_hh
+        d = self.options.directions
+        parts = len(STATE_PARTS[self.options.cell])
+        return tuple(
+            tuple(like.new_zeros((d, batch, width)) for _ in range(parts))
+            for width in self.options.widths
+        )
+
+    def forward(
+        self,
+        x: Tensor | None,
+        state: State | None = None,
+        lengths: Tensor | None = None,
+        *,
+        tokens: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        backend: str = "auto",
+    ) -> tuple[Tensor, State]:
+        """Run over time.
+
+        Args:
+            x: ``(T, B, I)``. What stands at a step ``t >= length`` is not read. With ``tokens``: a
+                table ``(V, I)`` whose row ``tokens[t, b]`` is the input of a step, or ``None``: the
+                input is the one-hot of the token, among ``I``.
+            state: as :meth:`zero_state` gives it, which is also what ``None`` means.
+            lengths: ``(B,)`` int64 on the CPU, each in ``1..T``; ``None``: all are ``T``.
+            tokens: ``(T, B)`` int64, each in ``0..V-1`` at a step ``t < length``.
+            generator: of the dropout masks; ``None``: torch's global one.
+            backend: see :func:`lamina.kernels.scan`.
+
+        Returns:
+            the top layer's outputs ``(T, B, D*H)``, zero at padded steps, and the state after
+            each sequence's last valid step (its first, in the backward direction).
+
+        Raises:
+            LaminaError: shapes that do not fit.
+        """
+        levels = self.levels(x, state, lengths, tokens=tokens, generator=generator, backend=backend)
+        top = next(levels)
+        for level in levels:  # not a list of them: what is below need not be kept
+            top = level
+        return top
+
+    def levels(
+        self,
+        x: Tensor | None,
+        state: State | None = None,
+        lengths: Tensor | None = None,
+        *,
+        tokens: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        backend: str = "auto",
+    ) -> Iterator[Level]:
+        """What the stacks of the lowest layer, of the lowest two, ... give: as :meth:`forward` for
+        each of them, but that every layer is run once."""
+        batch = self._batch(x, lengths, tokens)
+        state = self.zero_state(batch) if state is None else self._checked(state, batch)
+        bottom, *above = self.layers
+        outputs, bottom_state = bottom(x, state[0], lengths, generator, backend, tokens)
+        final = (bottom_state,)
+        yield outputs, final
+        for index, layer in enumerate(above):
+            entering = self._between(outputs, generator)
+            out, layer_state = layer(entering, state[index + 1], lengths, generator, backend)
+            outputs = out + self.skips[index](outputs) if self.options.residual else out
+            final += (layer_state,)
+            yield outputs, final
+
+    def _batch(self, x: Tensor | None, lengths: Tensor | None, tokens: Tensor | None) -> int:
+        """``B`` of an input that is as it should be."""
+        got = None if x is None else tuple(x.shape)
+        if tokens is None:
+            if x is None or x.dim() != 3 or x.shape[2] != self.inputs:
+                raise LaminaError(f"x is {got}; need (T, B, I={self.inputs})")
+            steps, batch = x.shape[:2]
+        else:
+            if x is not None and (x.dim() != 2 or x.shape[1] != self.inputs):
+                need = f"a table (V, I={self.inputs}), or None for one-hots"
+                raise LaminaError(f"x is {got}; with tokens need {need}")
+            check_tokens(tokens, next(self.parameters()).device)
+            steps, batch = tokens.shape
+        if lengths is not None:
+            check_lengths(lengths, steps, batch)
+        if tokens is not None:
+            check_rows(tokens, self.inputs if x is None else len(x), lengths)
+        return batch
+
+    def _between(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        p = self.options.dropout
+        if not (self.training and p):
+            return x
+        return dropout.KINDS[self.options.dropout_kind](x, p, generator)
+
+    def _checked(self, state: State, batch: int) -> State:
+        need = [tuple(tuple(part.shape) for part in layer) for layer in self.zero_state(batch)]
+        got = [tuple(tuple(part.shape) for part in layer) for layer in state]
+        if got != need:
+            raise LaminaError(
+                f"state is {got}; need {need}, one entry a layer with parts (D, B, H). "
+                f"Use stack.zero_state({batch})."
+            )
+        return state
+
+    def explain(self, backend: str = "auto") -> list[Choice]:
+        """Which kernel runs each layer in the present mode (training or evaluation), and why."""
+        return [layer.directions[0].choice(backend) for layer in self.layers]  # type: ignore[union-attr]
+
+    def stepper(
+        self,
+        batch: int = 1,
+        *,
+        weights: StepWeights = "float32",
+        embedding: Tensor | Literal["onehot"] | None = None,
+    ) -> Stepper:
+        """The stack as of now, in evaluation, made to run one time step a call on the CPU.
+
+        Args:
+            batch: how many sequences go side by side, 1 to 8.
+            weights: ``"float32"``, or ``"int8"``: a quarter of the bytes, for a known loss of
+                precision.
+            embedding: ``(V, I)``; a step then takes tokens ``(B,)``, of which each stands for its
+                row, or with ``"onehot"`` for a one-hot of ``I``. What the first layer makes of
+                each is computed here, and kept: ``V * G * H`` floats.
+
+        Raises:
+            LaminaError: the stack is bidirectional, or the C++ core was not built.
+
+        >>> stepper = Stack(10, cell="gru").stepper()
+        >>> stepper(torch.zeros(1, 10)).shape  # numpy, (B, H)
+        (1, 128)
+        """
+        return make_stepper(self.layers, self.skips, self.options, batch, weights, embedding)

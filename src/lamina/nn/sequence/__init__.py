@@ -1,0 +1,1 @@
+"""Modules around a stack: encoders and decoders, attention, pooling, convolution."""

@@ -1,0 +1,57 @@
+"""The words every package shares: cells, states, batches, metrics, models, tasks, errors.
+
+Axes, everywhere: ``T`` time, ``B`` batch, ``I`` input features, ``H`` hidden units,
+``G`` gates, ``D`` directions (1 or 2), ``L`` layers (the depth), ``V`` vocabulary.
+Inside the library tensors are time-major, ``(T, B, ...)``.
+
+Nothing here loads torch but :class:`Model`, which loads on first use.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from lamina.spec.answers import TYPED_TEXT, Generates, Tabular
+from lamina.spec.batch import Batch, Step
+from lamina.spec.cells import GATES, STATE_PARTS, Activation, CellKind
+from lamina.spec.errors import LaminaError
+from lamina.spec.metric import ACCURACY, BLEU, PERPLEXITY, SPAN_F1, Metric
+from lamina.spec.state import LayerState, State, detach, state_from, state_tensors
+from lamina.spec.task import Part, Reports, Task
+
+if TYPE_CHECKING:
+    from lamina.spec.model import Model
+
+__all__ = [
+    "ACCURACY",
+    "BLEU",
+    "GATES",
+    "PERPLEXITY",
+    "SPAN_F1",
+    "STATE_PARTS",
+    "TYPED_TEXT",
+    "Activation",
+    "Batch",
+    "CellKind",
+    "Generates",
+    "LaminaError",
+    "LayerState",
+    "Metric",
+    "Model",
+    "Part",
+    "Reports",
+    "State",
+    "Step",
+    "Tabular",
+    "Task",
+    "detach",
+    "state_from",
+    "state_tensors",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Model":  # a torch.nn.Module, so that importing it loads torch
+        return importlib.import_module("lamina.spec.model").Model
+    raise AttributeError(f"module 'lamina.spec' has no attribute {name!r}")

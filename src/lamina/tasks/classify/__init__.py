@@ -1,0 +1,1 @@
+"""Classification: one label, or several, for a text or a numeric sequence."""

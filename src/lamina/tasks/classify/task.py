@@ -1,0 +1,139 @@
+"""Classification: a label, or several at once, for a text or for a numeric sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+
+from lamina.data import BucketedBatches, Vocabulary, fingerprint
+from lamina.data.prepare.standardize import Standardizer
+from lamina.spec import Batch, Metric, Model, Part, State, Step
+from lamina.store.structs import changed, struct_from
+from lamina.tasks.classify.data import ClassifyData, read
+from lamina.tasks.classify.inputs import Fitted, Rows, TextInputs
+from lamina.tasks.classify.labels import class_weights, label_names, labelling
+from lamina.tasks.classify.network import NAME, Classifier, ClassifyOptions
+from lamina.tasks.config import task_config
+from lamina.tasks.source import as_source
+
+
+class Classify:
+    """Learn to put a label, or several, on a text or on a numeric sequence.
+
+    >>> task = Classify("reviews.csv", text="review", label="sentiment")   # doctest: +SKIP
+    >>> model = task.model(cell="gru", depth=2, width=128)                 # doctest: +SKIP
+
+    Args:
+        source: a file or the name of a corpus; with ``changes``, the fields of
+            :class:`ClassifyData`.
+
+    Raises:
+        LaminaError: data that cannot be read, with file and line.
+    """
+
+    name = NAME
+    metric: Metric  # accuracy; of several labels, micro-F1
+    Data = ClassifyData
+    Options = ClassifyOptions
+    Network = Classifier
+
+    def __init__(self, source: str | Path, **changes: Any):
+        values = {"source": as_source(source), **changes}
+        self.data = data = struct_from(ClassifyData, values, what="field")
+        self.inputs, self.parts, self.fingerprints = read(data)
+        train = self.parts["train"]
+        names = label_names(train.labels or (), data.separator)
+        self.labelling = labelling(names, data.separator, data.threshold)
+        self.fitted: Fitted
+        if isinstance(self.inputs, TextInputs):
+            self.fitted = Vocabulary.build(
+                train.values,
+                level=data.level,
+                normalize=data.normalize,
+                max_size=data.max_vocabulary,
+                min_count=data.min_count,
+            )
+        else:
+            self.fitted = Standardizer.fit(train.values)
+        self._encode()
+        self.class_weights = class_weights(
+            data.class_weights, self.labelling, self.targets["train"]
+        )
+
+    @classmethod
+    def for_model(cls, model: Classifier, path: str | Path, **changes: Any) -> Classify:
+        """A task whose test part is the file at ``path``, read as ``model`` reads."""
+        task = cls.__new__(cls)
+        task.inputs, task.fitted, task.labelling = model.inputs, model.fitted, model.labelling
+        task.class_weights = None
+        name = "text" if isinstance(model.inputs, TextInputs) else "id"
+        columns = {"label": model.inputs.label, name: getattr(model.inputs, name)}
+        fields = {"source": str(path), **columns, **changes}
+        task.data = struct_from(ClassifyData, fields, what="field")
+        empty = Rows([], [], [])
+        test = msgspec.structs.replace(model.inputs, label=task.data.label).read(path)
+        task.parts = {"train": empty, "validation": empty, "test": test}
+        task.fingerprints = {str(path): fingerprint(path)}
+        task._encode()
+        return task
+
+    def _encode(self) -> None:
+        self.metric = self.labelling.metric
+        self.arrays: dict[str, list[np.ndarray]] = {}
+        self.targets: dict[str, np.ndarray] = {}
+        for part, rows in self.parts.items():
+            self.targets[part] = self.labelling.targets(rows.labels or (), rows.places)
+            self.arrays[part] = self.inputs.arrays(rows, self.fitted)  # type: ignore[arg-type]
+
+    @property
+    def labels(self) -> list[str]:
+        """Names of the classes, in the order of the scores."""
+        return self.labelling.names
+
+    def model(self, options: ClassifyOptions | None = None, /, **changes: Any) -> Classifier:
+        """A fresh classifier for these classes and inputs."""
+        chosen = changed(options or ClassifyOptions(), changes, what="model option")
+        return Classifier(chosen, self.inputs, self.fitted, self.labelling)
+
+    def batches(self, part: Part, *, epoch: int = 0, seed: int = 0) -> Sequence[Batch]:
+        """Length-bucketed batches; shuffled for training only."""
+        return BucketedBatches(
+            self.arrays[part],
+            self.targets[part],
+            batch_size=self.data.batch_size,
+            shuffle=part == "train",
+            seed=seed,
+            epoch=epoch,
+        )
+
+    def step(self, model: Model, batch: Batch, state: State | None) -> Step:
+        """Loss of the batch, weighted and smoothed as the data's fields say, and what the metrics
+        need; the loss that is summed up is neither, so that it means the same everywhere."""
+        kind = self.labelling
+        scores = model(batch.inputs, batch.lengths)
+        count = len(batch.targets)
+        plain = kind.loss(scores, batch.targets)
+        loss = plain
+        if self.class_weights is not None or self.data.label_smoothing:
+            loss = kind.loss(scores, batch.targets, self.class_weights, self.data.label_smoothing)
+        with torch.no_grad():
+            sums = kind.sums(scores, batch.targets)
+        return Step(loss, {"loss": plain.detach() * count, **sums}, count)
+
+    def baseline(self) -> float:
+        """The metric on the validation part of the best answer that reads no input."""
+        return self.labelling.baseline(self.targets["train"], self.targets["validation"])
+
+    def summary(self, sums: Mapping[str, float], count: int) -> dict[str, float]:
+        """``loss`` in nats and ``accuracy``, or ``micro_f1`` and ``macro_f1``, in 0..1."""
+        return {"loss": sums["loss"] / count, **self.labelling.summary(sums, count)}
+
+    def config(self) -> dict[str, Any]:
+        """See :class:`lamina.spec.Task`."""
+        sizes = {part: len(rows.values) for part, rows in self.parts.items()}
+        return task_config(NAME, self.data, self.fingerprints, sizes)

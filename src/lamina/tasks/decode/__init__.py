@@ -1,0 +1,1 @@
+"""From scores at each step to tokens."""

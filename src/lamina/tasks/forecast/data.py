@@ -1,0 +1,171 @@
+"""Where time series come from, and how they are read and split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from lamina.data import as_shares, find, fingerprint
+from lamina.data.time.series import Missing, Series, SeriesTable
+from lamina.data.time.timestamps import Calendar, read_time, write_times
+from lamina.spec import LaminaError
+from lamina.tasks.forecast.inputs import ForecastInputs, Loss, check_quantiles, read_table
+from lamina.tasks.source import is_corpus
+
+#: Corpora of time series: the fields that their users leave to custom.
+NAMED: dict[str, dict[str, Any]] = {"etth1": {"time": "date", "rows": (8640, 2880, 2880)}}
+
+
+class ForecastData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the series are and how they are read, split, forecast and batched.
+
+    source:      a CSV, TSV, JSONL or Parquet file, or the name of a corpus (``etth1``).
+    time:        the column of the time: dates, date-times or whole numbers, one step apart.
+    id:          the column that says to which series a row belongs; ``None``: a wide table.
+    series:      the columns to forecast; empty: every other column of numbers.
+    covariates:  columns of numbers that are known in advance.
+    calendar:    features made from the time, each as the sine and cosine of its cycle.
+    time_format: as strftime writes it (``%d.%m.%Y``); ``None``: found by the first row.
+    missing:     empty values and left out time stamps are refused, or filled with what came
+                 before (``forward``) and then not scored.
+    look_back:   steps that a forecast reads.
+    horizon:     steps that it tells.
+    fractions:   shares of train, validation and test, in the order of time.
+    rows:        rows of train, validation and test instead; rows behind them are not used.
+    dates:       the first time of validation and of test instead.
+    loss:        of training: squared or absolute error, or the pinball loss of ``quantiles``.
+    quantiles:   what is told of each value with ``loss="quantile"``; the median among them.
+    season:      steps in a season, for the baseline that repeats the last one; ``None``: by the
+                 step between rows (24 for hours, 7 for days, 12 for months).
+    batch_size:  windows in a batch.
+    """
+
+    source: str
+    time: str = "date"
+    id: str | None = None
+    series: tuple[str, ...] = ()
+    covariates: tuple[str, ...] = ()
+    calendar: tuple[Calendar, ...] = ()
+    time_format: str | None = None
+    missing: Missing = "refuse"
+    look_back: int = 96
+    horizon: int = 24
+    fractions: tuple[float, float, float] = (0.7, 0.1, 0.2)
+    rows: tuple[int, int, int] | None = None
+    dates: tuple[str, str] | None = None
+    loss: Loss = "mae"
+    quantiles: tuple[float, ...] = (0.1, 0.5, 0.9)
+    season: int | None = None
+    batch_size: int = 64
+
+    def __post_init__(self) -> None:
+        as_shares(self.fractions)
+        for name in ("look_back", "horizon", "batch_size", "season"):
+            value = getattr(self, name)
+            if value is not None and not 1 <= value < 2**31:
+                raise LaminaError(f"{name} is {value}; need at least 1, below 2**31")
+        if self.rows is not None and self.dates is not None:
+            raise LaminaError("got rows and dates; need one of the two to split by")
+        if self.rows is not None and (self.rows[0] < 1 or min(self.rows) < 0):
+            raise LaminaError(f"rows is {self.rows}; need numbers of rows, of train at least 1")
+        check_quantiles(self.quantiles)
+        if self.loss != "quantile" and self.quantiles != (0.1, 0.5, 0.9):
+            raise LaminaError(f"got quantiles with loss={self.loss!r}; need loss='quantile'")
+
+    @property
+    def named(self) -> bool:
+        """Whether ``source`` is the name of a corpus; a file of that name goes before it."""
+        return is_corpus(self.source, NAMED)
+
+    def resolved(self) -> ForecastData:
+        """With the customs of a named corpus in the fields that were left as they are."""
+        if not self.named:
+            return self
+        left = {f.name: f.default for f in msgspec.structs.fields(type(self))}
+        custom = {k: v for k, v in NAMED[self.source].items() if getattr(self, k) == left[k]}
+        if self.dates is not None or self.fractions != left["fractions"]:
+            custom.pop("rows", None)
+        return msgspec.structs.replace(self, **custom)
+
+
+def read(data: ForecastData) -> tuple[SeriesTable, ForecastInputs, dict[str, str]]:
+    """The series, what a model of them reads, and the file's fingerprint.
+
+    Raises:
+        LaminaError: a file that cannot be read, with the line.
+    """
+    path = find(data.source)["table"] if data.named else Path(data.source)
+    table = read_table(path, data)
+    if data.calendar and table.step.unit == "index":
+        raise LaminaError(
+            f"column {data.time!r} holds whole numbers; need dates for calendar features",
+            place=table.path,
+        )
+    inputs = ForecastInputs(
+        time=data.time,
+        id=data.id,
+        ids=tuple(series.id for series in table.series),
+        series=tuple(table.columns),
+        covariates=data.covariates,
+        calendar=data.calendar,
+        time_format=data.time_format,
+        missing=data.missing,
+        look_back=data.look_back,
+        horizon=data.horizon,
+        loss=data.loss,
+        quantiles=data.quantiles if data.loss == "quantile" else (),
+        season=data.season or table.step.season,
+        step=table.step,
+    )
+    return table, inputs, {str(path): fingerprint(path)}
+
+
+def split(data: ForecastData, table: SeriesTable, series: Series) -> tuple[int, int, int]:
+    """Where train, validation and test end in a series: rows, by position in time.
+
+    Raises:
+        LaminaError: a part that has a share is too short for one window. Only look-backs of
+            validation and test may reach into the part before.
+    """
+    count = len(series.values)
+    if data.dates is not None:
+        first, second = (read_time(text, table.form, "dates") for text in data.dates)
+        if first > second:
+            raise LaminaError(f"dates are {data.dates}; need validation to begin before test")
+        # To leave a part out, its date may be that of the row after the last.
+        last = max(int(one.times[-1]) for one in table.series)
+        behind = int(table.step.after(last, 1)[-1])
+        if second > behind:
+            raise LaminaError(
+                f"dates are {data.dates}, and the last time is "
+                f"{write_times(np.array([last]), table.form)[0]}; need dates within the file",
+                place=str(table.path),
+            )
+        ends = (*np.searchsorted(series.times, [first, second]).tolist(), count)
+    elif data.rows is not None:
+        ends = tuple(np.cumsum(data.rows).tolist())
+        if ends[2] > count:
+            raise LaminaError(
+                f"rows are {data.rows}, together {ends[2]:,}; there are {count:,}",
+                place=series.place,
+            )
+    else:
+        shares = as_shares(data.fractions)
+        ends = (*(round(count * share) for share in np.cumsum(shares)[:2]), count)
+    train, validation, test = ends
+    for name, begin, end, need in (
+        ("train", 0, train, data.look_back + data.horizon),
+        ("validation", train, validation, data.horizon),
+        ("test", validation, test, data.horizon),
+    ):
+        if (end > begin or name == "train") and end - begin < need:
+            raise LaminaError(
+                f"{name} has {end - begin:,} of {count:,} rows; one window needs {need:,} "
+                f"(look_back {data.look_back}, horizon {data.horizon}). Bring more rows, or lower "
+                "these.",
+                place=series.place,
+            )
+    return train, validation, test

@@ -1,0 +1,234 @@
+"""Forecasting: the next values of time series."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lamina.data import PARTS, fingerprint
+from lamina.data.batch.windows import WindowBatches
+from lamina.data.time.series import SeriesTable
+from lamina.spec import Batch, LaminaError, Metric, Model, Part, State, Step
+from lamina.store.structs import changed, struct_from
+from lamina.tasks.config import task_config
+from lamina.tasks.forecast.data import ForecastData, read, split
+from lamina.tasks.forecast.inputs import ForecastInputs
+from lamina.tasks.forecast.network import NAME, Forecaster, ForecastOptions
+from lamina.tasks.forecast.scale import Scale
+from lamina.tasks.scores.forecast import error_sums, mean_loss, score
+from lamina.tasks.source import as_source
+
+_NAIVE = "the better of the last value and the season before"
+MSE = Metric("mse", higher_is_better=False, gain="relative", blind=_NAIVE)
+PINBALL = Metric("pinball", higher_is_better=False, gain="relative", blind=_NAIVE)
+
+
+class Forecast:
+    """Learn to tell the next values of time series.
+
+    >>> task = Forecast("power.csv", look_back=336, horizon=24)          # doctest: +SKIP
+    >>> model = task.model(scheme="segments", segment=24, width=128)     # doctest: +SKIP
+
+    Args:
+        source: a file or the name of a corpus; with ``changes``, the fields of
+            :class:`ForecastData`.
+
+    Raises:
+        LaminaError: data that cannot be read, with file and line, or that are too short.
+    """
+
+    name = NAME
+    metric = MSE
+    Data = ForecastData
+    Options = ForecastOptions
+    Network = Forecaster
+
+    def __init__(self, source: str | Path, **changes: Any):
+        values = {"source": as_source(source), **changes}
+        given = struct_from(ForecastData, values, what="field")
+        self.data = data = given.resolved()
+        table, self.inputs, self.fingerprints = read(data)
+        ends = [split(data, table, series) for series in table.series]
+        self.scale = Scale.fit(table.series, [end[0] for end in ends], self.inputs.season)
+        self._place(table, [(0, *end) for end in ends])
+
+    @classmethod
+    def for_model(cls, model: Forecaster, path: str | Path, **changes: Any) -> Forecast:
+        """A task whose test part is the file at ``path``, read as ``model`` reads. Its first
+        ``look_back`` rows are only read."""
+        task = cls.__new__(cls)
+        inputs = model.inputs
+        fields = {
+            name: getattr(inputs, name)
+            for name in set(ForecastData.__struct_fields__) & set(ForecastInputs.__struct_fields__)
+        }
+        if not inputs.quantiles:
+            del fields["quantiles"]
+        task.data = struct_from(
+            ForecastData, {"source": str(path), **fields, **changes}, what="field"
+        )
+        task.inputs, task.scale = inputs, model.scale
+        table = inputs.read(path)
+        for series in table.series:
+            if len(series.values) < inputs.look_back + inputs.horizon:
+                raise LaminaError(
+                    f"got {len(series.values):,} rows; one window needs "
+                    f"{inputs.look_back + inputs.horizon:,}",
+                    place=series.place,
+                )
+        task._place(table, [(0, 0, 0, len(series.values)) for series in table.series])
+        task.fingerprints = {str(path): fingerprint(path)}
+        return task
+
+    def _place(self, table: SeriesTable, bounds: Sequence[tuple[int, int, int, int]]) -> None:
+        """Lay the series end to end, and note where the windows of their parts (``bounds``) are."""
+        inputs = self.inputs
+        if inputs.quantiles:
+            self.metric = PINBALL
+        rows: list[np.ndarray] = []
+        observed: list[np.ndarray] = []
+        starts: dict[Part, list[np.ndarray]] = {part: [] for part in PARTS}
+        groups: dict[Part, list[np.ndarray]] = {part: [] for part in PARTS}
+        offset = 0
+        for series, bound in zip(table.series, bounds, strict=True):
+            group = inputs.ids.index(series.id)
+            rows.append(self.scale.rows(group, series, inputs))
+            observed.append(series.observed)
+            for part, low, high in zip(PARTS, bound, bound[1:], strict=False):
+                first = np.arange(max(low, inputs.look_back), high - inputs.horizon + 1)
+                starts[part].append(first + offset)
+                groups[part].append(np.full(len(first), group))
+            offset += len(series.values)
+        self.rows = torch.from_numpy(np.concatenate(rows))
+        self.observed = torch.from_numpy(np.concatenate(observed))
+        self.starts = {part: np.concatenate(found) for part, found in starts.items()}
+        self.groups = {part: np.concatenate(found) for part, found in groups.items()}
+        #: Where each id's rows begin.
+        lengths = [len(series.values) for series in table.series]
+        self.begins = np.zeros(len(inputs.ids), np.int64)
+        for series, begin in zip(table.series, np.cumsum([0, *lengths]), strict=False):
+            self.begins[inputs.ids.index(series.id)] = begin
+
+    def model(self, options: ForecastOptions | None = None, /, **changes: Any) -> Forecaster:
+        """A fresh forecaster of these series."""
+        chosen = changed(options or ForecastOptions(), changes, what="model option")
+        return Forecaster(chosen, self.inputs, self.scale)
+
+    def batches(self, part: Part, *, epoch: int = 0, seed: int = 0) -> Sequence[Batch]:
+        """Every window of a part, in an order drawn anew each epoch for training."""
+        return WindowBatches(
+            self.rows,
+            None if self.observed.all() else self.observed,
+            self.starts[part],
+            self.groups[part],
+            columns=len(self.inputs.series),
+            look_back=self.inputs.look_back,
+            horizon=self.inputs.horizon,
+            batch_size=self.data.batch_size,
+            rng=np.random.default_rng([seed, epoch]) if part == "train" else None,
+        )
+
+    def step(self, model: Model, batch: Batch, state: State | None) -> Step:
+        """The loss of a batch, and the errors of its forecasts."""
+        inputs, more = self.inputs, batch.more
+        targets = batch.targets if model.training else None
+        forecast = model(batch.inputs, more["future"], more["series"], targets)
+        seen = more.get("observed")
+        loss = mean_loss(forecast, batch.targets, seen, inputs.loss, inputs.quantiles)
+        sums = self._sums(forecast.detach(), batch)
+        sums["loss"] = loss.detach() * sums["count"]
+        count = batch.targets.numel() if seen is None else int(seen.sum())
+        return Step(loss, sums, count)
+
+    def _sums(self, forecast: Tensor, batch: Batch) -> dict[str, Tensor]:
+        series, like = batch.more["series"], batch.targets
+        figures = (table.to(like.device, like.dtype)[series] for table in self._figures)
+        mean, scale, naive = figures
+        return error_sums(
+            forecast,
+            like,
+            batch.more.get("observed"),
+            mean=mean,
+            scale=scale,
+            naive=naive,
+            quantiles=self.inputs.quantiles,
+        )
+
+    @cached_property
+    def _figures(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Mean, scale and naive error of each series, ``(ids, C)``."""
+        return (
+            torch.from_numpy(np.stack([s.mean for s in self.scale.values])),
+            torch.from_numpy(np.stack([s.scale for s in self.scale.values])),
+            torch.from_numpy(self.scale.naive),
+        )
+
+    def summary(self, sums: Mapping[str, float], count: int) -> dict[str, float]:
+        """``loss`` and what :func:`lamina.tasks.scores.forecast.score` makes of the errors."""
+        scores = score({name: value for name, value in sums.items() if name != "loss"})
+        return {"loss": sums["loss"] / max(count, 1), **scores}
+
+    # -- without a network
+
+    def baselines(self, part: Part) -> dict[str, dict[str, float]]:
+        """The scores of forecasts that need no network: ``last value``, and ``season before``,
+        which repeats the last season (where each window has one before it)."""
+        found = {"last value": self._naive(part, 1)}
+        season = self.inputs.season
+        begun = self.starts[part] - self.begins[self.groups[part]]
+        if season > 1 and len(begun) and begun.min() >= season:
+            found[f"season before ({season})"] = self._naive(part, season)
+        return found
+
+    def _naive(self, part: Part, season: int) -> dict[str, float]:
+        sums: dict[str, float] = {}
+        batches = self.batches(part)
+        columns, steps = len(self.inputs.series), np.arange(self.inputs.horizon) % season
+        quantiles = max(len(self.inputs.quantiles), 1)
+        for k in range(len(batches)):
+            batch = batches[k]
+            assert batch.index is not None
+            starts = self.starts[part][batch.index.numpy()]
+            before = torch.from_numpy(starts[None, :] - season + steps[:, None])  # (F, B)
+            said = self.rows[before][:, :, :columns, None].expand(-1, -1, -1, quantiles)
+            for name, value in self._sums(said, batch).items():
+                sums[name] = sums.get(name, 0.0) + float(value)
+        return score(sums)
+
+    def baseline(self) -> float:
+        """``metric`` on the validation part of the better of :meth:`baselines`."""
+        if not len(self.starts["validation"]):
+            return float("nan")
+        every = self.baselines("validation").values()
+        return min(scores[self.metric.name] for scores in every)
+
+    def report(self, part: Part, scores: Mapping[str, float]) -> list[str]:
+        """A model's scores on a part beside those of :meth:`baselines`, as lines of a table."""
+        named = {"network": scores, **self.baselines(part)}
+        heads = {"mse": "mse", "mae": "mae", "pinball": "pinball"}
+        heads |= {"mae_original": "mae, original", "smape": "smape, %", "mase": "mase"}
+        heads = {key: head for key, head in heads.items() if key in scores}
+        width = max(map(len, named))
+        lines = ["".join([" " * width, *(f"{head:>14}" for head in heads.values())])]
+        for name, values in named.items():
+            lines.append("".join([f"{name:<{width}}", *(f"{values[key]:>14.4f}" for key in heads)]))
+        for q in self.inputs.quantiles:
+            lines.append(f"up to quantile {q:g}: {100 * scores[f'below_{q:g}']:.1f}% of values")
+        if "coverage" in scores:
+            low, high = self.inputs.quantiles[0], self.inputs.quantiles[-1]
+            lines.append(
+                f"between {low:g} and {high:g}: {100 * scores['coverage']:.1f}% "
+                f"(should be {100 * (high - low):g}%)"
+            )
+        return lines
+
+    def config(self) -> dict[str, Any]:
+        """See :class:`lamina.spec.Task`."""
+        sizes = {part: len(starts) for part, starts in self.starts.items()}
+        return task_config(NAME, self.data, self.fingerprints, sizes)

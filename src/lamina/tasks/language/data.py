@@ -1,0 +1,193 @@
+"""Where the texts of a language model come from."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from lamina.data import (
+    CORPORA,
+    Renumbered,
+    TokenisedText,
+    Tokens,
+    Vocabulary,
+    as_shares,
+    find,
+    shares_left,
+    tokenise,
+)
+from lamina.data.text.normalize import Level, Normalize
+from lamina.spec import LaminaError, Part
+from lamina.tasks.source import is_corpus
+
+
+class LanguageModelData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the text is and how it is read, split and batched.
+
+    source:         a UTF-8 text file, or the name of a corpus (``timemachine``,
+                    ``tinyshakespeare``, ``wikitext2``); several are mixed, and each is scored by
+                    itself too.
+    weights:        shares of the training tokens, one a source; 0: it is scored only. An epoch
+                    has as many tokens as the sources that train have together. Empty: each token
+                    is read about once.
+    validation:     a file with the validation part; ``None``: cut from ``source``.
+    test:           a file with the test part; ``None``: cut from ``source``.
+    fractions:      shares of train, validation and test, by position: the start of the text
+                    trains, its end tests. A part with a file of its own takes none.
+    level:          tokens are characters, words, or what stands between white space, with
+                    ``<eos>`` for each line end (``space``: for texts cut into words already).
+    normalize:      of the text, before it is cut into tokens.
+    max_vocabulary: the most frequent tokens of the training part are kept.
+    min_count:      tokens seen less often in the training part are unknown.
+    max_tokens:     only so many tokens of the training part are used (of each source); ``None``:
+                    all.
+    batch_size:     columns that are read side by side.
+    steps:          tokens between two truncations of back-propagation through time.
+    random_offset:  pass over up to ``steps`` tokens at the start, drawn anew each epoch, so that
+                    the truncations fall elsewhere.
+    """
+
+    source: str | tuple[str, ...]
+    weights: tuple[float, ...] = ()
+    validation: str | None = None
+    test: str | None = None
+    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
+    level: Level = "char"
+    normalize: Normalize = "none"
+    max_vocabulary: int = 50_000
+    min_count: int = 1
+    max_tokens: int | None = None
+    batch_size: int = 32
+    steps: int = 35
+    random_offset: bool = True
+
+    def __post_init__(self) -> None:
+        as_shares(self.fractions)
+        for name in ("max_vocabulary", "min_count", "max_tokens", "batch_size", "steps"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise LaminaError(f"{name} is {value}; need at least 1")
+        if not self.sources:
+            raise LaminaError("got no source; need a text file or the name of a corpus")
+        if len(set(self.sources)) < len(self.sources):
+            twice = next(s for s in self.sources if self.sources.count(s) > 1)
+            raise LaminaError(f"got the source {twice!r} twice; give it more weight instead")
+        for part in ("validation", "test"):
+            if getattr(self, part) is not None and len(self.sources) > 1:
+                raise LaminaError(
+                    f"got a {part} file for {len(self.sources)} sources, each of which is scored "
+                    "by a part of its own; leave it out"
+                )
+        if self.weights and len(self.weights) != len(self.sources):
+            raise LaminaError(
+                f"got {len(self.weights)} weights for {len(self.sources)} sources; need one each"
+            )
+        if not all(0 <= weight < math.inf for weight in self.weights):
+            raise LaminaError(f"weights are {self.weights}; need numbers of 0 or more")
+        if self.weights and not any(self.weights):
+            raise LaminaError("every weight is 0; need one above 0 to train on")
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Each source."""
+        return (self.source,) if isinstance(self.source, str) else self.source
+
+    def trains(self, number: int) -> bool:
+        """Whether the source of that number trains, and counts in the score of the whole."""
+        return not self.weights or self.weights[number] > 0
+
+
+@dataclass(frozen=True)
+class Source:
+    """One source: its name in scores, and its parts in the numbers of its own files."""
+
+    name: str
+    parts: dict[Part, TokenisedText]
+    fingerprints: dict[str, str] = field(default_factory=dict)
+
+
+def read(data: LanguageModelData) -> list[Source]:
+    """Every source of ``data``.
+
+    Raises:
+        LaminaError: a file that cannot be read, with the line.
+    """
+    names = _names(data.sources)
+    return [_read(data, source, name) for source, name in zip(data.sources, names, strict=True)]
+
+
+def _read(data: LanguageModelData, source: str, name: str) -> Source:
+    paths: dict[str, Path] = {"source": Path(source)}
+    if is_corpus(source, CORPORA):
+        found = find(source)
+        paths = {("source" if role in ("text", "train") else role): p for role, p in found.items()}
+    for part in ("validation", "test"):
+        if own := getattr(data, part):
+            paths[part] = Path(own)
+    parts: dict[Part, TokenisedText] = {}
+    fingerprints: dict[str, str] = {}
+    for role, path in paths.items():
+        shares = shares_left(data.fractions, paths) if role == "source" else (1.0, 0.0, 0.0)
+        cut, fingerprints[str(path)] = tokenise(
+            path, level=data.level, normalize=data.normalize, fractions=shares
+        )
+        if role == "source":
+            parts = {**cut, **parts}
+        else:
+            parts["validation" if role == "validation" else "test"] = cut["train"]
+    return Source(name, parts, fingerprints)
+
+
+def _names(sources: tuple[str, ...]) -> list[str]:
+    """A short name for each source: the file's without what follows the first dot, or the whole
+    path where that is not enough to tell two apart."""
+    short = [Path(source).name.split(".")[0] for source in sources]
+    return [
+        name if name and short.count(name) == 1 else source
+        for name, source in zip(short, sources, strict=True)
+    ]
+
+
+def vocabulary(data: LanguageModelData, sources: list[Source]) -> Vocabulary:
+    """The tokens of all training parts together.
+
+    Raises:
+        LaminaError: there is none.
+    """
+    counts: Counter[str] = Counter()
+    for source in sources:
+        part = source.parts["train"]
+        found = zip(part.tokens, part.counts.tolist(), strict=True)
+        counts.update({token: n for token, n in found if n})
+    return Vocabulary.from_counts(
+        counts,
+        level=data.level,
+        max_size=data.max_vocabulary,
+        min_count=data.min_count,
+        normalize=data.normalize,
+    )
+
+
+def renumbered(text: TokenisedText, vocabulary: Vocabulary, most: int | None = None) -> Tokens:
+    """The first ``most`` tokens of a text in the numbers of ``vocabulary``.
+
+    A text in memory is looked up at once; one on the disk stays there.
+    """
+    table = np.fromiter(map(vocabulary.id_of, text.tokens), np.int64, len(text.tokens))
+    tokens = Renumbered(text.ids[:most], table)
+    return tokens if text.on_disk else tokens[:]
+
+
+def count(tokens: Tokens, size: int) -> np.ndarray:
+    """``(size,)`` int64: how often each token stands in a text."""
+    if isinstance(tokens, Renumbered):
+        counts = np.zeros(len(tokens.table), np.int64)
+        for start in range(0, len(tokens), 1 << 22):
+            counts += np.bincount(tokens.ids[start : start + (1 << 22)], minlength=len(counts))
+        return np.bincount(tokens.table, weights=counts, minlength=size).astype(np.int64)
+    return np.bincount(np.asarray(tokens), minlength=size)

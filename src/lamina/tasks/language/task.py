@@ -1,0 +1,182 @@
+"""Language modelling: the next character or word of a text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lamina.data import PARTS, ChainedBatches, Mixture, StreamBatches, Tokens, tokenise
+from lamina.spec import PERPLEXITY, Batch, LaminaError, Model, Part, State, Step, detach
+from lamina.store.structs import changed, struct_from
+from lamina.tasks.config import task_config
+from lamina.tasks.language.data import LanguageModelData, count, read, renumbered, vocabulary
+from lamina.tasks.language.network import NAME, LanguageModelOptions, LanguageNetwork
+from lamina.tasks.source import as_sources
+
+#: Tokens in a row from one source of a mixture, in multiples of ``steps``: a piece begins behind
+#: another author's words, and few do.
+PIECE_STEPS = 20
+
+
+class LanguageModel:
+    """Learn to say what comes next in a text.
+
+    >>> task = LanguageModel("book.txt", level="char")                # doctest: +SKIP
+    >>> model = task.model(cell="lstm", depth=2, width=256)           # doctest: +SKIP
+
+    Args:
+        source: a file or the name of a corpus, or several of them; with ``changes``, the fields
+            of :class:`LanguageModelData`.
+
+    Raises:
+        LaminaError: a text that cannot be read or is too short.
+    """
+
+    name = NAME
+    metric = PERPLEXITY
+    Data = LanguageModelData
+    Options = LanguageModelOptions
+    Network = LanguageNetwork
+
+    def __init__(self, source: str | Path | Sequence[str | Path], **changes: Any):
+        self.data = data = struct_from(
+            LanguageModelData, {"source": as_sources(source), **changes}, what="field"
+        )
+        sources = read(data)
+        self.names = [source.name for source in sources]
+        self.fingerprints = {p: sha for source in sources for p, sha in source.fingerprints.items()}
+        self.vocabulary = vocabulary(data, sources)
+        #: Of each part, the tokens of each source.
+        self.texts: dict[Part, list[Tokens]] = {
+            part: [
+                renumbered(
+                    source.parts[part],
+                    self.vocabulary,
+                    data.max_tokens if part == "train" else None,
+                )
+                for source in sources
+            ]
+            for part in PARTS
+        }
+        self.batches("train")  # too short a text is refused here, not in the first epoch
+
+    @classmethod
+    def for_model(cls, model: LanguageNetwork, path: str | Path, **changes: Any) -> LanguageModel:
+        """A task whose test part is the file at ``path``, read as ``model`` reads."""
+        task = cls.__new__(cls)
+        known = task.vocabulary = model.vocabulary
+        as_model = {"level": known.level, "normalize": known.normalize}
+        fields = {"source": str(path), **as_model, **changes}
+        task.data = struct_from(LanguageModelData, fields, what="field")
+        whole, sha = tokenise(path, level=known.level, normalize=known.normalize)
+        test = renumbered(whole["train"], known)
+        if len(test) < 2:
+            raise LaminaError(f"got {len(test)} tokens; need at least 2", place=str(path))
+        nothing = np.zeros(0, np.int64)
+        task.texts = {"train": [nothing], "validation": [nothing], "test": [test]}
+        task.names, task.fingerprints = [str(path)], {str(path): sha}
+        return task
+
+    @property
+    def tokens(self) -> dict[Part, Tokens]:
+        """Of each part, the tokens of the first source."""
+        return {part: texts[0] for part, texts in self.texts.items()}
+
+    def model(
+        self, options: LanguageModelOptions | None = None, /, **changes: Any
+    ) -> LanguageNetwork:
+        """A fresh network for this vocabulary."""
+        chosen = changed(options or LanguageModelOptions(), changes, what="model option")
+        return LanguageNetwork(chosen, self.vocabulary)
+
+    def batches(self, part: Part, *, epoch: int = 0, seed: int = 0) -> Sequence[Batch]:
+        """A contiguous stream; each batch goes on where the one before ended.
+
+        Several sources are mixed to one stream in training; to be scored, each is a stream of
+        its own, one after the other.
+        """
+        data, texts = self.data, self.texts[part]
+        if part != "train":
+            streams = [self._stream(text) for text in texts]
+            return ChainedBatches(streams) if len(texts) > 1 else streams[0]
+        rng = np.random.default_rng([seed, epoch])
+        tokens = texts[0]
+        if len(texts) > 1:
+            piece = PIECE_STEPS * data.steps
+            tokens = Mixture(texts, data.weights or None, piece_tokens=piece, rng=rng)
+        offset = 0
+        if data.random_offset:
+            spare = max(len(tokens) - 1 - data.batch_size, 0)
+            offset = int(rng.integers(0, min(data.steps, spare) + 1))
+        return StreamBatches(tokens, batch_size=data.batch_size, steps=data.steps, offset=offset)
+
+    def _stream(self, tokens: Tokens) -> Sequence[Batch]:
+        """All of a text, to be scored."""
+        if len(tokens) < 2:
+            return []
+        # Every column starts without a past, so a short part is read in few columns.
+        columns = min(self.data.batch_size, max(1, len(tokens) // (20 * self.data.steps)))
+        return StreamBatches(tokens, batch_size=columns, steps=self.data.steps)
+
+    def step(self, model: Model, batch: Batch, state: State | None) -> Step:
+        """Mean cross-entropy of a batch's tokens; where they are of one source among several, also
+        what to add up for that source."""
+        assert isinstance(model, LanguageNetwork)
+        loss, final = model.loss(batch.inputs, batch.targets, state)
+        count = batch.targets.numel()
+        total = loss.detach() * count
+        sums = {"loss": total}
+        if (source := batch.more.get("source")) is not None:
+            for number, name in enumerate(self.names):
+                here = source == number
+                sums[f"loss[{name}]"] = total * here
+                sums[f"count[{name}]"] = count * here
+        return Step(loss, sums, count, detach(final))
+
+    def baseline(self) -> float:
+        """Perplexity on the validation part of the training part's token frequencies, with one
+        added to each count (Laplace), whatever came before."""
+        train, validation = (self._counts(part) for part in ("train", "validation"))
+        nats = -np.log((train + 1.0) / (train + 1.0).sum())
+        return float(np.exp(validation @ nats / validation.sum()))
+
+    def _counts(self, part: Part) -> np.ndarray:
+        """How often each token stands in a part of the sources that train."""
+        counts = np.zeros(len(self.vocabulary), np.int64)
+        for number, text in enumerate(self.texts[part]):
+            if self.data.trains(number):
+                counts += count(text, len(counts))
+        return counts
+
+    def summary(self, sums: Mapping[str, float], count: int) -> dict[str, float]:
+        """``loss`` in nats a token and ``perplexity``, its exponential, of the sources that train;
+        and, where several were scored, of each by its name: ``perplexity[wells]``."""
+        each = {
+            name: (sums[f"loss[{name}]"], sums[f"count[{name}]"])
+            for name in self.names
+            if sums.get(f"count[{name}]")
+        }
+        counted = [
+            each[name] for k, name in enumerate(self.names) if name in each and self.data.trains(k)
+        ]
+        if counted:
+            loss = sum(loss for loss, _ in counted) / sum(n for _, n in counted)
+        else:
+            loss = sums["loss"] / count
+        found = {"loss": loss, "perplexity": _perplexity(loss)}
+        for name, (total, n) in each.items():
+            found[f"perplexity[{name}]"] = _perplexity(total / n)
+        return found
+
+    def config(self) -> dict[str, Any]:
+        """See :class:`lamina.spec.Task`."""
+        sizes = {part: sum(map(len, texts)) for part, texts in self.texts.items()}
+        return task_config(NAME, self.data, self.fingerprints, sizes)
+
+
+def _perplexity(loss: float) -> float:
+    return math.exp(loss) if loss < 700 else math.inf

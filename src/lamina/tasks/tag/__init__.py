@@ -1,0 +1,1 @@
+"""Sequence labelling: a label for every word of a sentence or residue of a protein."""

@@ -1,0 +1,158 @@
+"""Where the sentences of a sequence labelling come from."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+from lamina.data import PARTS, as_shares, fill_parts, find, fingerprint
+from lamina.data.read.sentences import Sentence
+from lamina.data.text.span_schemes import Matching, Scheme
+from lamina.spec import LaminaError
+from lamina.tasks.source import is_corpus
+from lamina.tasks.tag.inputs import Format, TagInputs, format_of
+
+#: Corpora that can be labelled, and how they are read.
+NAMED: dict[str, TagInputs] = {
+    "conll2003": TagInputs(format="columns", label="4"),
+    "wnut17": TagInputs(format="columns", label="2"),
+    "ud_english_ewt": TagInputs(format="conllu", label="upos"),
+    "protein_ss3": TagInputs(format="fasta", label="labels"),
+}
+_FIRST_LABEL: dict[Format, str] = {"columns": "-1", "conllu": "upos", "fasta": ""}
+
+
+class TagData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the sentences are and how they are read, split and batched.
+
+    source:         a file, or the name of a corpus (``conll2003``, ``wnut17``,
+                    ``ud_english_ewt``, ``protein_ss3``).
+    format:         words in columns, CoNLL-U, or residues in FASTA; ``auto``: by the file's name.
+    word:           the column of the word, from 1; of columns only.
+    label:          the column of the label: a number, -1 for the last; of CoNLL-U ``upos`` or
+                    ``xpos``; of FASTA the file of the labels. ``None``: the last column, or upos.
+    mask:           a FASTA file with 1 for residues that count, 0 for others; ``None``: all do.
+    validation:     a file with the validation part; ``None``: split from ``source``.
+    test:           a file with the test part; ``None``: split from ``source``.
+    fractions:      shares of train, validation and test; a part that the data has takes none.
+    split_seed:     of the split, which keeps copies together.
+    scheme:         labels of spans are turned into this scheme; ``None``: they stay.
+    matching:       how spans are read from labels to be scored: ``conlleval`` bears labels that
+                    break the scheme, ``strict`` does not.
+    lower:          words are looked up in lower case; their characters are read as they stand.
+    digits:         words are looked up with 0 for every digit.
+    max_vocabulary: the most frequent words are kept, ``<unk>`` among them.
+    min_count:      words seen less often in the training part are unknown.
+    batch_size:     sentences in a batch.
+    """
+
+    source: str
+    format: Literal["auto", "columns", "conllu", "fasta"] = "auto"
+    word: int = 1
+    label: str | None = None
+    mask: str | None = None
+    validation: str | None = None
+    test: str | None = None
+    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
+    split_seed: int = 0
+    scheme: Scheme | None = None
+    matching: Matching = "conlleval"
+    lower: bool = True
+    digits: bool = True
+    max_vocabulary: int = 50_000
+    min_count: int = 1
+    batch_size: int = 32
+
+    def __post_init__(self) -> None:
+        as_shares(self.fractions)
+        for name, least in (("max_vocabulary", 2), ("min_count", 1), ("batch_size", 1)):
+            if getattr(self, name) < least:
+                raise LaminaError(f"{name} is {getattr(self, name)}; need at least {least}")
+        inputs = self.inputs()
+        if self.named:
+            own = {"format": self.format != "auto", "word": self.word != 1, "mask": self.mask}
+            own["label"] = inputs.residues and self.label
+            for name in (name for name, given in own.items() if given):
+                raise LaminaError(
+                    f"got {name} = {getattr(self, name)!r}; {self.source} is read as it is known, "
+                    "so leave it out"
+                )
+        if self.word != 1 and inputs.format != "columns":
+            raise LaminaError(f"word is {self.word}; only files in columns have a choice")
+        if not inputs.residues and self.mask is not None:
+            raise LaminaError(f"got mask {self.mask!r}; only FASTA files have one")
+        if inputs.residues and (self.validation or self.test):
+            raise LaminaError(
+                "parts of FASTA files stand in the headers of the labels (SET=train, "
+                "SET=validation, SET=test); leave validation and test out"
+            )
+
+    @property
+    def named(self) -> bool:
+        """Whether ``source`` is the name of a corpus; a file of that name goes before it."""
+        return is_corpus(self.source, NAMED)
+
+    def inputs(self) -> TagInputs:
+        """How the files are read."""
+        if self.named:
+            known = NAMED[self.source]
+            if self.label is None or known.residues:
+                return known
+            return msgspec.structs.replace(known, label=self.label)
+        kind = format_of(self.source) if self.format == "auto" else self.format
+        label = _FIRST_LABEL[kind] if self.label is None else self.label
+        return TagInputs(format=kind, word=self.word, label=label)
+
+
+def read(data: TagData) -> tuple[dict[str, list[Sentence]], dict[str, str]]:
+    """The sentences of each part, and the files' fingerprints.
+
+    Raises:
+        LaminaError: a file that cannot be read, with the line; a part that is left empty.
+    """
+    inputs, mask = data.inputs(), data.mask
+    if data.named:
+        found = find(data.source)
+        if inputs.residues:
+            inputs = msgspec.structs.replace(inputs, label=str(found["labels"]))
+            mask = str(found["mask"])
+            roles = {"source": str(found["sequences"])}
+        else:
+            roles = {"source" if r == "train" else r: str(path) for r, path in found.items()}
+    else:
+        roles = {"source": data.source}
+    given = {"validation": data.validation, "test": data.test}
+    roles |= {part: path for part, path in given.items() if path is not None}
+    beside = (inputs.label, mask) if inputs.residues else ()
+    files = [*roles.values(), *(path for path in beside if path is not None)]
+    parts = {role: inputs.read(path, mask=mask) for role, path in roles.items()}
+    source = parts.pop("source")
+    for part in PARTS[1:]:
+        if own_part := [sentence for sentence in source if sentence.part == part]:
+            parts[part] = own_part
+    source = [sentence for sentence in source if sentence.part in (None, "train")]
+    parts = _split(data, source, parts)
+    return parts, {path: fingerprint(path) for path in files}
+
+
+def _split(
+    data: TagData, source: list[Sentence], parts: dict[str, list[Sentence]]
+) -> dict[str, list[Sentence]]:
+    """All three parts: those that are not there already come from ``source``."""
+    keys = [s.words if isinstance(s.words, str) else tuple(s.words) for s in source]
+    return fill_parts(
+        parts,
+        lambda rows: [source[i] for i in rows],
+        keys,
+        fractions=data.fractions,
+        seed=data.split_seed,
+    )
+
+
+def counted(sentence: Sentence) -> np.ndarray:
+    """``(T,)`` bool: which of its labels count."""
+    if sentence.counted is None:
+        return np.ones(len(sentence.words), dtype=bool)
+    return np.array(sentence.counted, dtype=bool)

@@ -1,0 +1,197 @@
+"""Sequence labelling: a label for every word of a sentence, or every residue of a protein."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+
+from lamina.data import PARTS, fingerprint
+from lamina.data.batch.labelled import NOT_COUNTED, LabelledBatches
+from lamina.data.text.lexicon import Lexicon
+from lamina.data.text.span_schemes import OUTSIDE, recognise
+from lamina.spec import ACCURACY, SPAN_F1, Batch, LaminaError, Model, Part, State, Step
+from lamina.store.structs import changed, struct_from
+from lamina.tasks.config import task_config
+from lamina.tasks.scores.spans import SpanCounts, f1
+from lamina.tasks.source import as_source
+from lamina.tasks.tag.data import TagData, counted, read
+from lamina.tasks.tag.network import NAME, Tagger, TagLabels, TagOptions
+
+
+class Tag:
+    """Learn to put a label on every word of a sentence.
+
+    >>> task = Tag("train.conll", test="test.conll", scheme="IOBES")      # doctest: +SKIP
+    >>> model = task.model(depth=2, width=128, dropout=0.5)               # doctest: +SKIP
+
+    The metric is F1 over spans where labels mark spans, else accuracy.
+
+    Args:
+        source: a file or the name of a corpus; with ``changes``, the fields of :class:`TagData`.
+
+    Raises:
+        LaminaError: data that cannot be read, with file and line.
+    """
+
+    name = NAME
+    Data = TagData
+    Options = TagOptions
+    Network = Tagger
+
+    def __init__(self, source: str | Path, **changes: Any):
+        values = {"source": as_source(source), **changes}
+        self.data = data = struct_from(TagData, values, what="field")
+        self.inputs = data.inputs()
+        self.parts, self.fingerprints = read(data)
+        train = self.parts["train"]
+        self.labels = self._learn_labels()
+        residues = self.inputs.residues
+        self.lexicon = Lexicon.build(
+            (sentence.words for sentence in train),
+            lower=data.lower and not residues,
+            digits=data.digits and not residues,
+            max_size=data.max_vocabulary,
+            min_count=data.min_count,
+        )
+        self._encode()
+
+    @classmethod
+    def for_model(cls, model: Tagger, path: str | Path, **changes: Any) -> Tag:
+        """A task whose test part is the file at ``path``, read as ``model`` reads."""
+        task = cls.__new__(cls)
+        task.labels, task.lexicon = model.labels, model.lexicon
+        if model.inputs.residues and "label" not in changes:
+            raise LaminaError(
+                "need label= (--label), a FASTA file with the labels of its residues",
+                place=str(path),
+            )
+        known = msgspec.to_builtins(model.inputs)
+        values = {**known, "source": str(path), "matching": model.labels.matching, **changes}
+        task.data = data = struct_from(TagData, values, what="field")
+        task.inputs = data.inputs()
+        test = task.inputs.read(path, mask=data.mask)
+        task.parts = {"train": [], "validation": [], "test": test}
+        written = recognise(sentence.labels or () for sentence in test)
+        if model.labels.scheme is not None and written is not None:
+            task.labels = msgspec.structs.replace(model.labels, written=written)
+        task.fingerprints = {str(path): fingerprint(path)}
+        task._encode()
+        return task
+
+    def _learn_labels(self) -> TagLabels:
+        """What the training part's labels are, and the scheme that they follow."""
+        data = self.data
+        written = recognise(sentence.labels or () for sentence in self.parts["train"])
+        if written is None and data.scheme is not None:
+            raise LaminaError(
+                f"scheme is {data.scheme}, but the labels mark no spans (O, B-PER, I-PER); leave "
+                "scheme out",
+                place=data.source,
+            )
+        scheme = data.scheme or written
+        rule = TagLabels(names=[], scheme=scheme, written=written, matching=data.matching)
+        names = {
+            label
+            for sentence in self.parts["train"]
+            for label, counts in zip(
+                rule.read(sentence.labels or ()), counted(sentence), strict=True
+            )
+            if counts
+        }
+        if len(names) < 2:
+            raise LaminaError(
+                f"got {len(names)} labels in the training part; need at least two",
+                place=data.source,
+            )
+        return msgspec.structs.replace(rule, names=sorted(names))
+
+    def _encode(self) -> None:
+        """Numbers for words and labels. Labels that training has not seen have numbers behind those
+        of the model, so that they count as what it cannot get right."""
+        self.names = list(self.labels.names)
+        numbers = {name: n for n, name in enumerate(self.names)}
+        self.forms, self.steps = {}, {}
+        for part, sentences in self.parts.items():
+            self.forms[part], encoded = self.lexicon.encode([s.words for s in sentences])
+            self.steps[part] = steps = []
+            for sentence, words in zip(sentences, encoded, strict=True):
+                labels = self.labels.read(sentence.labels or ())
+                known = [numbers.setdefault(label, len(numbers)) for label in labels]
+                targets = np.where(counted(sentence), np.array(known), NOT_COUNTED)
+                steps.append(np.stack((words, targets), axis=1))
+        self.names += list(numbers)[len(self.names) :]
+        scheme = self.labels.scheme
+        self.metric = ACCURACY if scheme is None else SPAN_F1
+        self.spans = None
+        if scheme is not None:
+            self.spans = SpanCounts(self.names, scheme, self.labels.matching)
+
+    def model(self, options: TagOptions | None = None, /, **changes: Any) -> Tagger:
+        """A fresh tagger for these labels and words."""
+        chosen = changed(options or TagOptions(), changes, what="model option")
+        return Tagger(chosen, self.inputs, self.lexicon, self.labels)
+
+    def batches(self, part: Part, *, epoch: int = 0, seed: int = 0) -> Sequence[Batch]:
+        """Length-bucketed batches; shuffled for training only."""
+        return LabelledBatches(
+            self.forms[part],
+            self.steps[part],
+            spelled=not self.inputs.residues,
+            batch_size=self.data.batch_size,
+            shuffle=part == "train",
+            seed=seed,
+            epoch=epoch,
+        )
+
+    def step(self, model: Model, batch: Batch, state: State | None) -> Step:
+        """Mean loss of a label, and how many labels and spans are right."""
+        assert isinstance(model, Tagger)
+        targets, count = batch.targets, batch.predictions
+        scores = model(batch.inputs, batch.lengths, batch.more)
+        learned = targets.masked_fill(targets >= len(self.labels.names), NOT_COUNTED)
+        loss = model.output.loss(scores, learned, batch.lengths) / max(count, 1)
+        best = model.output.decode(scores.detach(), batch.lengths)
+        sums = {"loss": loss.detach() * count, "correct": (best == targets).sum()}
+        if self.spans is not None:
+            sums |= self.spans(targets, best, targets != NOT_COUNTED)
+        return Step(loss, sums, count)
+
+    def baseline(self) -> float:
+        """The metric on the validation part of always saying the most frequent training label."""
+        train, validation = (self._counted_labels(part) for part in PARTS[:2])
+        common = np.bincount(train, minlength=len(self.names)).argmax()
+        if self.spans is None:
+            return float((validation == common).mean())
+        if self.names[common] == OUTSIDE:
+            return 0.0
+        sums = Counter[str]()
+        for steps in self.steps["validation"]:
+            given = torch.from_numpy(steps[:, 1:].copy())  # (T, 1)
+            guess = torch.full_like(given, int(common))
+            found = self.spans(given, guess, given != NOT_COUNTED)
+            sums.update({name: int(value) for name, value in found.items()})
+        return f1(sums)["f1"]
+
+    def _counted_labels(self, part: str) -> np.ndarray:
+        labels = [steps[:, 1] for steps in self.steps[part]]
+        flat = np.concatenate(labels) if labels else np.zeros(0, np.int64)
+        return flat[flat != NOT_COUNTED]
+
+    def summary(self, sums: Mapping[str, float], count: int) -> dict[str, float]:
+        """``loss`` in nats a label and ``accuracy`` in 0..1; of spans also ``f1``, ``precision``
+        and ``recall``."""
+        scores = {"loss": sums["loss"] / count, "accuracy": sums["correct"] / count}
+        if self.spans is None:
+            return scores
+        return scores | f1(sums)
+
+    def config(self) -> dict[str, Any]:
+        """See :class:`lamina.spec.Task`."""
+        sizes = {part: len(sentences) for part, sentences in self.parts.items()}
+        return task_config(NAME, self.data, self.fingerprints, sizes)

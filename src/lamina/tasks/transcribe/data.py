@@ -1,0 +1,156 @@
+"""Where the recordings of a transcription come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import numpy as np
+
+from lamina.data import PARTS, as_shares, fill_parts, fingerprint
+from lamina.data.cache.features import kept_features
+from lamina.data.read.manifest import Manifest, read_manifest
+from lamina.data.speech.audio import sampling_rate
+from lamina.data.speech.augment import SpeechAugmentation
+from lamina.data.speech.mel import LogMel
+from lamina.data.text.normalize import Level, Normalize
+from lamina.spec import LaminaError
+from lamina.tasks.transcribe.inputs import SpeechInputs
+
+T = TypeVar("T")
+
+
+class TranscribeData(SpeechAugmentation, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the recordings are and how they are read, split, batched, and changed in training.
+
+    source:     a manifest: a CSV, TSV or JSONL file with a recording a row.
+    audio:      the column of the audio file (WAV, FLAC, Ogg, MP3), relative to the manifest.
+    text:       the column of what is said.
+    speaker:    the column of who says it; a speaker's recordings then stay in one part.
+    split:      the column of the part: ``train``, ``validation`` or ``test``.
+    validation: a manifest with the validation part; ``None``: split from ``source``.
+    test:       a manifest with the test part; ``None``: split from ``source``.
+    fractions:  shares of train, validation and test; a part with a file of its own takes none.
+    split_seed: of the split.
+    level:      tokens are characters or words.
+    normalize:  of the text, before it is cut into tokens.
+    rate:       samples a second; ``None``: those of the first recording.
+    resample:   resample a recording of another rate, in place of refusing it.
+    bins:       bands of the mel scale in a frame.
+    window_ms:  length of a frame.
+    step_ms:    from the start of a frame to the start of the next.
+    batch_size: recordings in a batch.
+    """
+
+    source: str
+    audio: str = "audio"
+    text: str = "text"
+    speaker: str | None = None
+    split: str | None = None
+    validation: str | None = None
+    test: str | None = None
+    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
+    split_seed: int = 0
+    level: Level = "char"
+    normalize: Normalize = "lower"
+    rate: int | None = None
+    resample: bool = False
+    bins: int = 40
+    window_ms: float = 25.0
+    step_ms: float = 10.0
+    batch_size: int = 16
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        as_shares(self.fractions)
+        if self.batch_size < 1:
+            raise LaminaError(f"batch_size is {self.batch_size}; need at least 1")
+        if self.split is not None and (self.validation or self.test or self.speaker):
+            raise LaminaError(
+                "split= names the part of every row; need it without speaker=, validation=, test="
+            )
+
+    @property
+    def augmentation(self) -> SpeechAugmentation:
+        """The part that says how recordings are changed in training."""
+        names = SpeechAugmentation.__struct_fields__
+        return SpeechAugmentation(**{name: getattr(self, name) for name in names})
+
+
+class Recordings:
+    """The recordings of one part: their frames, on disk and mapped into memory, and their texts.
+
+    Raises:
+        LaminaError: an audio file that cannot be used, with the manifest's line.
+    """
+
+    def __init__(self, manifest: Manifest, inputs: SpeechInputs):
+        self.manifest = manifest
+        files = list(zip(manifest.places, manifest.audio, strict=True))
+        self.digests = [_at(place, fingerprint, path) for place, path in files]
+
+        def compute(i: int) -> np.ndarray:
+            place, path = files[i]
+            return inputs.features(_at(place, inputs.samples, path))
+
+        key = [msgspec.to_builtins(inputs.features), inputs.resample, self.digests]
+        self.frames = kept_features(key, len(files), inputs.features.bins, compute)
+
+    def __len__(self) -> int:
+        return len(self.manifest.audio)
+
+    @property
+    def texts(self) -> list[str]:
+        """What is said in each."""
+        return self.manifest.texts or []
+
+
+def _at(place: str, do: Callable[[Path], T], path: Path) -> T:
+    """``do(path)``; an error names the manifest's line too."""
+    try:
+        return do(path)
+    except LaminaError as error:
+        raise LaminaError(f"{error.place or path}: {error.message}", place=place) from None
+
+
+def read(data: TranscribeData) -> tuple[SpeechInputs, dict[str, Manifest], dict[str, str]]:
+    """The inputs, the manifest of each part, and the fingerprints of the manifests.
+
+    Raises:
+        LaminaError: a manifest that cannot be read, with the line.
+    """
+    columns = {"audio": data.audio, "text": data.text}
+    whole = read_manifest(data.source, **columns, speaker=data.speaker, split=data.split)
+    parts = {
+        part: read_manifest(path, **columns)
+        for part in ("validation", "test")
+        if (path := getattr(data, part))
+    }
+    fingerprints = {
+        path: fingerprint(path) for path in (data.source, data.validation, data.test) if path
+    }
+    if whole.parts is not None:
+        split = {part: [i for i, p in enumerate(whole.parts) if p == part] for part in PARTS}
+        if not split["train"]:
+            raise LaminaError(f"column {data.split!r} has no row 'train'", place=data.source)
+        manifests = {part: whole.take(rows) for part, rows in split.items()}
+    else:
+        manifests = fill_parts(
+            parts,
+            lambda rows: whole.take(rows.tolist()),
+            whole.speakers or [str(path) for path in whole.audio],
+            fractions=data.fractions,
+            seed=data.split_seed,
+        )
+    rate = (
+        data.rate if data.rate is not None else _at(whole.places[0], sampling_rate, whole.audio[0])
+    )
+    features = LogMel(rate=rate, bins=data.bins, window_ms=data.window_ms, step_ms=data.step_ms)
+    features.stream()  # values that give no features are refused here
+    return (
+        SpeechInputs(**columns, features=features, resample=data.resample),
+        manifests,
+        fingerprints,
+    )

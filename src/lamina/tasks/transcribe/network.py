@@ -1,0 +1,221 @@
+"""The network that transcribes: a stack that halves the frames, and a score for each token and
+the blank."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import ctc_loss, log_softmax
+
+from lamina.data import Vocabulary
+from lamina.data.batch.batches import buckets, padded
+from lamina.data.prepare.standardize import Standardizer
+from lamina.data.read.rows import SUFFIXES
+from lamina.nn import Pyramid, PyramidState, StackOptions
+from lamina.nn.recurrent.dropout import drop
+from lamina.spec import LaminaError, Model
+from lamina.tasks.decode.ctc import decode
+from lamina.tasks.saved import SavedModel
+from lamina.tasks.transcribe.inputs import SpeechInputs
+from lamina.tasks.transcribe.stream import TranscriptStream, checked
+
+NAME = "transcribe"
+VOCABULARY, SCALE = "vocabulary.json", "scale.json"
+BLANK = "<blank>"
+#: The most often that a network may halve the frames; training keeps enough of them for that.
+MOST_HALVINGS = 3
+
+
+class TranscribeOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A transcriber's shape: the stack's options and
+
+    halvings: after each of so many of the lowest layers, pairs of frames are joined (Chan et al.
+              2016, section 3.1); 0 to 3, and at most ``depth``.
+    beam:     prefixes that are kept in the search for the text; 1: the best token of each frame.
+
+    ``dropout`` also falls on what the top layer gives, so that a stack of one layer has it too.
+    """
+
+    cell: Literal["rnn", "gru", "lstm"] = "gru"
+    halvings: int = 1
+    beam: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.halvings <= min(self.depth, MOST_HALVINGS):
+            raise LaminaError(
+                f"halvings is {self.halvings}; need 0 to {MOST_HALVINGS}, at most one a layer "
+                f"(depth is {self.depth})"
+            )
+        if not 1 <= self.beam <= 1000:
+            raise LaminaError(f"beam is {self.beam}; need 1 to 1000")
+
+
+class Transcriber(Model):
+    """Layers with half the frames from one to the next, a linear map to a score for each token and
+    the blank at each frame that is left.
+
+    Args:
+        options:    the shape.
+        inputs:     what it reads.
+        vocabulary: the tokens, the blank among them.
+        scale:      of the features.
+    """
+
+    task = NAME
+    typed = "FILE.wav"
+
+    def __init__(
+        self,
+        options: TranscribeOptions,
+        inputs: SpeechInputs,
+        vocabulary: Vocabulary,
+        scale: Standardizer,
+    ):
+        super().__init__()
+        self.options, self.inputs = options, inputs
+        self.vocabulary, self.scale = vocabulary, scale
+        self.blank = vocabulary.id_of(BLANK)
+        self.pyramid = Pyramid(len(scale.mean), options, options.halvings)
+        self.head = nn.Linear(self.pyramid.outputs, len(vocabulary))
+
+    def forward(self, frames: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Standardised frames ``(T, B, I)`` of whole recordings -> logarithms of probabilities
+        ``(T', B, V)`` with ``T' = T // 2**halvings``, and how many of each recording are valid,
+        ``(B,)`` int64 on the CPU."""
+        log_probs, _ = self.scores(frames, None, lengths)
+        if lengths is None:
+            lengths = torch.full((frames.shape[1],), len(frames))
+        return log_probs, self.pyramid.shorter(lengths)
+
+    def scores(
+        self, frames: Tensor, state: PyramidState | None, lengths: Tensor | None = None
+    ) -> tuple[Tensor, PyramidState]:
+        """The same of a piece of a stream, with what the next piece needs."""
+        frames = frames.to(self.head.weight.dtype)
+        outputs, final = self.pyramid(frames, state, lengths)
+        p, kind = self.options.dropout, self.options.dropout_kind
+        scores = self.head(drop(outputs, p, kind, training=self.training))
+        return log_softmax(scores if scores.dtype == torch.float64 else scores.float(), 2), final
+
+    def text(self, tokens: Sequence[int] | np.ndarray) -> str:
+        """The text of tokens, white space at its ends removed."""
+        return self.vocabulary.decode(tokens).strip()
+
+    def sayable(self, log_probs: Tensor) -> np.ndarray:
+        """What a decoder reads: no recording says ``<unk>``, which only a text to be scored can
+        hold."""
+        values = log_probs.detach().float().cpu().numpy().copy()
+        values[..., self.vocabulary.unknown] = -np.inf
+        return values
+
+    def config(self) -> dict[str, Any]:
+        """See :class:`lamina.spec.Model`."""
+        return {
+            "task": NAME,
+            "options": msgspec.to_builtins(self.options),
+            "inputs": msgspec.to_builtins(self.inputs),
+        }
+
+    def assets(self) -> dict[str, str]:
+        """See :class:`lamina.spec.Model`."""
+        return {VOCABULARY: self.vocabulary.to_json(), SCALE: self.scale.to_json()}
+
+    @classmethod
+    def from_saved(cls, saved: SavedModel) -> Transcriber:
+        """The same network from what a run folder keeps of it.
+
+        Raises:
+            LaminaError: malformed.
+        """
+        inputs = saved.part("inputs", SpeechInputs)
+        vocabulary = Vocabulary.from_json(saved.asset(VOCABULARY), VOCABULARY)
+        if BLANK not in vocabulary.specials:
+            raise LaminaError(f"has no token {BLANK}", place=VOCABULARY)
+        scale = Standardizer.from_json(saved.asset(SCALE), inputs.features.bins, SCALE)
+        return cls(saved.part("options", TranscribeOptions), inputs, vocabulary, scale)
+
+    # -- answers
+
+    def read(self, path: str | Path) -> list[Path]:
+        """The audio files of a manifest, which needs no texts; any other file is audio itself."""
+        if str(path).lower().removesuffix(".gz").endswith(SUFFIXES):
+            return self.inputs.manifest(path, labelled=False).audio
+        return [Path(path)]
+
+    def label(self, example: Any) -> dict[str, str]:
+        """See :class:`lamina.spec.Model`: the file's path."""
+        return {} if isinstance(example, np.ndarray) else {"id": str(example)}
+
+    def stream(self) -> TranscriptStream:
+        """A transcription of audio that arrives in pieces; of a model that reads forwards only."""
+        return TranscriptStream(self)
+
+    def answers(self, examples: Sequence[Any]) -> list[dict[str, Any]]:
+        """The text of each audio file (a path), or of samples ``(N,)`` in -1..1 at the model's
+        rate; and its probability, all alignments summed up.
+
+        Raises:
+            LaminaError: an example that cannot be read.
+        """
+        if isinstance(examples, str | Path | np.ndarray):
+            raise LaminaError(f"got one {type(examples).__name__}; need a list of audio files")
+        found: list[dict[str, Any]] = [{} for _ in examples]
+        frames = [self._frames(example, i) for i, example in enumerate(examples, start=1)]
+        lengths = np.array([len(x) for x in frames], np.int64)
+        for members in buckets(lengths, batch_size=16, shuffle=False):
+            valid = lengths[members]
+            for i, answer in zip(
+                members, self._answers([frames[i] for i in members], valid), strict=True
+            ):
+                found[i] = answer
+        return found
+
+    def predict(self, examples: Sequence[Any]) -> list[str]:
+        """The text of each audio file, or of samples ``(N,)``; see :meth:`answers`."""
+        return [answer["text"] for answer in self.answers(examples)]
+
+    def _frames(self, example: Any, position: int) -> np.ndarray:
+        if isinstance(example, str | Path):
+            samples, place = self.inputs.samples(example), str(example)
+        else:
+            place = f"example {position}"
+            try:
+                samples = checked(example)
+            except LaminaError as error:
+                raise LaminaError(error.message, place=place) from None
+            self.inputs.check_length(samples, place)
+        frames = self.scale(self.inputs.features(samples))
+        if len(frames) < 2**self.options.halvings:
+            raise LaminaError(
+                f"has {len(frames)} frames; need {2**self.options.halvings}", place=place
+            )
+        return frames
+
+    def _answers(self, frames: list[np.ndarray], lengths: np.ndarray) -> list[dict[str, Any]]:
+        with self.evaluating():
+            valid = None if lengths.min() == lengths.max() else torch.from_numpy(lengths)
+            log_probs, shorter = self(padded(frames, lengths).to(self.head.weight.device), valid)
+        log_probs = log_probs.cpu()
+        found = self.tokens(log_probs, shorter)
+        sizes = torch.tensor([len(tokens) for tokens in found])
+        flat = torch.tensor([token for tokens in found for token in tokens], dtype=torch.int64)
+        nats = ctc_loss(log_probs, flat, shorter, sizes, blank=self.blank, reduction="none")
+        return [
+            {"text": self.text(tokens), "probability": float(p)}
+            for tokens, p in zip(found, torch.exp(-nats), strict=True)
+        ]
+
+    def tokens(
+        self, log_probs: Tensor, lengths: Tensor, beam: int | None = None
+    ) -> list[list[int]]:
+        """The tokens of each recording, from what :meth:`forward` gives."""
+        values = self.sayable(log_probs)
+        members = [values[: int(n), b] for b, n in enumerate(lengths)]
+        return decode(members, self.blank, beam or self.options.beam)

@@ -1,0 +1,1 @@
+"""Translation: from a text in one language to the same text in another."""

@@ -1,0 +1,268 @@
+"""The network that translates: encoder, attention, decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import msgspec
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+from lamina.data.batch.pairs import PairBatches
+from lamina.data.read.pairs import read_sources
+from lamina.data.text.subwords import BEGIN, END, Subwords
+from lamina.nn import StackOptions, valid_steps
+from lamina.nn.recurrent.dropout import drop, drop_rows
+from lamina.nn.recurrent.options import check_embedding, check_share
+from lamina.nn.sequence.attention import Memory
+from lamina.nn.sequence.decoder import Decoder
+from lamina.nn.sequence.encoder import Encoder
+from lamina.spec import TYPED_TEXT, LaminaError, Model, State
+from lamina.tasks.decode.beam import Hypothesis, beam_search
+from lamina.tasks.examples import check_several
+from lamina.tasks.saved import SavedModel
+
+NAME = "translate"
+#: The file of a vocabulary that both languages share, or of each one's own.
+JOINT, SOURCE, TARGET = "subwords.json", "source_subwords.json", "target_subwords.json"
+#: A longer text is no sentence, and its translation would take many minutes.
+MOST_SUBWORDS = 10_000
+#: How text is cut into the words that BLEU compares; names of sacrebleu.
+BleuTokenizer = Literal["13a", "intl", "zh", "char"]
+
+
+class TranslateOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A translator's shape: the stack's options, of the encoder and of the decoder, and
+
+    embedding:       size of a token's vector.
+    attention:       ``multiplicative`` (Luong et al. 2015, general) or ``additive`` (Bahdanau et
+                     al. 2015).
+    tied:            the target's embedding is the output map too (``"output"``, Press and Wolf
+                     2017), or one table is both and the source's embedding (``"all"``), or neither.
+    label_smoothing: share of the probability that is spread evenly over the vocabulary in
+                     training (Szegedy et al. 2016, section 7).
+    beam:            hypotheses of a text in the search for its translation; 1: greedy.
+    length_penalty:  exponent of the penalty on short translations (Wu et al. 2016, equation 14).
+
+    The encoder's first layer reads both ways. ``dropout`` also falls on the embeddings and on what
+    enters the output map.
+    """
+
+    cell: Literal["rnn", "gru", "lstm"] = "gru"
+    width: int | tuple[int, ...] = 256
+    residual: bool = True
+    dropout: float = 0.3
+    embedding: int = 256
+    attention: Literal["multiplicative", "additive"] = "multiplicative"
+    tied: Literal["none", "output", "all"] = "output"
+    label_smoothing: float = 0.1
+    beam: int = 5
+    length_penalty: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_embedding(self.embedding)
+        if self.bidirectional:
+            raise LaminaError(
+                "bidirectional=True would let a translator read its own answer; the encoder's "
+                "first layer reads both ways already"
+            )
+        check_share("label_smoothing", self.label_smoothing)
+        if not 1 <= self.beam <= 1000:
+            raise LaminaError(f"beam is {self.beam}; need 1 to 1,000 hypotheses")
+        if not 0 <= self.length_penalty <= 10:
+            raise LaminaError(f"length_penalty is {self.length_penalty}; need 0 to 10")
+
+
+class Translator(Model):
+    """Embedding, encoder, decoder with attention, linear map to a score for each token.
+
+    Args:
+        options:       the shape.
+        vocabulary:    of the source.
+        target:        of the target; the same one where both languages share it.
+        bleu_tokenizer: how its translations are cut to be scored.
+
+    Raises:
+        LaminaError: ``tied="all"`` with two vocabularies.
+    """
+
+    task = NAME
+    typed = TYPED_TEXT
+
+    def __init__(
+        self,
+        options: TranslateOptions,
+        vocabulary: Subwords,
+        target: Subwords,
+        bleu_tokenizer: BleuTokenizer = "13a",
+    ):
+        super().__init__()
+        self.options = options
+        self.bleu_tokenizer: BleuTokenizer = bleu_tokenizer
+        self.vocabulary, self.target_vocabulary = vocabulary, target
+        size = options.embedding
+        self.embedding = nn.Embedding(len(target), size)
+        nn.init.normal_(self.embedding.weight, std=size**-0.5)
+        self.source_embedding = None
+        if options.tied != "all":
+            self.source_embedding = nn.Embedding(len(vocabulary), size)
+            nn.init.normal_(self.source_embedding.weight, std=size**-0.5)
+        elif vocabulary is not target:
+            raise LaminaError("tied='all' needs one vocabulary of both languages; use joint=True")
+        self.encoder = Encoder(size, options)
+        self.decoder = Decoder(size, self.encoder.outputs, options, options.attention)
+        self.readout = nn.Linear(self.decoder.outputs, size, bias=False)
+        # A tied output map has no weight of its own.
+        self.head = nn.Linear(size, len(target), bias=False) if options.tied == "none" else None
+
+    @property
+    def output_weight(self) -> Tensor:
+        """The output map, ``(V, embedding)``; it has no bias."""
+        return (self.head or self.embedding).weight
+
+    def encode(self, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Memory, State]:
+        """Tokens ``(S, B)`` -> what the decoder attends to, and the state it begins with."""
+        p, kind = self.options.dropout, self.options.dropout_kind
+        table = (self.source_embedding or self.embedding).weight
+        x, rows = drop_rows(table, tokens, p, kind, training=self.training)
+        outputs, state = self.encoder(x, lengths, tokens=rows)
+        outputs = drop(outputs, p, kind, training=self.training)
+        return self.decoder.attention.prepare(outputs, lengths), state
+
+    def decode(
+        self, tokens: Tensor, state: State, memory: Memory, lengths: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """Tokens ``(T, B)`` -> the decoder's outputs at the valid steps in order of time,
+        ``(N, embedding)``, and the state: ``tanh(W [h; context])`` (Luong et al. 2015, equation 5),
+        whose product with the output map is a score for each token."""
+        p, kind = self.options.dropout, self.options.dropout_kind
+        x, rows = drop_rows(self.embedding.weight, tokens, p, kind, training=self.training)
+        outputs, final = self.decoder(x, state, memory, lengths, tokens=rows)
+        flat = outputs.flatten(0, 1)
+        if lengths is not None:
+            valid = valid_steps(lengths, len(tokens), tokens.device).flatten()
+            flat = flat.index_select(0, valid.nonzero()[:, 0])
+        h = torch.tanh(self.readout(flat))
+        return drop(h, p, "plain", training=self.training), final
+
+    def forward(
+        self,
+        sources: Tensor,
+        lengths: Tensor | None,
+        targets: Tensor,
+        target_lengths: Tensor | None,
+    ) -> Tensor:
+        """Scores of each token of ``targets`` ``(T, B)`` where those before it are known (teacher
+        forcing): at the valid steps in order of time, ``(N, V)``."""
+        memory, state = self.encode(sources, lengths)
+        h, _ = self.decode(shifted(targets), state, memory, target_lengths)
+        return linear(h, self.output_weight)
+
+    @torch.no_grad()
+    def search(self, memory: Memory, state: State, limits: Tensor, width: int) -> list[Hypothesis]:
+        """The best translation found of each member of a batch, in evaluation mode."""
+
+        def step(tokens: Tensor, state: State) -> tuple[Tensor, State]:
+            h, state = self.decode(tokens.flatten()[None], state, memory)
+            log_p = torch.log_softmax(linear(h, self.output_weight), dim=1)
+            return log_p.view(*tokens.shape, -1), state
+
+        alpha = self.options.length_penalty
+        return beam_search(step, state, limits, width=width, begin=BEGIN, end=END, alpha=alpha)
+
+    def config(self) -> dict[str, Any]:
+        """See :class:`lamina.spec.Model`."""
+        return {
+            "task": NAME,
+            "options": msgspec.to_builtins(self.options),
+            "bleu_tokenizer": self.bleu_tokenizer,
+        }
+
+    def assets(self) -> dict[str, str]:
+        """See :class:`lamina.spec.Model`."""
+        if self.vocabulary is self.target_vocabulary:
+            return {JOINT: self.vocabulary.to_json()}
+        return {SOURCE: self.vocabulary.to_json(), TARGET: self.target_vocabulary.to_json()}
+
+    @classmethod
+    def from_saved(cls, saved: SavedModel) -> Translator:
+        """The same network from what a run folder keeps of it.
+
+        Raises:
+            LaminaError: malformed.
+        """
+        tokenizer: Any = saved.config.get("bleu_tokenizer")
+        if tokenizer not in get_args(BleuTokenizer):
+            raise LaminaError(f"its bleu_tokenizer is {tokenizer!r}", place=saved.place)
+        files = [JOINT] if JOINT in saved.assets else [SOURCE, TARGET]
+        read = [Subwords.from_json(saved.asset(name), name) for name in files]
+        return cls(saved.part("options", TranslateOptions), read[0], read[-1], tokenizer)
+
+    # -- answers
+
+    def read(self, path: str | Path) -> list[str]:
+        """Texts to translate from a file, one a line, or of pairs the first of each."""
+        return read_sources(path)
+
+    def answers(self, examples: Sequence[str]) -> list[dict[str, Any]]:
+        """The translation of each text, and its log-probability in nats a token."""
+        texts = _texts(examples)
+        if not texts:
+            return []
+        sources = self.vocabulary.encode_many(texts)
+        for number, source in enumerate(sources, start=1):
+            if len(source) > MOST_SUBWORDS:
+                raise LaminaError(
+                    f"has {len(source):,} subwords; need at most {MOST_SUBWORDS:,}. Give each "
+                    "sentence a line of its own.",
+                    place=f"example {number}",
+                )
+        nothing = [np.full(1, END)] * len(sources)
+        device = self.readout.weight.device
+        found: dict[int, Hypothesis] = {}
+        with self.evaluating():
+            for batch in PairBatches(sources, nothing, batch_size=64, shuffle=False):
+                assert batch.lengths is not None
+                assert batch.index is not None
+                memory, state = self.encode(batch.inputs.to(device), batch.lengths)
+                best = self.search(
+                    memory, state, limits(batch.lengths).to(device), self.options.beam
+                )
+                found.update(zip(batch.index.tolist(), best, strict=True))
+        best = [found[i] for i in range(len(texts))]
+        translations = self.target_vocabulary.decode_many([one.tokens for one in best])
+        return [
+            {"text": text, "log_probability": one.log_probability / (len(one.tokens) + 1)}
+            for text, one in zip(translations, best, strict=True)
+        ]
+
+    def predict(self, examples: Sequence[str]) -> list[str]:
+        """The translation of each text."""
+        return [answer["text"] for answer in self.answers(examples)]
+
+
+def shifted(targets: Tensor) -> Tensor:
+    """What the decoder reads: each token of ``targets`` ``(T, B)`` a step later, after a begin."""
+    begin = torch.full_like(targets[:1], BEGIN)
+    return torch.cat((begin, targets[:-1]))
+
+
+def limits(lengths: Tensor) -> Tensor:
+    """The most tokens of the translation of a text of so many: twice as many, and twenty."""
+    return 2 * lengths + 20
+
+
+def _texts(examples: Sequence[str]) -> list[str]:
+    check_several(examples)
+    for number, text in enumerate(examples, start=1):
+        place = f"example {number}"
+        if not isinstance(text, str):
+            raise LaminaError(f"got {type(text).__name__}; need a text", place=place)
+        if not text.strip():
+            raise LaminaError("is blank; need a text", place=place)
+    return list(examples)

@@ -1,0 +1,152 @@
+"""Pairs of texts: read whole or refused with the line; batches hold every pair once."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lamina.data.batch.pairs import PairBatches
+from lamina.data.read.pairs import read_lines, read_pair_table, read_pairs, read_sources
+from lamina.spec import LaminaError
+
+
+def test_two_files_are_read_line_by_line(tmp_path: Path) -> None:
+    (tmp_path / "a.en").write_text("one\r\ntwo\u2028still two\n", encoding="utf-8")
+    with gzip.open(tmp_path / "a.zh.gz", "wb") as file:
+        file.write("一\n二".encode())
+    pairs = read_pairs(tmp_path / "a.en", tmp_path / "a.zh.gz")
+    assert pairs.sources == ["one", "two\u2028still two"]
+    assert pairs.targets == ["一", "二"]
+    assert pairs.places == [f"{tmp_path / 'a.en'}:{n}" for n in (1, 2)]
+
+
+def test_a_table_needs_no_header_and_knows_no_quotes(tmp_path: Path) -> None:
+    file = tmp_path / "p.tsv"
+    file.write_text('"Go.\tVa !\n"Hi.\t"Salut !"\n', encoding="utf-8")
+    pairs = read_pair_table(file)
+    assert pairs.sources == ['"Go.', '"Hi.']
+    assert pairs.targets == ["Va !", '"Salut !"']
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a\tb\nc\n", r"p\.tsv:2: got 1 column; need 2"),
+        ("a\tb\tc\n", r"p\.tsv:1: got 3 columns; need 2"),
+        ("a\tb\n\nc\td\n", r"p\.tsv:2: is blank"),
+        ("a\tb\nc\t \n", r"p\.tsv:2: a column is empty"),
+        ("", "empty"),
+        (" \n", "white space"),
+    ],
+)
+def test_a_broken_table_is_refused_with_its_line(
+    tmp_path: Path, content: str, message: str
+) -> None:
+    (tmp_path / "p.tsv").write_text(content)
+    with pytest.raises(LaminaError, match=message) as caught:
+        read_pair_table(tmp_path / "p.tsv")
+    assert "\n" not in str(caught.value)
+
+
+def test_files_of_different_length_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("x\ny\n")
+    (tmp_path / "b").write_text("x\n")
+    with pytest.raises(LaminaError, match=r"b: got 1 line\(s\), and .*a has 2; need as many"):
+        read_pairs(tmp_path / "a", tmp_path / "b")
+    with pytest.raises(LaminaError, match="no such file"):
+        read_pairs(tmp_path / "a", tmp_path / "c")
+
+
+@given(st.binary(max_size=60) | st.text("a\t\n\r é中", max_size=20).map(str.encode))
+def test_any_file_is_read_whole_or_refused(tmp_path_factory, content: bytes) -> None:
+    file = tmp_path_factory.getbasetemp() / "any.tsv"
+    file.write_bytes(content)
+    for reader in (read_lines, read_pair_table, lambda path: read_pairs(path, path)):
+        error = None
+        try:
+            found = reader(file)
+        except LaminaError as raised:
+            error = str(raised)
+        if error is not None:
+            assert error.startswith(str(file))
+            assert "\n" not in error
+            continue
+        text = content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+        assert len(found) == len(text.removesuffix("\n").split("\n"))
+
+
+def sequences(lengths: list[int], first: int) -> list[np.ndarray]:
+    return [np.arange(first + i, first + i + n) for i, n in enumerate(lengths)]
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), max_size=30),
+    st.integers(1, 7),
+    st.booleans(),
+)
+def test_every_pair_stands_in_one_batch(
+    sizes: list[tuple[int, int]], batch_size: int, shuffle: bool
+) -> None:
+    sources = sequences([s for s, _ in sizes], 100)
+    targets = sequences([t for _, t in sizes], 500)
+    made = PairBatches(sources, targets, batch_size=batch_size, shuffle=shuffle, pool=2)
+    seen: list[int] = []
+    for batch in made:
+        assert batch.lengths is not None
+        assert batch.index is not None
+        assert batch.predictions == int(batch.more["target_lengths"].sum())
+        for b, i in enumerate(batch.index.tolist()):
+            n, m = int(batch.lengths[b]), int(batch.more["target_lengths"][b])
+            np.testing.assert_array_equal(batch.inputs[:n, b], sources[i])
+            np.testing.assert_array_equal(batch.targets[:m, b], targets[i])
+            assert not batch.inputs[n:, b].any()
+            assert not batch.targets[m:, b].any()
+            seen.append(i)
+        assert batch.inputs.shape[0] == batch.lengths.max()
+        assert batch.targets.shape[0] == batch.more["target_lengths"].max()
+    assert sorted(seen) == list(range(len(sizes)))
+
+
+def test_the_order_is_drawn_anew_each_epoch_and_repeats_itself() -> None:
+    pairs = sequences([3] * 40, 0), sequences([2] * 40, 0)
+
+    def order(epoch: int) -> list[int]:
+        made = PairBatches(*pairs, batch_size=4, shuffle=True, epoch=epoch, seed=3)
+        return [i for batch in made for i in batch.index.tolist()]  # type: ignore[union-attr]
+
+    assert order(0) == order(0)
+    assert order(0) != order(1)
+
+
+def test_like_lengths_stand_together() -> None:
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(1, 40, (2, 400)).tolist()
+    made = PairBatches(*map(sequences, lengths, (0, 0)), batch_size=10, shuffle=True)
+    padding = sum(batch.targets.numel() - batch.predictions for batch in made)
+    assert padding < 0.05 * sum(lengths[1])
+
+
+def test_pairs_that_do_not_match_are_refused() -> None:
+    with pytest.raises(LaminaError, match="got 2 sources and 1 targets"):
+        PairBatches(sequences([1, 1], 0), sequences([1], 0), batch_size=1, shuffle=False)
+    with pytest.raises(LaminaError, match="pair 1 has an empty side"):
+        PairBatches(sequences([1, 1], 0), sequences([1, 0], 0), batch_size=1, shuffle=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "sources"),
+    [
+        ("go.\tva !\nrun!\tcours !\n", ["go.", "run!"]),
+        ("go.\nrun!\n", ["go.", "run!"]),
+        ("go.\tva !\nrun!\n", ["go.\tva !", "run!"]),
+    ],
+)
+def test_of_pairs_the_first_is_translated(tmp_path: Path, text: str, sources: list[str]) -> None:
+    path = tmp_path / "p.txt"
+    path.write_text(text, encoding="utf-8")
+    assert read_sources(path) == sources
