@@ -10,8 +10,8 @@ from lamina.train import Settings
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"epochs": 0}, "epochs is 0; need a number of 1 or more"),
-        ({"lr": 0.0}, "lr is 0.0; need a number above 0"),
+        ({"epochs": 0}, "epochs is 0; need at least 1"),
+        ({"lr": 0.0}, "lr is 0.0; need a finite number above 0"),
         ({"lr": -1.0}, "lr is -1.0"),
         ({"lr": float("nan")}, "lr is nan"),
         ({"clip": 0.0}, "clip is 0.0"),
@@ -28,7 +28,7 @@ from lamina.train import Settings
         ({"checkpoint_seconds": -1.0}, "checkpoint_seconds is -1.0"),
         ({"checkpoint_steps": 0}, "checkpoint_steps is 0"),
         ({"seed": -1}, "seed is -1"),
-        ({"seed": 2**32}, "below 2\\*\\*32"),
+        ({"seed": 2**32}, "seed is 4294967296; need 0 to 4,294,967,295"),
         ({"threads": 0}, "threads is 0"),
     ],
 )

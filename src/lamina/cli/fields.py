@@ -1,7 +1,7 @@
-"""Command-line options made from the fields of option structs, so that both say the same.
+"""Command-line options made from the fields of option structs (:mod:`lamina.options`).
 
-A field's name is the option's, its docstring line the help, its type the check. An option that is
-not given stays out of the values, and the struct's own default holds.
+A field's name is the option's, its description the help, its type and bounds the check. An option
+that is not given stays out of the values, and the struct's own default holds.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import inspect
 import math
 import re
-import types
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 import typer
 
+from lamina.options import alternatives, choices, description, extra, hints_of, refuse, unbounded
 from lamina.spec import LaminaError
 
 #: Of whole numbers that are given as options; sizes beyond it overflow.
@@ -45,7 +45,7 @@ def add_fields(
     parameters: list[inspect.Parameter] = []
     fields: dict[str, tuple[Any, Any]] = {}
     for panel, struct in structs.items():
-        helps, hints = field_help(struct), get_type_hints(struct)
+        helps, hints = field_help(struct), hints_of(struct)
         for field in msgspec.structs.fields(struct):
             if field.name in skip or field.name in fields:
                 continue
@@ -62,7 +62,7 @@ def add_fields(
             if isinstance(text, list):  # words of an argument that takes several
                 given[name] = text[0] if len(text) == 1 else tuple(text)
             elif text is not None and text is not False:
-                given[name] = (not default) if hint is bool else parse(name, text, hint)
+                given[name] = (not default) if _switches(hint) else parse(name, text, hint)
         return command(**mine, **given)
 
     run.__doc__ = command.__doc__
@@ -75,7 +75,7 @@ def add_fields(
 
 def flag(name: str, hint: Any = str, default: Any = None) -> str:
     """The option of a field: ``--batch-size``; ``--no-random-offset`` for what is on already."""
-    off = "no-" if hint is bool and default is True else ""
+    off = "no-" if _switches(hint) and default is True else ""
     return f"--{off}{name.replace('_', '-')}"
 
 
@@ -83,19 +83,19 @@ def _parameter(
     field: msgspec.structs.FieldInfo, hint: Any, help: str, panel: str, told: str | None = None
 ) -> inspect.Parameter:
     if field.default is msgspec.NODEFAULT:
-        several = any(get_origin(kind) is tuple for kind in _flat(hint))
+        several = any(_is_tuple(kind) for kind in alternatives(hint))
         argument = typer.Argument(metavar=field.name.upper(), help=help, show_default=False)
         annotation = Annotated[list[str] if several else str, argument]
         return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation)
-    on_or_off = hint is bool
+    on_or_off = _switches(hint)
     if on_or_off and field.default:
-        help = f"Turns this off: {help[:1].lower()}{help[1:]}"
+        help = extra(hint, "off") or f"Turns this off: {help[:1].lower()}{help[1:]}"
     elif not on_or_off and field.default not in (None, ()):
         help += f"  [default: {told or _show(field.default)}]"
     info = typer.Option(
         flag(field.name, hint, field.default),
         help=help,
-        metavar=None if on_or_off else _metavar(hint, field.default),
+        metavar=None if on_or_off else metavar(hint, field.default),
         show_default=False,
         rich_help_panel=panel,
     )
@@ -113,29 +113,31 @@ def parse(name: str, text: str, hint: Any) -> Any:
     Raises:
         LaminaError: the text is no value of that type.
     """
-    accepted = _flat(hint)
+    accepted = alternatives(hint)
     value: Any = text
     if type(None) in accepted and text.lower() == "none":
         return None
-    if any(get_origin(kind) is tuple for kind in accepted) and (
-        "," in text or all(get_origin(kind) is tuple for kind in accepted if kind is not type(None))
+    if any(map(_is_tuple, accepted)) and (
+        "," in text or all(_is_tuple(kind) for kind in accepted if kind is not type(None))
     ):
         value = [part.strip() for part in text.split(",")]
     try:
-        found = msgspec.convert(value, hint, strict=False)
+        found = msgspec.convert(value, unbounded(hint), strict=False)
     except msgspec.ValidationError:
-        raise LaminaError(f"{flag(name)} is {text!r}; need {_metavar(hint)}") from None
+        raise LaminaError(f"{flag(name)} is {text!r}; need {metavar(hint)}") from None
     for number in found if isinstance(found, tuple) else (found,):
         if isinstance(number, float) and not math.isfinite(number):
             raise LaminaError(f"{flag(name)} is {text}; need a finite number")
         if isinstance(number, int) and abs(number) > LARGEST:
             raise LaminaError(f"{flag(name)} is {text}; need an INT of at most {LARGEST:,}")
+    refuse(flag(name), found, hint)
     return found
 
 
 def field_help(struct: type) -> dict[str, str]:
     """What the docstrings of a struct and of its bases say of each field, as a sentence."""
     found: dict[str, str] = {}
+    hints = hints_of(struct)
     for kind in reversed(struct.__mro__):
         name = None
         for line in inspect.cleandoc(kind.__doc__ or "").splitlines():
@@ -146,7 +148,9 @@ def field_help(struct: type) -> dict[str, str]:
                 found[name] += " " + line.strip()
             else:
                 name = None
-    return {name: _sentence(text) for name, text in found.items()}
+    helps = {name: _sentence(text) for name, text in found.items()}
+    said = {name: description(hint).replace("None", "none") for name, hint in hints.items()}
+    return {**helps, **{name: text for name, text in said.items() if text}}
 
 
 def _sentence(text: str) -> str:
@@ -157,30 +161,39 @@ def _sentence(text: str) -> str:
     return (plain if text[0] in '`"' else plain[0].upper() + plain[1:]) + "."
 
 
-def _flat(hint: Any) -> tuple[Any, ...]:
-    if get_origin(hint) in (Union, types.UnionType):
-        return tuple(kind for part in get_args(hint) for kind in _flat(part))
-    return (hint,)
-
-
-def _metavar(hint: Any, default: Any = ...) -> str:
+def metavar(hint: Any, default: Any = ...) -> str:
     """``INT``, ``tanh|relu[,...]``; ``none`` is named where it is not the default already."""
+    if named := extra(hint, "metavar"):
+        return named
     words = {int: "INT", float: "FLOAT", str: "TEXT", type(None): "none"}
     names: list[str] = []
-    for kind in _flat(hint):
-        if get_origin(kind) is Literal:
-            names += [str(value) for value in get_args(kind)]
-        elif get_origin(kind) is tuple:
-            first, *rest = (_metavar(part) for part in get_args(kind) if part is not ...)
+    for kind in alternatives(hint):
+        bare = _bare(kind)
+        if named := choices(kind):
+            names += named
+        elif _is_tuple(kind):
+            first, *rest = (metavar(part) for part in get_args(bare) if part is not ...)
             if rest:
                 names.append(",".join((first, *rest)))
             elif first == "|".join(names):
-                names[-1] += "[,...]"
+                names[:] = [f"{first}[,...]"]
             else:
                 names.append(f"{first}[,...]")
         elif not (kind is type(None) and default is None):
-            names.append(words.get(kind, str(kind)))
+            names.append(words.get(bare, str(bare)))
     return "|".join(names)
+
+
+def _bare(hint: Any) -> Any:
+    return get_args(hint)[0] if get_origin(hint) is Annotated else hint
+
+
+def _switches(hint: Any) -> bool:
+    return _bare(hint) is bool
+
+
+def _is_tuple(kind: Any) -> bool:
+    return get_origin(_bare(kind)) is tuple
 
 
 def _show(value: Any) -> str:

@@ -1,0 +1,255 @@
+"""Option structs: one declaration gives a field's type, bounds, choices and help.
+
+A field is ``Annotated[type, msgspec.Meta(description=...)]``. The description is its help on the
+command line. Bounds (``ge``, ``gt``, ``le``, ``lt``) belong to the number itself, as msgspec wants
+it: ``Annotated[Count | None, Meta(description=...)]``, where ``Count`` is
+``Annotated[int, Meta(ge=1)]``.
+``extra`` may hold
+
+- ``"choices"``: the names that a string may be, or a function that returns them (a named one: in
+  the scope where annotations are evaluated, a lambda does not see its module);
+- ``"metavar"``: how the help writes the value, where neither type nor choices say it;
+- ``"off"``: the help of the flag that turns a default of ``True`` off.
+
+msgspec checks bounds when it converts, not in ``__init__``; :class:`Options` checks them always.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import math
+import types
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from numbers import Real
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from lamina.spec import LaminaError
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+#: Numbers that options are made of.
+Count = Annotated[int, Meta(ge=1)]
+Natural = Annotated[int, Meta(ge=0)]
+Positive = Annotated[float, Meta(gt=0)]
+NonNegative = Annotated[float, Meta(ge=0)]
+#: A share of a whole that is never all of it: of units dropped, say.
+Share = Annotated[float, Meta(ge=0, lt=1)]
+#: What seeds numpy's and torch's generators alike.
+Seed = Annotated[int, Meta(ge=0, lt=2**32)]
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of every option struct: a value out of bounds is refused wherever it comes from.
+
+    A subclass repeats ``frozen=True, kw_only=True``, and calls ``super().__post_init__()`` where it
+    has checks of its own.
+
+    Raises:
+        LaminaError: a number out of bounds or a name that is no choice, in one line:
+            ``batch_size is 0; need at least 1``.
+    """
+
+    def __post_init__(self) -> None:
+        for name, hint in hints_of(type(self)).items():
+            refuse(name, getattr(self, name), hint)
+
+
+@functools.cache
+def hints_of(kind: type) -> Mapping[str, Any]:
+    """The type of each field, with its :class:`msgspec.Meta`."""
+    return get_type_hints(kind, include_extras=True)
+
+
+def refuse(name: str, value: Any, hint: Any, place: str | None = None) -> None:
+    """Refuse a ``value`` of the field ``name`` that is out of the bounds of ``hint``.
+
+    Values of another type pass: ``msgspec.convert`` says what is wrong with them.
+    """
+    if (need := _needed(name, value, hint)) is not None:
+        got = tuple(value) if isinstance(value, list) else value
+        shown = repr(got) if isinstance(got, str) else str(got)
+        raise LaminaError(f"{name} is {shown}; need {need}", place=place)
+
+
+def alternatives(hint: Any) -> tuple[Any, ...]:
+    """The types that a field accepts, each with its own metadata; ``None`` among them as its type.
+
+    >>> alternatives(int | None)
+    (<class 'int'>, <class 'NoneType'>)
+    """
+    bare, metas = _apart(hint)
+    own = tuple(m for m in metas if _bounds((m,)) or "choices" in (m.extra or {}))
+    if get_origin(bare) in (Union, types.UnionType):
+        parts = (kind for part in get_args(bare) for kind in alternatives(part))
+        return tuple(_with(kind, own) if kind is str else kind for kind in parts)
+    return (_with(bare, own),)
+
+
+def unbounded(hint: Any) -> Any:
+    """The type alone, without the metadata of it and of its parts."""
+    bare, _ = _apart(hint)
+    if get_origin(bare) in (Union, types.UnionType):
+        return Union[tuple(map(unbounded, get_args(bare)))]  # noqa: UP007
+    if get_origin(bare) is tuple:
+        return tuple[tuple(part if part is ... else unbounded(part) for part in get_args(bare))]
+    return bare
+
+
+def description(hint: Any) -> str:
+    """The description of a field; empty where it has none."""
+    return next((m.description for m in _metas(hint) if m.description), "")
+
+
+def extra(hint: Any, key: Literal["choices", "metavar", "off"]) -> Any:
+    """An entry of a field's ``Meta.extra``; ``None`` where it has none."""
+    return next((m.extra[key] for m in _metas(hint) if m.extra and key in m.extra), None)
+
+
+def choices(hint: Any) -> tuple[str, ...]:
+    """The names that a string may be: of a ``Literal``, or of ``extra["choices"]``."""
+    bare, _ = _apart(hint)
+    if get_origin(bare) is Literal:
+        return get_args(bare)
+    named = extra(hint, "choices")
+    return tuple(named()) if isinstance(named, Callable) else tuple(named or ())
+
+
+def struct_from(
+    kind: type[S], values: Mapping[str, Any], *, what: str, place: str | None = None
+) -> S:
+    """A struct of ``kind`` from plain values, as a file or a caller gives them.
+
+    Args:
+        kind: the struct.
+        values: a value for each field that is not left at its default.
+        what: what one of its fields is called in a message (``"setting"``, ``"option"``).
+        place: the file that the values come from.
+
+    Raises:
+        LaminaError: a name that is no field (with the nearest that is), or a value that does not
+            fit its type or its bounds.
+    """
+    known = hints_of(kind)
+    for name, value in values.items():
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(known)}"
+            raise LaminaError(f"there is no {what} {name!r}; {hint}", place=place)
+        refuse(name, value, known[name], place)
+    try:
+        return msgspec.convert(dict(values), kind, strict=True)
+    except msgspec.ValidationError as error:
+        cause = error.__cause__
+        text = cause.message if isinstance(cause, LaminaError) else f"{what}s: {error}"
+        raise LaminaError(text, place=place) from None
+
+
+def changed(struct: S, changes: Mapping[str, Any], *, what: str) -> S:
+    """The same struct with some fields changed; checked as :func:`struct_from` does."""
+    return struct_from(type(struct), {**msgspec.structs.asdict(struct), **changes}, what=what)
+
+
+def _apart(hint: Any) -> tuple[Any, tuple[Meta, ...]]:
+    """The type itself, and its metadata."""
+    if get_origin(hint) is not Annotated:
+        return hint, ()
+    bare, *metas = get_args(hint)
+    return bare, tuple(m for m in metas if isinstance(m, Meta))
+
+
+def _with(hint: Any, metas: tuple[Meta, ...]) -> Any:
+    return Annotated[(hint, *metas)] if metas else hint  # pyright: ignore[reportReturnType]
+
+
+def _metas(hint: Any) -> tuple[Meta, ...]:
+    return _apart(hint)[1]
+
+
+def _bounds(metas: Iterable[Meta]) -> dict[str, float]:
+    found = ((name, getattr(m, name)) for m in metas for name in ("ge", "gt", "le", "lt"))
+    return {name: bound for name, bound in found if bound is not None}
+
+
+@functools.cache
+def _kinds(hint: Any) -> tuple[tuple[Any, Any, dict[str, float]], ...]:
+    """Of each alternative: it, its origin or type, and its bounds."""
+    found = []
+    for kind in alternatives(hint):
+        bare, metas = _apart(kind)
+        found.append((kind, get_origin(bare) or bare, _bounds(metas)))
+    return tuple(found)
+
+
+def _needed(name: str, value: Any, hint: Any) -> str | None:
+    """What ``value`` would have to be; ``None`` where it is that."""
+    if value is None or isinstance(value, bool):
+        return None
+    needs: list[str] = []
+    for kind, origin, bounds in _kinds(hint):
+        need: str | None = None
+        if isinstance(value, str):
+            if origin is not Literal and origin is not str:
+                continue
+            named = choices(kind)
+            need = f"one of {', '.join(named)}" if named and value not in named else None
+        elif isinstance(value, (tuple, list)):
+            if origin is not tuple:
+                continue
+            need = _needed_within(name, value, get_args(_apart(kind)[0]))
+        elif isinstance(value, Real) and origin in (int, float):
+            number = float(value)
+            if bounds and not (math.isfinite(number) and _holds(number, bounds)):
+                need = _range(name, bounds, whole=origin is int)
+        else:
+            continue
+        if need is None:
+            return None
+        needs.append(need)
+    if needs and any(origin is type(None) for _, origin, _ in _kinds(hint)):
+        needs.append("None")
+    return " or ".join(needs) or None
+
+
+def _needed_within(name: str, values: Sequence[Any], parts: tuple[Any, ...]) -> str | None:
+    if parts[1:] == (...,):
+        parts = parts[:1] * len(values)
+    needs = (_needed(name, value, part) for value, part in zip(values, parts, strict=False))
+    need = next((need for need in needs if need is not None), None)
+    return need if need is None or need.startswith("one of") else f"{need} in each entry"
+
+
+def _holds(value: float, bounds: Mapping[str, float]) -> bool:
+    return (
+        bounds.get("ge", value) <= value <= bounds.get("le", value)
+        and bounds.get("gt", -math.inf) < value < bounds.get("lt", math.inf)
+    )  # fmt: skip
+
+
+def _range(name: str, bounds: Mapping[str, float], *, whole: bool) -> str:
+    """``at least 1``; ``1 to 1,000``; ``a finite number above 0``; ``0 <= dropout < 1``."""
+    low, high = bounds.get("ge"), bounds.get("le")
+    if whole:  # the same numbers, with both ends among them
+        low = bounds["gt"] + 1 if "gt" in bounds else low
+        high = bounds["lt"] - 1 if "lt" in bounds else high
+    if low is not None and high is not None:
+        return f"{_figure(low)} to {_figure(high)}"
+    above = f"{_figure(low)} <=" if low is not None else None
+    above = f"{_figure(bounds['gt'])} <" if "gt" in bounds and not whole else above
+    below = f"<= {_figure(high)}" if high is not None else None
+    below = f"< {_figure(bounds['lt'])}" if "lt" in bounds and not whole else below
+    if above and below:
+        return f"{above} {name.lstrip('-')} {below}"
+    if low is not None:
+        return f"at least {_figure(low)}"
+    if high is not None:
+        return f"at most {_figure(high)}"
+    side, bound = ("above", bounds["gt"]) if above else ("below", bounds["lt"])
+    return f"a finite number {side} {_figure(bound)}"
+
+
+def _figure(number: float | None) -> str:
+    return f"{number:,}" if isinstance(number, int) else f"{number:g}"
