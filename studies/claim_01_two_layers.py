@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from lamina.depth import equal_parameters, equal_width
-from measured import charts
-from measured.finding import Claim, Finding, Table
-from measured.intervals import judge, mean, overall, percent_less
 from measured.lab import Lab, main
+from measured.results import charts
+from measured.results.finding import Claim, Finding, Table
+from measured.results.intervals import judge, mean, overall, percent_less
 from measured.training import Record, Training, open_task
 from measured.tuning import learning_rates
 

@@ -10,10 +10,12 @@ import numpy as np
 
 from lamina.data import corpus_table, digits, read_text_table
 from lamina.depth import equal_parameters, equal_width
-from measured import charts
-from measured.draws import Draw
-from measured.finding import Claim, Finding, Table
-from measured.intervals import (
+from measured.data.draws import Draw
+from measured.jobs import Values
+from measured.lab import Lab, main
+from measured.results import charts
+from measured.results.finding import Claim, Finding, Table
+from measured.results.intervals import (
     Interval,
     Outcome,
     judge,
@@ -23,8 +25,6 @@ from measured.intervals import (
     percent_less_paired,
     telling,
 )
-from measured.jobs import Values
-from measured.lab import Lab, main
 from measured.training import Training, open_task, train_and_score
 
 CLAIM = Claim(

@@ -8,10 +8,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from measured import charts
-from measured.finding import Claim, Finding, Table
-from measured.intervals import Interval, Outcome, judge, mean, overall, telling
 from measured.lab import Lab, main
+from measured.results import charts
+from measured.results.finding import Claim, Finding, Table
+from measured.results.intervals import Interval, Outcome, judge, mean, overall, telling
 from measured.timing import quartiles, rounds
 
 CLAIM = Claim(

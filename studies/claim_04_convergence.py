@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Any
 
-from measured import charts
-from measured.finding import Claim, Finding, Table
-from measured.intervals import (
+from measured.lab import Lab, main
+from measured.results import charts
+from measured.results.finding import Claim, Finding, Table
+from measured.results.intervals import (
     Interval,
     Outcome,
     judge,
@@ -20,7 +21,6 @@ from measured.intervals import (
     percent_less,
     telling,
 )
-from measured.lab import Lab, main
 from measured.timing import quartiles, rounds
 from measured.training import Record, Training
 from measured.tuning import learning_rates

@@ -11,12 +11,12 @@ import numpy as np
 
 from lamina.data import corpus_table, find, read_text, read_text_table
 from lamina.depth import equal_parameters, equal_width
-from measured import charts
 from measured.curves import Curve, watch
-from measured.draws import Draw
-from measured.finding import Claim, Finding, Table
-from measured.intervals import Interval, Outcome, judge, mean, overall, paired, telling
+from measured.data.draws import Draw
 from measured.lab import Lab, main
+from measured.results import charts
+from measured.results.finding import Claim, Finding, Table
+from measured.results.intervals import Interval, Outcome, judge, mean, overall, paired, telling
 from measured.training import Training, open_task
 
 CLAIM = Claim(

@@ -12,10 +12,10 @@ from typing import Any, TypeAlias
 from lamina.data import corpus_table
 from lamina.depth.judge.decision import decide
 from lamina.store.atomic import write_text
-from measured import charts
-from measured.finding import Claim, Finding, Table
-from measured.intervals import Interval, Outcome, clustered, judge, overall, share, telling
 from measured.lab import Lab, main
+from measured.results import charts
+from measured.results.finding import Claim, Finding, Table
+from measured.results.intervals import Interval, Outcome, clustered, judge, overall, share, telling
 from measured.training import Record, Training, open_task
 
 CLAIM = Claim(

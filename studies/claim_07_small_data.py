@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lamina.data import TextTable, corpus_table, read_text_table
-from measured import charts
-from measured.finding import Claim, Finding, Table
-from measured.intervals import Interval, Outcome, mean, overall, paired
+from measured.data.tables import write_texts
 from measured.lab import Lab, main
-from measured.tables import write_texts
+from measured.results import charts
+from measured.results.finding import Claim, Finding, Table
+from measured.results.intervals import Interval, Outcome, mean, overall, paired
 from measured.training import Record, Training
 
 CLAIM = Claim(

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from lamina.tasks import Classify, LanguageModel
-from measured import charts
-from measured.finding import Claim, Finding, Table
-from measured.intervals import Interval, Outcome, mean, overall, percent_less_paired
 from measured.lab import Lab, main
+from measured.results import charts
+from measured.results.finding import Claim, Finding, Table
+from measured.results.intervals import Interval, Outcome, mean, overall, percent_less_paired
 from measured.training import Record, Training, open_task
 
 CLAIM = Claim(

@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 
 from lamina.data import digits
-from measured import charts
-from measured.effects import (
+from measured.data.tables import write_table
+from measured.gradients import flows
+from measured.lab import Lab, main
+from measured.results import charts
+from measured.results.effects import (
     LEAST,
     Effect,
     effect_on_failures,
@@ -22,11 +25,8 @@ from measured.effects import (
     said,
     told,
 )
-from measured.finding import Claim, Finding, Table
-from measured.gradients import flows
-from measured.intervals import mean, overall, telling
-from measured.lab import Lab, main
-from measured.tables import write_table
+from measured.results.finding import Claim, Finding, Table
+from measured.results.intervals import mean, overall, telling
 from measured.training import Record, Training
 from measured.tuning import learning_rates
 

@@ -6,9 +6,10 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from measured import charts
-from measured.finding import Claim, Finding, Table
-from measured.intervals import (
+from measured.lab import Lab, main
+from measured.results import charts
+from measured.results.finding import Claim, Finding, Table
+from measured.results.intervals import (
     Interval,
     Outcome,
     difference,
@@ -17,7 +18,6 @@ from measured.intervals import (
     overall,
     percent_less,
 )
-from measured.lab import Lab, main
 from measured.training import Training
 from measured.tuning import learning_rates
 

@@ -12,10 +12,11 @@ from lamina.depth.ask.advice import facts_of, suggest
 from lamina.depth.counted import listed_range
 from lamina.depth.judge.decision import Decision, decide
 from lamina.spec import Metric
-from measured import charts, cuts
-from measured.finding import Claim, Finding, Table
-from measured.intervals import Outcome, mean, overall
+from measured.data import cuts
 from measured.lab import Lab, main
+from measured.results import charts
+from measured.results.finding import Claim, Finding, Table
+from measured.results.intervals import Outcome, mean, overall
 from measured.training import Record, Training, open_task
 from measured.tuning import learning_rates
 

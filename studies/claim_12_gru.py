@@ -12,9 +12,10 @@ from lamina.data import find
 from lamina.data.read.files import read_bytes
 from lamina.depth import equal_width
 from lamina.store.atomic import write_text
-from measured import charts
-from measured.finding import Claim, Finding, Table
-from measured.intervals import (
+from measured.lab import Lab, main
+from measured.results import charts
+from measured.results.finding import Claim, Finding, Table
+from measured.results.intervals import (
     Interval,
     Outcome,
     difference,
@@ -24,7 +25,6 @@ from measured.intervals import (
     percent_less,
     telling,
 )
-from measured.lab import Lab, main
 from measured.timing import quartiles, rounds
 from measured.training import Record, Training, open_task
 from measured.tuning import learning_rates

@@ -1,1 +1,1 @@
-"""What the studies share: trainings that are kept, intervals, charts, and the page of claims."""
+"""What the studies share: training runs whose results are kept, and the timing of steps."""

@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 
 from lamina.store.atomic import write_text
 from lamina.store.versions import versions
-from measured import page, standins
-from measured.finding import Claim, Finding, Kept
+from measured.data import standins
 from measured.jobs import Jobs, Values
+from measured.results import page
+from measured.results.finding import Claim, Finding, Kept
 from measured.training import Record, Training, record, train
 
 K = TypeVar("K")

@@ -10,7 +10,7 @@ import claim_04_convergence as convergence
 import claim_05_wide_overfits as wide_overfits
 import claim_06_one_point as one_point
 import claim_12_gru as gru
-from measured.intervals import Interval
+from measured.results.intervals import Interval
 from measured.training import Record
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from lamina.data import PARTS, read_sequence_table, read_text_table
-from measured.draws import Draw
-from measured.noise import relabelled, with_gaussian, with_typos
+from measured.data.draws import Draw
+from measured.data.noise import relabelled, with_gaussian, with_typos
 
 TEXTS = [f"word{k} and {k * k}" for k in range(200)]
 LABELS = ["even" if k % 2 == 0 else "odd" for k in range(200)]

@@ -12,9 +12,12 @@ import pytest
 import torch
 from scipy import stats
 
-from measured import charts, page
-from measured.finding import Claim, Finding, Table
-from measured.intervals import (
+from measured.data.tables import write_texts
+from measured.jobs import Jobs
+from measured.lab import Lab, keep
+from measured.results import charts, page
+from measured.results.finding import Claim, Finding, Table
+from measured.results.intervals import (
     Interval,
     clustered,
     difference,
@@ -28,9 +31,6 @@ from measured.intervals import (
     share,
     telling,
 )
-from measured.jobs import Jobs
-from measured.lab import Lab, keep
-from measured.tables import write_texts
 from measured.timing import rounds
 from measured.training import Training, train_and_score
 from measured.tuning import learning_rates

@@ -6,7 +6,7 @@ import pytest
 
 from claim_08_mean_width import bears_out
 from claim_10_translation import either, percent_more
-from measured.effects import (
+from measured.results.effects import (
     Effects,
     effect_on_failures,
     effect_on_loss,
@@ -14,7 +14,7 @@ from measured.effects import (
     outcomes,
     told,
 )
-from measured.intervals import Interval
+from measured.results.intervals import Interval
 
 
 @pytest.mark.parametrize(

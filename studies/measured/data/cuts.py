@@ -13,7 +13,7 @@ from lamina.data.corpora.files import find
 from lamina.data.read.files import read_utf8
 from lamina.store.atomic import write_text
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 #: What stands between the examples of a file, as a pattern and as it is written.
 _BLANK = (r"\n[ \t\r]*\n", "\n\n")
 BETWEEN = {

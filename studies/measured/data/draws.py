@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from lamina.data import PARTS, split_rows
-from measured.noise import relabelled, with_gaussian, with_typos
-from measured.tables import write_sequences, write_texts
+from measured.data.noise import relabelled, with_gaussian, with_typos
+from measured.data.tables import write_sequences, write_texts
 
 Inputs = Sequence[Any]
 Labels = Sequence[str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from measured.tables import write_table
+from measured.data.tables import write_table
 
 WORDS = (
     "red",

@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 from scipy.stats import fisher_exact
 
-from measured.finding import Table
-from measured.intervals import Outcome, difference, mean
+from measured.results.finding import Table
+from measured.results.intervals import Outcome, difference, mean
 
 Effect = Literal["cures", "helps", "no help", "harms", "not ill"]
 #: By ailment, remedy, and kind of network.

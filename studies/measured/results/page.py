@@ -9,10 +9,10 @@ from pathlib import Path
 import msgspec
 
 from lamina.store.atomic import write_text
-from measured.finding import Claim, Finding, Kept
+from measured.results.finding import Claim, Finding, Kept
 
 #: Where the scripts are, one a claim.
-STUDIES = Path(__file__).parents[1]
+STUDIES = Path(__file__).parents[2]
 HEAD = """# What is said of depth, held against measurements
 
 Sentences about deep recurrent networks that textbooks, forums and advice columns repeat. Each was

@@ -1,0 +1,1 @@
+"""Data for the studies: cut-down, redrawn, noisy and made-up copies of corpora."""

@@ -1,0 +1,1 @@
+"""From figures to words: intervals, verdicts, charts, and the page of claims."""
