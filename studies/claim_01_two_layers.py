@@ -17,9 +17,10 @@ CLAIM = Claim(
     number=1,
     name="two_layers",
     title="Two layers of 128 instead of one of 256",
-    says="Two layers of 128 have about the parameters of one of 256, and 10-15% lower perplexity.",
+    says="Two layers of 128 units have about as many parameters as one layer of 256, and 10-15%"
+    " lower perplexity.",
     sources=(
-        "A rule of thumb without a figure of known origin.",
+        "A rule of thumb, with no known source for the figure.",
         "On stacking at a given size: Pascanu, Gulcehre, Cho and Bengio (2014), *How to construct"
         " deep recurrent neural networks*.",
     ),
@@ -74,22 +75,21 @@ def measure(lab: Lab) -> tuple[Finding, str]:
     finding = Finding(
         verdict=verdict,
         because=(
-            f"By so much is the test perplexity of two layers of {narrow} lower than that of one of"
-            f" {wide} (below 0: higher): {told}."
-            f" They have {min(share):.0f} to {max(share):.0f}% of its parameters."
+            f"Compared with one layer of {wide}, two layers of {narrow} lower the test perplexity"
+            f" by {told} (negative: they raise it). They have {min(share):.0f} to"
+            f" {max(share):.0f}% of its parameters."
         ),
         rule=(
-            f"It holds on a text where two layers have lower perplexity by {LOW:g} to {HIGH:g}% and"
-            " the interval leaves out 0, and does not where the interval does not reach there."
-            " Parameters are counted and not judged."
+            f"It holds for a text if two layers lower the perplexity by {LOW:g} to {HIGH:g}% and"
+            " the interval excludes 0; it fails if the interval does not overlap that range."
+            " Parameters are counted but not judged."
         ),
         setting=(
-            "Character models, LSTM, one-hot input, dropout 0.1, 16 by 64 characters a batch,"
-            " Adam along a cosine; each network has the learning rate of"
-            f" {', '.join(f'{r:g}' for r in RATES)} that is best on the validation part with seed"
-            " 0. The Time Machine (137,000 letters to train on, 12 epochs) and Shakespeare (300,000"
-            " characters, 6 epochs). Test perplexity at the epoch that is best on the validation"
-            " part."
+            "Character-level LSTMs, one-hot input, dropout 0.1, batches of 16 by 64 characters,"
+            " Adam with a cosine schedule. Each network uses the learning rate of"
+            f" {', '.join(f'{r:g}' for r in RATES)} that is best on the validation set with seed"
+            " 0. The Time Machine (137,000 letters for training, 12 epochs) and Shakespeare"
+            " (300,000 characters, 6 epochs). Test perplexity at the best validation epoch."
         ),
         tables=(
             Table(
@@ -98,7 +98,7 @@ def measure(lab: Lab) -> tuple[Finding, str]:
             ),
         ),
         seeds=len(lab.seeds),
-        limits="Two small corpora of characters; word models and larger networks may differ.",
+        limits="Two small character corpora; word models and larger networks may differ.",
     )
     chart = charts.lines(points, x="layers x units", y="test perplexity", joined=False, own_x=True)
     return finding, chart

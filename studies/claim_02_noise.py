@@ -31,11 +31,11 @@ CLAIM = Claim(
     number=2,
     name="noise",
     title="Depth against noise",
-    says="On noisy input deep models lose less than shallow ones: 5-8% lower error.",
+    says="Deep models are more robust to noisy input than shallow ones: 5-8% lower error.",
     sources=(
-        "A rule of thumb without a figure of known origin.",
-        "On noise in labels, though not on depth: Rolnick, Veit, Belongie and Shavit (2017),"
-        " *Deep learning is robust to massive label noise*.",
+        "A rule of thumb, with no known source for the figure.",
+        "On label noise, though not on depth: Rolnick, Veit, Belongie and Shavit (2017), *Deep"
+        " learning is robust to massive label noise*.",
     ),
 )
 #: Percent by which the error is lower, at least; more is as well.
@@ -70,7 +70,7 @@ CORPORA = {
 @dataclass(frozen=True)
 class Noise:
     """title: of its panel. of: what is noisy; labels are so in what is learnt from. seen: whether
-    the noise is in what is learnt from, not in the test part alone. levels: shares, or
+    training sees the noise, or the test set alone has it. levels: shares, or
     standard deviations in units of those of each feature."""
 
     title: str
@@ -103,7 +103,7 @@ KINDS = (
     Noise("names: share of typos, test part alone", "names", "inputs", False, (0.1, 0.2)),
     Noise("digits: s.d. of noise, test part alone", "digits", "inputs", False, (0.5, 1.0)),
 )
-FACTORS = ("the data", "what is noisy", "whether the noise is learnt from")
+FACTORS = ("the data", "what is noisy", "whether training sees the noise")
 #: Test errors in percent by level of noise, 0 among them; a seed each.
 Errors = dict[float, list[float]]
 
@@ -166,21 +166,21 @@ def measure(lab: Lab) -> tuple[Finding, str]:
         verdict=overall(outcomes.values(), telling(outcomes, FACTORS)),
         because=_because(effects),
         rule=(
-            f"It holds under a kind of noise where, in the mean of its noisy levels, the error of"
-            f" {DEEP} layers is at least {LEAST:g}% lower than that of 1 of the same width, and"
-            " noise adds fewer points to it, both with intervals that leave out 0; it does not"
-            " where one of the intervals does not reach there."
+            f"For one kind of noise, averaged over its levels, it holds if the error of {DEEP}"
+            f" layers is at least {LEAST:g}% lower than that of 1 layer of the same width and"
+            " noise adds fewer points to it, both with intervals that exclude 0. It fails if one"
+            " of the intervals does not overlap the claimed range."
         ),
         setting=_setting(shapes, rates),
         tables=(
             Table(
-                ("noise", "% lower", "points fewer lost", "% lower without noise",
-                 "% lower than of as many parameters"),
+                ("noise", "% lower", "fewer points lost", "% lower without noise",
+                 "% lower than with equal parameters"),
                 tuple(effect.row() for effect in effects),
-                f"Test error of {DEEP} layers against 1, in the mean of the noisy levels:",
+                f"Test error of {DEEP} layers compared with 1, averaged over the noise levels:",
             ),
             Table(
-                ("noise", "layers", "no noise", *names, "lost, points"),
+                ("noise", "layers", "no noise", *names, "points lost"),
                 tuple(rows),
                 "Test error in percent, and what noise adds to it:",
             ),
@@ -188,7 +188,7 @@ def measure(lab: Lab) -> tuple[Finding, str]:
         seeds=len(lab.seeds),
         limits=(
             "Two small data sets, one cell, one width; learning rates were chosen without noise."
-            " Near the errors of chance noise has little left to cost."
+            " When the error is close to chance, noise has little left to add."
         ),
     )  # fmt: skip
     chart = charts.lines(
@@ -237,8 +237,8 @@ def _clean(
     draws: Mapping[str, Sequence[Draw]],
     shapes: Mapping[str, Mapping[str, dict[str, Any]]],
 ) -> tuple[dict[tuple[str, str], list[Values]], dict[tuple[str, str], float]]:
-    """Of each corpus and shape: trained without noise and tested with each noise of the test part
-    alone, and the learning rate, the one that is best on the validation part."""
+    """Of each corpus and shape: trained without noise and tested with each noise that only the
+    test set has; and the learning rate that is best on the validation set."""
     groups: dict[tuple[str, str, float], list[Values]] = {}
     for name, of in shapes.items():
         only = [kind for kind in KINDS if kind.corpus == name and not kind.seen]
@@ -257,7 +257,7 @@ def _clean(
                     {**_arguments(lab, name, layers, rate, file, seed), "elsewhere": other}
                     for seed, file, other in zip(lab.seeds, files, elsewhere, strict=True)
                 ]
-    found = lab.grouped("trainings without noise", train_and_score, groups)
+    found = lab.grouped("training without noise", train_and_score, groups)
     rates: dict[tuple[str, str], float] = {}
     for (name, shape, rate), values in found.items():
         best = rates.setdefault((name, shape), rate)
@@ -267,7 +267,7 @@ def _clean(
 
 
 def _validated(found: Sequence[Values]) -> float:
-    """The mean; a training that diverged has none right."""
+    """The mean; a run that diverged scores 0."""
     return sum(values["value"] or 0.0 for values in found) / len(found)
 
 
@@ -291,7 +291,7 @@ def _noisy(
                     }
                     for seed, file in zip(lab.seeds, files, strict=True)
                 ]
-    return lab.grouped("trainings with noise", train_and_score, groups)
+    return lab.grouped("training with noise", train_and_score, groups)
 
 
 def _arguments(
@@ -304,7 +304,7 @@ def _arguments(
 
 
 def _tested_on(name: str, path: str) -> Values:
-    """Fields of a test part alone, read as the network reads."""
+    """Fields of a test set alone, read as the network reads."""
     return {"source": path, "batch_size": CORPORA[name].data["batch_size"]}
 
 
@@ -317,7 +317,7 @@ def _key(kind: Noise, level: float) -> str:
 
 
 def _error(test: Mapping[str, float] | None) -> float:
-    """In percent; of a training that diverged, all is wrong."""
+    """In percent; 100 if the run diverged."""
     return 100 * (1 - (test or {}).get("accuracy", 0.0))
 
 
@@ -347,11 +347,12 @@ def _because(effects: Sequence[Effect]) -> str:
     fewer = sum(effect.spared.low > 0 for effect in effects)
     more = sum(effect.spared.high < 0 for effect in effects)
     return (
-        f"Under {len(effects)} kinds of noise the error of {DEEP} layers is"
+        f"Under {len(effects)} kinds of noise, the error of {DEEP} layers is"
         f" {min(x.mean for x in lower):+.0f} to {max(x.mean for x in lower):+.0f}% lower than that"
-        f" of 1 of the same width (below 0: higher); it is shown to be lower, and the estimate is"
-        f" {LEAST:g}% or more, under {much}. Noise costs {DEEP} layers fewer points of error under"
-        f" {fewer}, more under {more}; under {len(effects) - fewer - more} the interval holds 0."
+        " of 1 layer of the same width (negative: higher). It is shown to be lower, with an"
+        f" estimate of {LEAST:g}% or more, under {much}. Noise costs {DEEP} layers fewer points of"
+        f" error under {fewer} and more under {more}; under {len(effects) - fewer - more} the"
+        " interval includes 0."
     )
 
 
@@ -366,22 +367,22 @@ def _setting(
     wide = " and ".join(f"{of[EQUAL_NAME]['width']} units ({name})" for name, of in shapes.items())
     names, images = CORPORA["names"], CORPORA["digits"]
     return (
-        f"GRU of {WIDTH} units a layer; one layer with the parameters of {DEEP} has {wide}. Dropout"
-        f" 0.2, Adam along a cosine. Surnames read by characters, of 18 languages"
-        f" ({_sizes(names)}), and images of digits read row by row ({_sizes(images)}). Each seed"
-        f" draws other examples and other noise, the same for all networks. Labels are drawn anew,"
-        f" evenly from all classes, in the training and the validation part. A typo replaces a"
-        f" character, leaves it out or adds one. Noise on pixels is normal, in"
-        f" standard deviations of each pixel column over the training part. Learning rate: the"
-        f" best of {tried} on the validation part without noise ({chosen})."
-        f" Test error at the epoch that is best on the validation part; intervals of pairs with"
-        f" equal draws."
+        f"GRU of {WIDTH} units per layer; one layer with as many parameters as {DEEP} has {wide}."
+        " Dropout 0.2, Adam with a cosine schedule. Surnames read character by character, 18"
+        f" languages ({_sizes(names)}), and images of digits read row by row ({_sizes(images)})."
+        " Each seed draws other examples and other noise, the same for all networks. Noisy labels"
+        " are drawn uniformly from all classes, in the training and the validation set. A typo"
+        " replaces, drops or inserts a character. Pixel noise is Gaussian, in units of each pixel"
+        f" column's standard deviation over the training set. Learning rate: the best of {tried}"
+        f" on the validation set without noise ({chosen}). Test error at the best validation"
+        " epoch; intervals are of pairs with equal draws."
     )
 
 
 def _sizes(corpus: Corpus) -> str:
     train, validation, test = corpus.sizes
-    return f"{train:,} to train, {validation} to validate, {test:,} to test, {corpus.epochs} epochs"
+    sizes = f"{train:,} training, {validation} validation and {test:,} test examples"
+    return f"{sizes}, {corpus.epochs} epochs"
 
 
 if __name__ == "__main__":

@@ -19,11 +19,11 @@ CLAIM = Claim(
     name="layer_cost",
     title="Each further layer costs 30% more time",
     says=(
-        "Each further layer makes training about 30% longer; time grows as T x L, the steps times"
-        " the layers."
+        "Each further layer makes training about 30% slower, and time grows as T x L, steps times"
+        " layers."
     ),
     sources=(
-        "The 30%: a rule of thumb without a figure of known origin.",
+        "The 30%: a rule of thumb, with no known source for the figure.",
         "The growth with T: Zhang, Lipton, Li and Smola, *Dive into Deep Learning*, on the cost of"
         " a recurrent layer, O(n d^2) for n steps and d units.",
     ),
@@ -71,35 +71,35 @@ def measure(lab: Lab) -> tuple[Finding, str]:
     products: Outcomes = {key: within(power) for key, power in powers.items()}
     size, kind = "the size of the output", "the cell"
     first = overall(layers.values(), telling(layers, (size, kind, "the width")))
-    second = overall(products.values(), telling(products, (size, kind, "the axis")))
+    second = overall(products.values(), telling(products, (size, kind, "the axis (T or L)")))
     verdict = first
     if first != second:
-        verdict = f"depends on the half of the sentence: the 30% {first}, T x L {second}"
+        verdict = f"depends on which half of the claim: the 30% {first}, T x L {second}"
     ordered = sorted(costs.values(), key=lambda cost: cost.mean)
     finding = Finding(
         verdict=verdict,
         because=(
             f"A layer adds {ordered[0].show('.0f')}% to {ordered[-1].show('.0f')}% of the time of"
-            f" one layer, and about 30% in {_held(layers)} settings. Time grows with the power"
-            f" {_range(powers, 'T')} of the steps and {_range(powers, 'L')} of the layers. (Were it"
-            " the product, a second layer would double it: the two halves of the sentence do not"
-            " go together.)"
+            f" one layer; it adds about 30% in {_held(layers)} settings. Time grows with the power"
+            f" {_range(powers, 'T')} of the steps and {_range(powers, 'L')} of the layers. (If it"
+            " grew as the product, a second layer would double it: the two halves of the claim"
+            " contradict each other.)"
         ),
         rule=(
-            "The first half holds in a setting where the cost of a layer lies between"
-            f" {LOW:g} and {HIGH:g}% and its interval leaves out 0, and fails where the interval"
-            f" does not reach there; the second where a power lies between {FLAT:g} and {STEEP:g}"
-            " with its interval, and fails where the interval lies outside."
+            f"The first half holds in a setting if the cost of a layer is between {LOW:g} and"
+            f" {HIGH:g}% and its interval excludes 0, and fails if the interval does not overlap"
+            " that range. The second half holds if a power and its whole interval are between"
+            f" {FLAT:g} and {STEEP:g}, and fails if the interval lies outside."
         ),
         setting=(
-            "Training steps (both passes, clipping, Adam) of language models on one thread, in time"
-            " of the processor, with nothing else of the study running; networks that are compared"
-            f" take turns in one process. A round is the median of {TURNS} turns; intervals are"
-            f" over {len(lab.seeds)} rounds, each with new networks. Characters: one-hot input."
-            f" Words: the most frequent of WikiText-2, vectors as wide as a layer. {BATCH} by"
-            f" {STEPS} tokens a batch; for the growth {COLUMNS} columns, {min(LENGTHS)} to"
-            f" {max(LENGTHS)} steps, layers of 128. The cost of a layer is the mean over those"
-            " added, as a share of the time of one."
+            "Training steps (both passes, clipping, Adam) of language models on one thread, in"
+            " CPU time, with nothing else of the study running; networks that are compared take"
+            f" turns in one process. A round is the median of {TURNS} turns; intervals are over"
+            f" {len(lab.seeds)} rounds, each with new networks. Characters: one-hot input. Words:"
+            f" the most frequent of WikiText-2, vectors as wide as a layer. Batches of {BATCH} by"
+            f" {STEPS} tokens; for the growth, {COLUMNS} columns, {min(LENGTHS)} to {max(LENGTHS)}"
+            " steps, layers of 128. The cost of a layer is the mean over the added layers, as a"
+            " share of the time of one."
         ),
         tables=(
             _cost_table(times, costs, depths),
@@ -107,8 +107,8 @@ def measure(lab: Lab) -> tuple[Finding, str]:
         ),
         seeds=len(lab.seeds),
         limits=(
-            "One CPU, one thread, lamina's own core; intervals say how well it repeats there. On a"
-            " GPU, layers can overlap in time."
+            "One CPU, one thread, lamina's own core; the intervals show how well results repeat"
+            " there. On a GPU, layers can overlap in time."
         ),
     )
     points = [
@@ -227,10 +227,10 @@ def _cost_table(
             (f"{output}, {cell.upper()}", width, quartiles(found[0]), *steps, costs[key].show())
         )
     head = (
-        "output, cell", "units", "ms a step of one layer: median (quartiles)",
-        *(f"to {depth}" for depth in depths[1:]), "a further layer, % of the time of one",
+        "output, cell", "units", "ms per step of one layer: median (quartiles)",
+        *(f"to {depth}" for depth in depths[1:]), "each further layer, % of the time of one",
     )  # fmt: skip
-    return Table(head, tuple(rows), "What the next layer adds to the time of the depth before.")
+    return Table(head, tuple(rows), "What each layer adds to the time of the depth before:")
 
 
 def _power_table(
@@ -244,8 +244,14 @@ def _power_table(
         )
         for (output, cell), (powers, worst) in growth.items()
     ]
-    head = ("output, cell", "power of T", "power of L", "c T L is off by", "a + b T + c T L is")
-    title = "How time grows; the worst error of two fits to the medians (b: input and output)."
+    head = (
+        "output, cell",
+        "power of T",
+        "power of L",
+        "c T L is off by",
+        "a + b T + c T L is off by",
+    )
+    title = "How time grows, and the worst error of two fits to the medians (b: input and output):"
     return Table(head, tuple(rows), title)
 
 

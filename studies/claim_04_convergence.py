@@ -29,12 +29,12 @@ CLAIM = Claim(
     number=4,
     name="convergence",
     title="Deeper converges faster",
-    says="A deeper network converges in fewer training steps, and so in less time.",
+    says="A deeper network converges in fewer training steps, and therefore in less time.",
     sources=(
         "Arora, Cohen and Hazan (2018), *On the Optimization of Deep Networks: Implicit"
-        " Acceleration by Overparameterization*: depth can speed up optimisation (of linear"
-        " networks, shown; in steps).",
-        "Of recurrent networks, and in time: a rule of thumb without a figure of known origin.",
+        " Acceleration by Overparameterization*: depth can speed up optimisation, in steps (shown"
+        " for linear networks).",
+        "For recurrent networks, and in time: a rule of thumb, with no known source.",
     ),
 )
 DEPTHS = (1, 2, 3, 4)
@@ -83,8 +83,8 @@ COURSES = {
 
 @dataclass(frozen=True)
 class Reached:
-    """Training steps to a level, a seed each. all: whether every seed reached it; where one did
-    not, the steps of its whole training stand for it, which are too few."""
+    """Training steps to a level, per seed. all: whether every seed reached it; a seed that did
+    not counts with the steps of its whole run, which are too few."""
 
     steps: tuple[float, ...]
     count: int
@@ -171,28 +171,28 @@ def measure(lab: Lab) -> tuple[Finding, str]:
             f" levels and depths: {'; '.join(told)}."
         ),
         rule=(
-            "A deeper network wins a comparison, at one level, where its steps (time) are fewer"
-            " than those of one layer and the interval leaves out 0, and loses it where they are"
-            " more and it does. Of steps and of time, on each task, the claim holds where more than"
-            " half of the comparisons are won, and does not where more than half are lost."
+            "A deeper network wins a comparison, at one level, if it needs fewer steps (less"
+            " time) than one layer and the interval excludes 0; it loses if it needs more and the"
+            " interval excludes 0. For steps and for time, on each task, the claim holds if more"
+            " than half of the comparisons are won, and fails if more than half are lost."
         ),
         setting=(
-            "Characters of The Time Machine (80,000 to train on, LSTM of 64, one-hot, dropout 0.1,"
-            " 20 epochs of 16 by 64 a batch) and handwritten digits read in 8 rows (60% to train"
-            " on, GRU of 32, 20 epochs); Adam at a constant rate, for each depth the one of"
-            f" {' and of '.join(rates_of(course) for course in COURSES.values())} whose validation"
-            " loss is the least on average over the epochs of the first two seeds. When a level of"
-            " the validation metric is reached is read off a straight line between epochs; in the"
-            " first epoch, at its end. Three levels were fixed before, the last is the worst best"
-            " value of the seeds of one layer. Time is steps times the median step in time of the"
-            " processor, depths taking turns, with nothing else of the study running. A seed that"
-            " never gets there counts with all its steps, marked > (and not drawn), and is no"
-            " evidence for its own side."
+            "Characters of The Time Machine (80,000 for training, LSTM of 64, one-hot, dropout"
+            " 0.1, 20 epochs, batches of 16 by 64) and handwritten digits read in 8 rows (60% for"
+            " training, GRU of 32, 20 epochs). Adam at a constant rate: for each depth, the one"
+            f" of {' and of '.join(rates_of(course) for course in COURSES.values())} with the"
+            " lowest validation loss, averaged over the epochs of the first two seeds. The step"
+            " at which a level of the validation metric is reached is interpolated linearly"
+            " between epochs; within the first epoch, it is that epoch's end. Three levels were"
+            " fixed in advance; the last is the worst of the best values that the seeds of one"
+            " layer reach. Time is steps times the median step in CPU time, depths taking turns,"
+            " with nothing else of the study running. A seed that never reaches the level counts"
+            " with all its steps, marked > (and not drawn), and is no evidence for its own side."
         ),
         tables=(
             Table(
                 (
-                    "task", "layers", "parameters", "rate", "ms a step: median (quartiles)",
+                    "task", "layers", "parameters", "rate", "ms per step: median (quartiles)",
                     "times one layer's", "best validation value",
                 ),
                 tuple(timed),
@@ -201,15 +201,15 @@ def measure(lab: Lab) -> tuple[Finding, str]:
             Table(
                 ("task, level", "layers", "steps", "seconds", "% fewer steps", "% less time"),
                 tuple(rows),
-                "Training to a level (geometric means), against one layer:",
+                "Training until a level is reached (geometric means), compared with one layer:",
             ),
         ),
         seeds=len(lab.seeds),
         limits=(
             "Equal widths: a deeper network has more parameters. The claim is about validation"
-            " curves, so the test part is not used. Levels on a small validation part are steps of"
+            " curves, so the test set is not used. Levels on a small validation set are steps of"
             " a few examples. The last level is one layer's own, which may favour the others."
-            " Intervals of time take the time of a step as exact."
+            " Intervals of time treat the time of a step as exact."
         ),
     )  # fmt: skip
     chart = charts.lines(
@@ -231,7 +231,7 @@ def rates_of(course: Course) -> str:
 
 
 def progress(record: Record) -> float:
-    """How fast and how far a training came: minus its mean validation loss over the epochs."""
+    """How fast and how far a run came: minus its mean validation loss over the epochs."""
     return math.nan if record.value is None else -fmean(record.curve("validation_loss"))
 
 

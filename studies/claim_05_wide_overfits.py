@@ -25,10 +25,10 @@ CLAIM = Claim(
     title="Wide layers overfit sooner",
     says="One wide layer overfits sooner than a deep network of the same size.",
     sources=(
-        "A rule of thumb of advice columns, without a figure of known origin.",
-        "That deep networks generalize better than wide ones of as many parameters, of networks"
-        " that do not recur: Sa-Couto, Ramos and Wichert (2022), *The smooth output assumption, and"
-        " why deep networks are better than wide ones*.",
+        "A rule of thumb from advice columns, with no known source.",
+        "That deep networks generalise better than wide ones with as many parameters, for"
+        " networks that are not recurrent: Sa-Couto, Ramos and Wichert (2022), *The smooth output"
+        " assumption, and why deep networks are better than wide ones*.",
     ),
 )
 WIDE, DEEP = 1, 3
@@ -164,9 +164,10 @@ def measure(lab: Lab) -> tuple[Finding, str]:
         verdict=overall(outcomes.values(), telling(outcomes, FACTORS)),
         because=_because(effects, found, rates),
         rule=(
-            "In a setting it holds where the wide network has its least validation loss after fewer"
-            " steps than the deep one, with an interval that leaves out 0, and does not where the"
-            " deep one has. Who is still best at the end in some draw has not turned sooner."
+            "In a setting it holds if the wide network reaches its lowest validation loss after"
+            " fewer steps than the deep one, with an interval that excludes 0, and fails if the"
+            " deep one does. A network that is still at its best at the end of some draw has not"
+            " turned sooner."
         ),
         setting=_setting(shapes),
         tables=(
@@ -174,8 +175,8 @@ def measure(lab: Lab) -> tuple[Finding, str]:
                 ("setting", "deep is best later, %", "best loss", "gap there", "lost by the end",
                  "loss at equal training loss"),
                 tuple(effect.row() for effect in effects),
-                "One wide layer less a deep network, validation loss in nats (above 0: the wide one"
-                " is worse):",
+                "One wide layer minus a deep network, validation loss in nats (above 0: the wide"
+                " one is worse):",
             ),
             Table(
                 ("setting", "network", "rate", "best at step", "best at the end", "best loss",
@@ -186,9 +187,10 @@ def measure(lab: Lab) -> tuple[Finding, str]:
         ),
         seeds=len(lab.seeds),
         limits=(
-            "Small networks and small parts of two data sets. The step at which validation loss is"
-            " least depends on the learning rate; the comparison at equal training loss does not"
-            " hang on how fast a network learns. Steps are known to within an evaluation."
+            "Small networks and small samples of two data sets. The step with the lowest"
+            " validation loss depends on the learning rate; the comparison at equal training loss"
+            " does not depend on how fast a network learns. Steps are known to within one"
+            " evaluation."
         ),
     )  # fmt: skip
     chart = charts.lines(
@@ -281,7 +283,7 @@ def _train(
     every = {(s, d): jobs(s, d, rate, len(lab.seeds)) for (s, d), rate in rates.items()}
     return {
         key: [Curve(*(tuple(v[part]) for part in ("steps", "train", "validation"))) for v in found]
-        for key, found in lab.grouped("trainings", watch, every).items()
+        for key, found in lab.grouped("training", watch, every).items()
     }, rates
 
 
@@ -327,7 +329,7 @@ def _because(
     def told(name: str) -> str:
         intervals = [getattr(effect, name) for effect in effects]
         more, less = (sum(x.low > 0 for x in intervals), sum(x.high < 0 for x in intervals))
-        return f"of the wide one in {more} and of the deep one in {less}"
+        return f"for the wide network in {more} and for the deep one in {less}"
 
     def count(outcome: Outcome, settings: Sequence[Effect] = effects) -> int:
         return [effect.outcome for effect in settings].count(outcome)
@@ -339,14 +341,13 @@ def _because(
     alike = sum(rates[e.setting, WIDE] == rates[e.setting, DEEP] for e in effects)
     curves = [curve for of in found.values() for curve in of]
     return (
-        f"Of {len(effects)} settings, validation loss is shown to turn earlier in the wide network"
-        f" in {count('holds')} ({', '.join(apart)}) and earlier in the deep one in"
-        f" {count('fails')}; both learn at one rate in {alike}."
-        f" Shown to be higher is the least validation loss {told('best')}, what is lost by"
-        f" the end {told('overtrained')}, and validation loss at equal training loss"
-        f" {told('equal')}."
-        f" In {sum(curve.ends_best for curve in curves)} of {len(curves)} trainings validation loss"
-        f" was still least at the end."
+        f"Of {len(effects)} settings, validation loss is shown to turn earlier for the wide"
+        f" network in {count('holds')} ({', '.join(apart)}) and earlier for the deep one in"
+        f" {count('fails')}; both use the same learning rate in {alike}. The lowest validation"
+        f" loss is shown to be higher {told('best')}; the loss added by training on to the end,"
+        f" {told('overtrained')}; validation loss at equal training loss, {told('equal')}. In"
+        f" {sum(curve.ends_best for curve in curves)} of {len(curves)} training runs, validation"
+        " loss was still at its lowest at the end."
     )
 
 
@@ -356,14 +357,14 @@ def _setting(shapes: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> str:
         for name, of in shapes.items()
     )
     return (
-        f"LSTM of equal parameters, embedding and output included, to within 1% ({told}). The next"
-        f" character in stretches of The Time Machine, from a place that is drawn for each seed,"
-        f" and the language of surnames, drawn for each seed, by characters. Adam at a constant"
-        f" rate, so that no schedule says when learning ends; of {RATES[0]:g} and {RATES[1]:g} each"
-        f" network has in each setting the one with the lower validation loss in {TRIED} draws."
-        f" Equal numbers of steps, equal draws. Both losses are measured without dropout, on the"
-        f" whole training part and on a validation part; the claim is about these curves, and no"
-        f" test part is used."
+        f"LSTM with equal parameters, embedding and output included, to within 1% ({told}). The"
+        " task is the next character in passages of The Time Machine, which start at a random"
+        " place for each seed, or the language of surnames, drawn for each seed, from their"
+        " characters. Adam at a constant rate, so that no schedule determines when learning ends;"
+        f" of {RATES[0]:g} and {RATES[1]:g}, each network uses in each setting the one with the"
+        f" lower validation loss over {TRIED} draws. Equal numbers of steps, equal draws. Both"
+        " losses are measured without dropout, on the whole training set and on a validation set;"
+        " the claim is about these curves, and no test set is used."
     )
 
 

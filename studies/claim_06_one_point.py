@@ -29,8 +29,8 @@ CLAIM = Claim(
     ),
     sources=(
         "Zilliz, Milvus, *AI Quick Reference: How do you choose the number of layers in a neural"
-        " network?*: add layers while watching the validation accuracy, until it stands still.",
-        "The one point: a rule of thumb without a figure of known origin.",
+        " network?*: add layers while watching the validation accuracy, until it stops improving.",
+        "The one point: a rule of thumb, with no known source for the figure.",
     ),
 )
 #: Points of accuracy that a layer must bring.
@@ -93,7 +93,7 @@ class Setting:
 
     @property
     def best(self) -> int:
-        """The depth that is best on the test part; of equals the shallowest."""
+        """The depth that is best on the test set; of equals the shallowest."""
         tested = self.tested
         return max(tested, key=lambda depth: (tested[depth], -depth))
 
@@ -168,30 +168,32 @@ def measure(lab: Lab) -> tuple[Finding, str]:
     }
     open_ = sum(decided(s) is None for s in settings_)
     finding = Finding(
-        verdict=overall(outcomes.values(), telling(outcomes, ("what is asked of the rule",))),
+        verdict=overall(outcomes.values(), telling(outcomes, ("what is required of the rule",))),
         because=(
-            f"With one seed the rule finds the depth that is best on the test part in"
-            f" {rule['best'].show('.0f')}% of its choices, the shallowest within a point of the"
-            f" best in {rule['enough'].show('.0f')}%, and costs {rule['loss'].show('.2f')} points"
-            f" of test accuracy. Chance finds a given depth in {100 / len(depths):.0f}%. lamina's"
-            f" decision is undecided in {open_} of {len(settings_)} settings at these seeds; its"
-            " shallowest open depth then counts."
+            "With one seed the rule finds the depth that is best on the test set in"
+            f" {rule['best'].show('.0f')}% of its choices and the shallowest depth within a point"
+            f" of the best in {rule['enough'].show('.0f')}%, and costs {rule['loss'].show('.2f')}"
+            f" points of test accuracy. Chance finds a given depth in {100 / len(depths):.0f}%."
+            f" lamina's decision is undecided in {open_} of {len(settings_)} settings with these"
+            " seeds; its shallowest open depth then counts."
         ),
         rule=(
-            "Three things are asked of the rule with one seed: the best depth, and a depth just"
-            f" enough, in more than {HALF:g}% of the choices, and a loss below {LITTLE:g} point."
-            " Each holds, or fails, where the interval lies on one side."
+            "Three things are required of the rule with one seed: that it finds the best depth,"
+            f" and a depth that is just enough, in more than {HALF:g}% of the choices, and that it"
+            f" loses less than {LITTLE:g} point. Each holds, or fails, if the whole interval lies"
+            " on one side."
         ),
         setting=(
-            f"{len(settings_)} settings: handwritten digits (40% to train on, RNN of 32), Japanese"
-            " vowels (70% of the training part, GRU of 32), the language of surnames (12%, GRU of"
-            " 48), TREC questions (28%, LSTM of 48), each split anew"
-            f" {max(POOLS[name].splits for name in names)} times (Japanese vowels keep their test"
-            f" part); depths {depths[0]} to {depths[-1]}, {len(lab.seeds)} seeds each, Adam, rate"
-            " 0.004 along a cosine, the best epoch by validation. What is best on the test part is"
-            " so by the mean of the seeds. Each seed walks up alone as long as the next layer"
-            f" gains more than {MARGIN:g} point on validation. Intervals of one choice a setting"
-            " are exact; of one a seed, and of losses, of settings drawn with replacement."
+            f"{len(settings_)} settings: handwritten digits (40% for training, RNN of 32),"
+            " Japanese vowels (70% of the training set, GRU of 32), the language of surnames"
+            " (12%, GRU of 48), TREC questions (28%, LSTM of 48), each split in"
+            f" {max(POOLS[name].splits for name in names)} ways (Japanese vowels keep their test"
+            f" set); depths {depths[0]} to {depths[-1]}, {len(lab.seeds)} seeds each, Adam, rate"
+            " 0.004 with a cosine schedule, the best epoch by validation. The best depth on the"
+            " test set is the best by the mean over seeds. Each seed walks up on its own as long"
+            f" as the next layer gains more than {MARGIN:g} point on validation. Intervals are"
+            " exact for rules with one choice per setting; for rules with one choice per seed,"
+            " and for losses, settings are resampled."
         ),
         tables=(
             Table(
@@ -199,18 +201,18 @@ def measure(lab: Lab) -> tuple[Finding, str]:
                     "rule", "% best on test", "% just enough", "points lost", "mean depth",
                 ),
                 tuple(rows),
-                "Who chooses what (each with its 95% interval).",
+                "What each rule chooses (with 95% intervals):",
             ),
             setting_table(settings_),
         ),
         seeds=len(lab.seeds),
         limits=(
             "Splits of one data set share examples, so their settings are not quite independent:"
-            " intervals are of other splits of these data sets, and narrower than for other data."
-            " One learning rate for all depths."
-            " A surname that occurs several times stays in one part, which sets parts apart."
-            " Which depth is best on the test part is itself uncertain by the seeds; where depths"
-            " differ by less than that, no rule can find it, and the points lost say more."
+            " the intervals are for other splits of these data sets, and too narrow for other"
+            " data. One learning rate for all depths. A surname that occurs several times stays"
+            " in one split, which makes the splits less alike. Which depth is best on the test"
+            " set is itself uncertain because of the seeds; if depths differ by less than that,"
+            " no rule can find it, and the points lost say more."
         ),
     )  # fmt: skip
     chart = charts.dots(points, x="% of choices that are right", at=HALF, shared=True)
@@ -218,8 +220,8 @@ def measure(lab: Lab) -> tuple[Finding, str]:
 
 
 def source(lab: Lab, name: str) -> str:
-    """The corpus; the training part of the questions as a file of its own, so that a large test
-    part can be cut from it."""
+    """The corpus; the training set of the questions as a file of its own, so that a large test
+    set can be cut from it."""
     corpus = POOLS[name].data["source"]
     if corpus != "trec":
         return corpus
@@ -236,7 +238,7 @@ def source(lab: Lab, name: str) -> str:
 def setting(
     name: str, split: int, records: Mapping[int, Sequence[Record]], training: Training
 ) -> Setting:
-    """In percent; a training that diverged scores nothing."""
+    """In percent; a run that diverged scores 0."""
 
     def percent(read: Callable[[Record], float]) -> dict[int, list[float]]:
         return {
@@ -277,7 +279,7 @@ def decided(one: Setting) -> int | None:
 def lamina(one: Setting) -> int:
     """The same, or the shallowest depth that is still open."""
     shown = decide(one.validation, MARGIN, resolution=100 / one.examples).shown
-    assert shown is not None  # a training that diverged has a score here
+    assert shown is not None  # a run that diverged has a score here
     return shown
 
 
@@ -315,7 +317,7 @@ def setting_table(settings: Sequence[Setting]) -> Table:
     head = (
         "setting", "validation examples", *(f"depth {d}" for d in depths), "best", "just enough",
     )  # fmt: skip
-    return Table(head, tuple(rows), "Test accuracy in percent, mean over seeds.")
+    return Table(head, tuple(rows), "Test accuracy in percent, mean over seeds:")
 
 
 if __name__ == "__main__":

@@ -20,9 +20,9 @@ CLAIM = Claim(
     title="At most three layers for small data",
     says="With fewer than 10,000 examples, take at most 3 layers.",
     sources=(
-        "A rule of thumb without a figure of known origin.",
-        "Without a number of examples: answers on AI Stack Exchange (question 3156), by which 2 or"
-        " 3 layers do for most problems.",
+        "A rule of thumb, with no known source for the figure.",
+        "Without a number of examples: answers on AI Stack Exchange (question 3156), according to"
+        " which 2 or 3 layers are enough for most problems.",
     ),
 )
 SMALL, MOST = 10_000, 3
@@ -31,7 +31,7 @@ RATES = (2e-3, 6e-3)
 #: Points of accuracy that a deeper network must gain to be worth its cost.
 MARGIN = 1.0
 VALIDATION, TEST = 2000, 4000
-#: At 60 tokens a text, whatever stands before its last 100 words is cut off anyway.
+#: At 60 tokens a text, anything before its last 100 words is cut off anyway.
 TOKENS, WORDS = 60, 100
 MODEL = {"cell": "gru", "width": 32, "embedding": 32, "dropout": 0.3}
 DATA = {"text": "text", "label": "label", "max_tokens": TOKENS, "max_vocabulary": 5000}
@@ -66,8 +66,8 @@ Found = dict[tuple[Size, int], list[Record]]
 
 @dataclass(frozen=True)
 class Contest:
-    """Of one size: the best depth up to three and the best above, chosen on the validation part,
-    and what the latter gains on the test part, in points of accuracy."""
+    """Of one size: the best depth up to three and the best above, chosen on the validation set,
+    and what the latter gains on the test set, in points of accuracy."""
 
     size: Size
     shallow: int
@@ -126,9 +126,9 @@ def measure(lab: Lab) -> tuple[Finding, str]:
         verdict=overall([contest.outcome for contest in small], "the number of examples"),
         because=_because(contests),
         rule=(
-            f"It holds at a size below {SMALL:,} where a gain of {MARGIN:g} point of test accuracy"
-            f" by more than {MOST} layers lies above the interval, and does not where they gain"
-            f" {MARGIN:g} point or more and the interval leaves out 0."
+            f"It holds at a size below {SMALL:,} if the interval of the gain of more than {MOST}"
+            f" layers lies below {MARGIN:g} point of test accuracy, and fails if they gain"
+            f" {MARGIN:g} point or more and the interval excludes 0."
         ),
         setting=_setting(rates),
         tables=(
@@ -138,21 +138,21 @@ def measure(lab: Lab) -> tuple[Finding, str]:
                 "Test accuracy in percent:",
             ),
             Table(
-                ("examples", f"best up to {MOST}", f"best above {MOST}", "points that it gains"),
+                ("examples", f"best up to {MOST}", f"best above {MOST}", "points gained"),
                 tuple(
                     (f"{c.size.examples:,}", str(c.shallow), str(c.deep), c.gain.show())
                     for c in contests
                 ),
-                "Depths chosen on the validation part:",
+                "Depths chosen on the validation set:",
             ),
         ),
         seeds=len(lab.seeds),
         limits=(
-            f"One task; texts are cut to their last {TOKENS} words and marks, and layers are narrow"
-            f" ({MODEL['width']} units), so that a training is short; longer texts and wider layers"
-            " may ask for other depths. The validation part is larger than the smallest training"
-            " parts, which spares them a noise that users would have. Intervals are over draws of"
-            " the training part; the test part is one, and large draws overlap."
+            f"One task; texts are cut to their last {TOKENS} words and punctuation marks, and"
+            f" layers are narrow ({MODEL['width']} units), to keep training runs short; longer"
+            " texts and wider layers may need other depths. The validation set is larger than the"
+            " smallest training sets, which spares them noise that users would have. Intervals"
+            " are over draws of the training set; there is one test set, and large draws overlap."
         ),
     )
     chart = charts.lines(points, x="layers", y="test accuracy, %")
@@ -160,8 +160,8 @@ def measure(lab: Lab) -> tuple[Finding, str]:
 
 
 class Files:
-    """Reviews as files: each draw of the training part; a validation and a test part that are the
-    same for all, from the official test split, without texts that the training split has too."""
+    """Reviews as files: each draw of the training set; a validation and a test set, the same for
+    all, from the official test split, without texts that the training split has too."""
 
     def __init__(self, lab: Lab):
         self.lab = lab
@@ -235,29 +235,30 @@ def _contest(found: Found, size: Size, depths: Sequence[int]) -> Contest:
 
 
 def _validated(records: Sequence[Record]) -> float:
-    """The mean; a training that diverged has none right."""
+    """The mean; a run that diverged scores 0."""
     return sum(record.value or 0.0 for record in records) / len(records)
 
 
 def _percent(records: Sequence[Record]) -> list[float]:
-    """Test accuracy; a training that diverged has none right."""
+    """Test accuracy; a run that diverged scores 0."""
     return [100 * record.test.get("accuracy", 0.0) for record in records]
 
 
 def _because(contests: Sequence[Contest]) -> str:
     told = "; ".join(
-        f"{c.gain.show()} points with {c.size.examples:,} ({c.deep} layers against {c.shallow})"
+        f"{c.gain.show()} points with {c.size.examples:,} examples ({c.deep} layers against"
+        f" {c.shallow})"
         for c in contests
     )
     large = [c for c in contests if c.size.examples >= SMALL]
     ruled = sum(c.outcome == "holds" for c in large)
     more = (
-        f" Of the {len(large)} sizes from {SMALL:,} on, for which the claim says nothing, a gain"
-        f" of {MARGIN:g} point is ruled out for {ruled}."
+        f" Of the {len(large)} sizes of {SMALL:,} or more, about which the claim says nothing, a"
+        f" gain of {MARGIN:g} point is ruled out for {ruled}."
     )
     return (
-        f"What the best network of more than {MOST} layers gains in test accuracy on the best of"
-        f" up to {MOST}: {told}.{more if large else ''}"
+        f"Gain in test accuracy of the best network with more than {MOST} layers over the best"
+        f" with up to {MOST}: {told}.{more if large else ''}"
     )
 
 
@@ -270,16 +271,16 @@ def _setting(rates: dict[tuple[Size, int], float]) -> str:
         for size in sizes
     )
     return (
-        f"Film reviews (IMDB), good or bad, by their last {TOKENS} words and marks; the 5,000 most"
-        f" frequent words of the training part, those seen twice or more. GRU of {MODEL['width']}"
-        f" units a layer, embedding {MODEL['embedding']}, dropout {MODEL['dropout']}, Adam along a"
-        f" cosine. Each draw takes other examples of the training split, half of them good, the"
-        f" same for all depths; of all 25,000 there is one draw, and seeds differ in weights and"
-        f" order. {VALIDATION:,} reviews to validate and {TEST:,} to test, always the same, are"
-        f" from the official test split. Learning rate of each size and depth: the better of"
-        f" {RATES[0]:g} and {RATES[1]:g} on the validation part; {plan} (for 1, 2, ..."
-        f" layers). Test accuracy at the epoch that is best on the validation part; intervals of"
-        f" pairs with equal draws."
+        f"Film reviews (IMDB), positive or negative, from their last {TOKENS} words and"
+        " punctuation marks; the 5,000 most frequent words of the training set, if seen twice or"
+        f" more. GRU of {MODEL['width']} units per layer, embedding {MODEL['embedding']}, dropout"
+        f" {MODEL['dropout']}, Adam with a cosine schedule. Each draw takes other examples of the"
+        " training split, half of them positive, the same for all depths; there is only one draw"
+        f" of all 25,000, so its seeds differ only in weights and order. {VALIDATION:,} reviews"
+        f" for validation and {TEST:,} for testing, always the same, come from the official test"
+        f" split. Learning rate for each size and depth: the better of {RATES[0]:g} and"
+        f" {RATES[1]:g} on the validation set; {plan} (for 1, 2, ... layers). Test accuracy at the"
+        " best validation epoch; intervals are of pairs with equal draws."
     )
 
 

@@ -19,12 +19,12 @@ CLAIM = Claim(
     number=8,
     name="mean_width",
     title="Hidden units: the mean of input and output size",
-    says="A good number of hidden units is the mean of the sizes of the input and of the output.",
+    says="A good number of hidden units is the mean of the input size and the output size.",
     sources=(
-        "A rule of thumb of forums, for instance of Stack Overflow, question 35520587 (for"
-        " feed-forward networks); Heaton, *Introduction to Neural Networks for Java*, has one that"
-        " is alike.",
-        "Against all rules of the kind: Sarle (1995) on comp.ai.neural-nets.",
+        "A rule of thumb from forums, for instance Stack Overflow, question 35520587 (for"
+        " feed-forward networks); Heaton, *Introduction to Neural Networks for Java*, has a"
+        " similar one.",
+        "Against all such rules: Sarle (1995) on comp.ai.neural-nets.",
     ),
 )
 WIDTHS = (8, 16, 32, 64, 128, 256)
@@ -137,28 +137,28 @@ def measure(lab: Lab) -> tuple[Finding, str]:
     finding = Finding(
         verdict=verdict,
         because=(
-            f"The rule's width loses, against a width that was searched for: {told}; below 0 it"
-            " gains."
+            f"Compared with a width found by search, the rule's width loses {told} (negative: it"
+            " gains)."
         ),
         rule=(
-            "It holds on a data set where all of the interval of what is lost to the rule's width"
-            " lies below 1 point of accuracy (2% of perplexity), and does not where more than that"
-            " is lost and the interval leaves out 0."
+            "It holds for a data set if the whole interval of the loss lies below 1 point of"
+            " accuracy (2% of perplexity), and fails if the loss is larger than that and the"
+            " interval excludes 0."
         ),
         setting=(
-            "One GRU layer, dropout 0.1, Adam along a cosine. Digits of scikit-learn (8 rows of 8"
-            " pixels, 12 epochs), surnames by characters (18 languages, 5 epochs), The Time Machine"
-            " by letters (8 epochs). The size of the input is that of a row of pixels, or of the"
-            f" alphabet. The search tries widths {', '.join(map(str, WIDTHS))} and the rule's;"
-            f" every width has learning rates {RATES[0]:g} and {RATES[1]:g}; of each seed the best"
-            " on validation is taken, and its test score at the epoch that is best on validation;"
-            " intervals of pairs of one seed."
+            "One GRU layer, dropout 0.1, Adam with a cosine schedule. scikit-learn's digits (8"
+            " rows of 8 pixels, 12 epochs), surnames by character (18 languages, 5 epochs), The"
+            " Time Machine by letter (8 epochs). The input size is the number of pixels in a row,"
+            f" or the size of the alphabet. The search tries widths {', '.join(map(str, WIDTHS))}"
+            f" and the rule's, each with learning rates {RATES[0]:g} and {RATES[1]:g}. For each"
+            " seed the best on validation is taken, with its test score at the best validation"
+            " epoch; intervals are of pairs with the same seed."
         ),
         tables=(
             Table(
                 ("data", "input, output", "rule's width", "searched, by seed", "rule's test score",
-                 "searched", "lost to the rule", "% less test loss (nats) by searching",
-                 "time of the search (rule: 1)"),
+                 "searched", "lost by the rule", "% lower test loss (nats) by search",
+                 "search time (rule: 1)"),
                 tuple(rows),
             ),
             Table(
@@ -169,8 +169,8 @@ def measure(lab: Lab) -> tuple[Finding, str]:
         ),
         seeds=len(lab.seeds),
         limits=(
-            "Three data sets, one layer. The rule was made for feed-forward networks; for those it"
-            " says nothing here. Time is of trainings that ran two side by side."
+            "Three data sets, one layer. The rule was made for feed-forward networks, which were"
+            " not measured. Times are of training runs that ran two at a time."
         ),
     )  # fmt: skip
     chart = charts.lines(
@@ -211,7 +211,7 @@ def training(lab: Lab, name: str, width: int, rate: float, seed: int) -> Trainin
 
 
 def chosen(trials: Trials, widths: Sequence[int]) -> list[tuple[int, Record]]:
-    """Of each seed, the best on the validation part among some widths, with its width."""
+    """For each seed, the best of some widths on the validation set, with its width."""
     among = [(width, records) for (width, _), records in trials.items() if width in widths]
     seeds = range(len(among[0][1]))
     return [

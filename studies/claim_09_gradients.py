@@ -33,18 +33,18 @@ from measured.tuning import learning_rates
 CLAIM = Claim(
     number=9,
     name="gradients",
-    title="Cures of vanishing and exploding gradients",
+    title="Cures for vanishing and exploding gradients",
     says=(
         "Exploding gradients are cured by clipping; vanishing ones by gates, Xavier or orthogonal"
         " initialisation, residual connections and normalisation."
     ),
     sources=(
-        "On the ailment and on clipping: Pascanu, Mikolov and Bengio (2013), *On the difficulty of"
-        " training recurrent neural networks*.",
+        "On the problem and on clipping: Pascanu, Mikolov and Bengio (2013), *On the difficulty"
+        " of training recurrent neural networks*.",
         "On the cures: Hochreiter and Schmidhuber (1997) and Cho et al. (2014), gates; Glorot and"
         " Bengio (2010); Saxe, McClelland and Ganguli (2014); Wu et al. (2016), residual"
         " connections; Ba, Kiros and Hinton (2016), layer normalisation; Laurent et al. (2016),"
-        " batch normalisation. As a list it is lore of courses and forums.",
+        " batch normalisation. The list as a whole is folklore from courses and forums.",
     ),
 )
 CELLS: dict[str, dict[str, Any]] = {
@@ -68,7 +68,7 @@ TRAINING: dict[str, dict[str, Any]] = {
     "clipping": {"clip": 1.0},
     "decay": {"schedule": "cosine"},
 }
-#: What explodes most easily stands beside the other cells where the learning rate is high.
+#: At high learning rates, the cell that explodes most easily joins the others.
 STEEP = {**CELLS, "ReLU RNN, He": {"cell": "rnn", "activation": "relu", "init": "he"}}
 AGAINST_STEEP: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "none": ({}, {}),
@@ -92,11 +92,11 @@ Found = dict[tuple[str, str, str], Effect]
 
 
 def measure(lab: Lab) -> tuple[Finding, str]:
-    """Gradients first, then what becomes of the training, then high learning rates."""
+    """Gradients first, then deep training, then high learning rates."""
     data = task_data(lab)
     flow = gradients(lab, data)
-    losses, rates = deep_trainings(lab, data)
-    failed = steep_trainings(lab, data)
+    losses, rates = deep_training(lab, data)
+    failed = steep_training(lab, data)
     deepest = max(depth for _, _, depth in flow)
     effects = effects_on_flow(flow, deepest) | effects_on_losses(losses, deepest)
     effects |= effects_on_failures(failed)
@@ -104,34 +104,34 @@ def measure(lab: Lab) -> tuple[Finding, str]:
     verdicts = outcomes(effects, CLAIMED)
     finding = Finding(
         verdict=overall(
-            verdicts.values(), telling(verdicts, ("the ailment", "the remedy", "the cell"))
+            verdicts.values(), telling(verdicts, ("the problem", "the remedy", "the cell"))
         ),
         because=told(said(effects, CLAIMED)),
         rule=(
-            "For a remedy on a cell that is ill it holds where it cures what it is said to cure,"
-            f" and does not where it neither cures nor helps. Judged are {judged}. Gradients are"
-            " ill where less than 1% arrives (the interval's whole), and cured where between 1% and"
-            " 100 times arrive; the high rate is ill where half of the trainings fail, and cured"
-            " where at most a tenth do. To help is to be better by an interval that leaves out 0"
-            " (of failures: Fisher's exact test, 5%)."
+            "For a remedy and a cell that needs it, the claim holds if the remedy cures what it"
+            f" is said to cure, and fails if it neither cures nor helps. Judged are {judged}."
+            " Gradients need a cure if less than 1% arrives (the whole interval), and are cured"
+            " if between 1% and 100 times arrive. A high rate needs a cure if half of the"
+            " training runs fail, and is cured if at most a tenth do. To help is to be better by"
+            " an interval that excludes 0 (for failures: Fisher's exact test, 5%)."
         ),
         setting=(
-            "Handwritten digits of scikit-learn, 64 pixels in 32 steps of two, the class after the"
-            f" last one; {WIDTH} units a layer, {BATCH} images a batch. Without a remedy: torch's"
-            " uniform weights, forget bias left as drawn, no clipping, a constant learning rate;"
-            " remedies are put in one at a time. The gradient of the loss after the last step with"
-            " respect to each layer's state at each step (of an LSTM h and c together), norm over a"
-            " batch, at the start (judged) and after two epochs of Adam at 0.003 (weights of the"
-            " better one). Back in time: the top layer's at the first step against that at the"
-            " last. Down the layers: the bottom layer's, all steps together, against the top's, of"
-            f" {deepest} layers. Batch normalisation uses its running statistics there. Gates are"
-            f" held against the tanh RNN. Training: {EPOCHS} epochs of Adam, learning rate"
-            f" {RATES[0]:g} or {RATES[1]:g}"
-            " by validation accuracy with seed 0; deep training is ill where 8 layers end with more"
-            " training loss than one, and cured where they end with less than without the remedy"
-            " and not more than one layer. High rate: SGD with momentum 0.9 at"
-            f" {', '.join(f'{r:g}' for r in STEEP_RATES)}, two layers, {STEEP_EPOCHS} epochs; a"
-            " training fails where its loss is not finite or ends above 90% of that of chance."
+            "scikit-learn's handwritten digits, 64 pixels in 32 steps of two, the class after the"
+            f" last one; {WIDTH} units per layer, {BATCH} images per batch. Without a remedy:"
+            " torch's uniform weights, forget bias left as drawn, no clipping, a constant"
+            " learning rate; remedies are added one at a time. The gradient is that of the loss"
+            " after the last step with respect to each layer's state at each step (for an LSTM, h"
+            " and c together), as a norm over a batch, at the start (judged) and after two epochs"
+            " of Adam at 0.003 (weights of the better one). Back in time: the top layer's"
+            " gradient at the first step relative to that at the last. Down the layers: the"
+            f" bottom layer's, all steps together, relative to the top's, with {deepest} layers."
+            " Batch normalisation uses its running statistics there. Gates are compared with the"
+            f" tanh RNN. Training: {EPOCHS} epochs of Adam, learning rate {RATES[0]:g} or"
+            f" {RATES[1]:g} by validation accuracy with seed 0; deep training needs a cure if 8"
+            " layers end with more training loss than one, and is cured if they end with less"
+            " than without the remedy and no more than one layer. High rate: SGD with momentum"
+            f" 0.9 at {', '.join(f'{r:g}' for r in STEEP_RATES)}, two layers, {STEEP_EPOCHS}"
+            " epochs; a training run fails if its loss is not finite or ends above 90% of chance."
         ),
         tables=(
             effects_table(effects),
@@ -142,8 +142,8 @@ def measure(lab: Lab) -> tuple[Finding, str]:
         ),
         seeds=len(lab.seeds),
         limits=(
-            "One small data set and narrow layers; Adam divides by the size of the gradient, so"
-            " that a small one hurts it less than SGD."
+            "One small data set and narrow layers. Adam divides by the size of the gradient, so a"
+            " small gradient hurts it less than SGD."
         ),
     )
     return finding, chart(flow, deepest)
@@ -206,7 +206,7 @@ def combinations(lab: Lab) -> list[tuple[str, str]]:
 
 
 def network(cell: str, remedy: str, depth: int) -> dict[str, Any]:
-    """The options of a classifier; a remedy of the training changes none."""
+    """The options of a classifier; a remedy that only affects training changes none."""
     return {**BARE, **CELLS[cell], "depth": depth, "width": WIDTH, **ARCHITECTURE.get(remedy, {})}
 
 
@@ -240,7 +240,7 @@ def effects_on_flow(flow: Flow, deepest: int) -> Found:
 Losses = Mapping[tuple[str, str, int], Sequence[float]]
 
 
-def deep_trainings(
+def deep_training(
     lab: Lab, data: Mapping[str, Any]
 ) -> tuple[Losses, Mapping[tuple[str, str, int], float]]:
     """Training loss in the last epoch, and the learning rate that was chosen."""
@@ -258,7 +258,7 @@ def deep_trainings(
 
 
 def final_loss(record: Record) -> float:
-    """Of the training part in the last epoch; that of chance where training diverged."""
+    """On the training set in the last epoch; that of chance if training diverged."""
     return CHANCE if record.value is None else record.curve("train_loss")[-1]
 
 
@@ -279,8 +279,8 @@ def effects_on_losses(losses: Losses, deepest: int) -> Found:
 Failures = Mapping[tuple[str, str], Mapping[float, Sequence[bool]]]
 
 
-def steep_trainings(lab: Lab, data: Mapping[str, Any]) -> Failures:
-    """Whether each training failed, for each cell and remedy and learning rate."""
+def steep_training(lab: Lab, data: Mapping[str, Any]) -> Failures:
+    """Whether each run failed, for each cell, remedy and learning rate."""
     groups: dict[tuple[str, str, float], list[Training]] = {}
     for cell, options in lab.some(list(STEEP.items())):
         for remedy, (changes, changed) in lab.some(list(AGAINST_STEEP.items())):
@@ -337,7 +337,7 @@ def depth_table(flow: Flow) -> Table:
         for (cell, remedy, depth), found in flow.items()
         if remedy == "none"
     ]
-    title = "The same at the start without a remedy, of every depth:"
+    title = "The same at the start without a remedy, for every depth:"
     return Table(("network, layers", TIME, DEPTH), tuple(rows), title)
 
 
@@ -360,7 +360,7 @@ def loss_table(losses: Losses, rates: Mapping[tuple[str, str, int], float]) -> T
 
 
 def failure_table(failed: Failures) -> Table:
-    """Failed trainings of all."""
+    """Failed runs out of all."""
     rates = list(next(iter(failed.values())))
     rows = [
         (f"{cell}, {remedy}", *(f"{sum(found[r])} of {len(found[r])}" for r in rates))
@@ -369,7 +369,7 @@ def failure_table(failed: Failures) -> Table:
     return Table(
         ("network", *(f"rate {rate:g}" for rate in rates)),
         tuple(rows),
-        "Trainings that failed at a high learning rate:",
+        "Training runs that failed at a high learning rate:",
     )
 
 

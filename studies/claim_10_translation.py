@@ -25,10 +25,10 @@ CLAIM = Claim(
     number=10,
     name="translation",
     title="Two or three layers in translation",
-    says="In translation, two or three layers are worth 2-5% of BLEU (Multi30k).",
+    says="In translation, two or three layers are worth 2-5% BLEU (Multi30k).",
     sources=(
-        "A rule of thumb without a figure of known origin; whether percent or points are meant is"
-        " not said.",
+        "A rule of thumb, with no known source for the figure; it does not say whether percent or"
+        " points are meant.",
         "On depth in recurrent translation: Wu et al. (2016), *Google's Neural Machine Translation"
         " System*; Britz, Goldie, Luong and Le (2017), *Massive Exploration of Neural Machine"
         " Translation Architectures*; Miceli Barone, Helcl, Sennrich, Haddow and Birch (2017),"
@@ -81,22 +81,22 @@ def measure(lab: Lab) -> tuple[Finding, str]:
     told = "; ".join(f"{n}: {relative[n].show()}%, or {points[n].show()} points" for n in relative)
     finding = Finding(
         verdict=verdict,
-        because=f"Test BLEU against one layer of the same width: {told}.",
+        because=f"Test BLEU compared with one layer of the same width: {told}.",
         rule=(
-            "Both readings are judged: percent of the BLEU of one layer, and points. By either, it"
-            f" holds for a shape where the gain lies between {LOW:g} and {HIGH:g} and its interval"
-            " leaves out 0, and does not where the interval does not reach there. A shape bears the"
-            " claim out if it does so by one of them."
+            "Both readings are judged: percent of one layer's BLEU, and points. For a shape, each"
+            f" holds if the gain is between {LOW:g} and {HIGH:g} and its interval excludes 0, and"
+            " fails if the interval does not overlap that range. A shape supports the claim if"
+            " one of the two holds."
         ),
         setting=(
-            f"Multi30k, English to German: 29,000 pairs, {SUBWORDS:,} subwords of both languages"
-            f" together, {WIDTH} units in every layer and in the embedding, tied. GRU, a"
-            " bidirectional first layer in the encoder, as many layers in the decoder, attention."
-            f" Residual connections (Wu et al. 2016) but where it says no. Dropout 0.1,"
-            f" {BATCH} pairs a batch, {EPOCHS} epochs, Adam along a cosine after 200 steps of"
-            f" warm-up. The learning rate is the better of {RATES[0]:g} and {RATES[1]:g} for each"
-            " shape, by validation BLEU with seed 0. Greedy decoding; BLEU of sacrebleu (13a, case,"
-            " one reference) on the test part of 2016, at the epoch that is best on validation."
+            f"Multi30k, English to German: 29,000 pairs, {SUBWORDS:,} joint subwords, {WIDTH}"
+            " units in every layer and in the tied embedding. GRU, a bidirectional first layer in"
+            " the encoder, as many layers in the decoder, attention. Residual connections (Wu et"
+            f" al. 2016) unless noted. Dropout 0.1, batches of {BATCH} pairs, {EPOCHS} epochs,"
+            " Adam with a cosine schedule after 200 steps of warm-up. The learning rate is the"
+            f" better of {RATES[0]:g} and {RATES[1]:g} for each shape, by validation BLEU with"
+            " seed 0. Greedy decoding; sacrebleu's BLEU (13a, cased, one reference) on the 2016"
+            " test set, at the best validation epoch."
         ),
         tables=(
             Table(
@@ -107,10 +107,10 @@ def measure(lab: Lab) -> tuple[Finding, str]:
         ),
         seeds=len(lab.seeds),
         limits=(
-            "A small network and a short training, with as many epochs for every depth:"
-            f" {unfinished} of {trained} trainings were best at their last epoch, so this is what"
-            f" depth is worth by then, not in the end. Of {len(SHAPES)} shapes {at_edge} chose the"
-            " largest learning rate that was tried. Equal width, so that deeper networks have more"
+            "A small network and short training, with as many epochs for every depth:"
+            f" {unfinished} of {trained} training runs were best at their last epoch, so this is"
+            f" what depth is worth by then, not in the end. {at_edge} of {len(SHAPES)} shapes"
+            " chose the largest learning rate tried. Equal width, so deeper networks have more"
             " parameters."
         ),
     )  # fmt: skip

@@ -25,14 +25,14 @@ CLAIM = Claim(
     name="depth_curves",
     title="How deep for which task: 1-2 layers, 3-5 for translation and speech",
     says=(
-        "Simple tasks want 1-2 layers, translation and speech 3-5, and under 10,000 sequences at"
-        " most 3; so the rules that go round (`lamina depth --strategy rules` lists them)."
+        "Simple tasks need 1-2 layers, translation and speech 3-5, and data sets under 10,000"
+        " sequences at most 3. These are common rules (`lamina depth --strategy rules` lists"
+        " them)."
     ),
     sources=(
-        "Advice in circulation;"
-        " of translation also Wu et al. (2016), *Google's neural machine translation system*,"
-        " section 3.1; of speech Graves, Mohamed and Hinton (2013), *Speech recognition with deep"
-        " recurrent neural networks*.",
+        "Common advice; for translation also Wu et al. (2016), *Google's neural machine"
+        " translation system*, section 3.1; for speech Graves, Mohamed and Hinton (2013), *Speech"
+        " recognition with deep recurrent neural networks*.",
     ),
 )
 DEPTHS = (1, 2, 3, 4, 5, 6)
@@ -45,7 +45,7 @@ WIDTH, SIZE = "equal width", "equal parameters"
 
 @dataclass(frozen=True)
 class Subject:
-    """A data set with the network and the training that it gets at every depth."""
+    """A data set, with its network and training settings at every depth."""
 
     task: str
     data: Mapping[str, Any]
@@ -56,7 +56,7 @@ class Subject:
 
 
 def subjects(lab: Lab) -> dict[str, Subject]:
-    """Every task of the project, on as much of each data set as many trainings allow."""
+    """Every task of the project, on as much of each data set as many training runs allow."""
     if lab.quick:
         text = {"text": "text", "min_count": 1}
         return {
@@ -175,7 +175,7 @@ def networks(lab: Lab, name: str, subject: Subject) -> dict[Key, dict[str, Any]]
 def trained(
     lab: Lab, every: Mapping[str, Subject]
 ) -> tuple[dict[Key, float], dict[Key, list[Record]]]:
-    """The learning rate that suits each network, and its trainings."""
+    """The best learning rate of each network, and its training runs."""
     models = {k: m for name, s in every.items() for k, m in networks(lab, name, s).items()}
 
     def training(key: Key, rate: float, seed: int) -> Training:
@@ -230,26 +230,25 @@ def measure(lab: Lab) -> tuple[Finding, str]:
     finding = Finding(
         verdict=overall(outcomes, "the task"),
         because=(
-            f"At equal width the depth that is enough lies where the rules say for {agree} of"
-            f" {len(outcomes)} data sets, elsewhere for {len(against)}"
+            f"At equal width, the depth that is enough agrees with the rules for {agree} of"
+            f" {len(outcomes)} data sets and contradicts them for {len(against)}"
             + (f" ({'; '.join(against)})" if against else "")
-            + f"; for {outcomes.count('open')} these seeds do not tell."
+            + f"; for {outcomes.count('open')} these seeds do not settle it."
         ),
         rule=(
-            "It holds for a data set where, at equal width, the depth that is enough, or every"
-            " depth that is open, is among those that the rules suggest, and does not where none"
-            " is."
+            "It holds for a data set if, at equal width, the depth that is enough, or every depth"
+            " still open, is among those that the rules suggest, and fails if none is."
         ),
         setting=(
-            f"{len(every)} data sets, large ones cut so that one layer trains in seconds; one"
-            " width, dropout and number of epochs for all depths of a data set, as in the"
-            " script; for each network that of two learning rates which is best on the validation"
-            " part with seed 0, with 50 steps of warm-up and then along a cosine. *Equal"
-            f" parameters* are those of {SIZED_AS} layers of the given width, to within 1%. Scores"
-            " are means on the test part at the best validation epoch; the best of a row is bold."
-            " *Enough* is the shallowest depth that no deeper one beats by 1 point (1% of a"
-            " perplexity or a squared error) or more, by lamina's decision on the validation"
-            " scores; *undecided* names what is open."
+            f"{len(every)} data sets, the large ones cut so that one layer trains in seconds."
+            " Width, dropout and number of epochs are the same for all depths of a data set, as"
+            " in the script; each network uses the better of two learning rates on the validation"
+            " set with seed 0, with 50 steps of warm-up and a cosine schedule. *Equal parameters*"
+            f" are those of {SIZED_AS} layers of the given width, to within 1%. Scores are means"
+            " on the test set at the best validation epoch; the best of a row is bold. *Enough*"
+            " is the shallowest depth that no deeper one beats by 1 point (1% of a perplexity or"
+            " a squared error) or more, by lamina's decision on the validation scores;"
+            " *undecided* names the depths still open."
         ),
         tables=(
             Table(
@@ -259,20 +258,21 @@ def measure(lab: Lab) -> tuple[Finding, str]:
             Table(
                 ("data", "equal", *(f"L={d}" for d in depths)),
                 tuple(rated),
-                "Learning rates that were chosen:",
+                "Chosen learning rates:",
             ),
         ),
         seeds=len(lab.seeds),
         limits=(
-            "Small cuts and short trainings (about 400 to 2,000 steps): deep plain stacks start"
-            " slowly and may be worth more with more data, more steps, or residual connections,"
-            " which here only translation has. A row in which they fall far behind tells how hard"
-            " they are to train so, not what they could do, and counts all the same. After a first"
-            " run, in which two layers and more hardly learned to read spoken digits, these got"
-            " smaller batches and lower rates, and the two language models twice the steps; the"
-            " other rows were not set anew. Where every depth chose the higher of two rates, a"
-            " higher one may suit it better. The rules say 3 where they mean 3 to 5, since each"
-            " cut has fewer than 10,000 sequences."
+            "Small data sets and short training runs (about 400 to 2,000 steps): deep plain"
+            " stacks start slowly and may be worth more with more data, more steps, or residual"
+            " connections, which only translation has here. A row in which they fall far behind"
+            " shows how hard they are to train this way, not what they could do, and counts all"
+            " the same. After a first run, in which two or more layers hardly learned to"
+            " recognise spoken digits, these got smaller batches and lower rates, and the two"
+            " language models twice the steps; the other rows were not tuned again. Where every"
+            " depth chose the higher of two rates, a still higher one may suit it better. The"
+            " rules say 3 where they mean 3 to 5, since each data set is cut to fewer than 10,000"
+            " sequences."
         ),
     )
     chart = charts.lines(

@@ -38,7 +38,7 @@ CLAIM = Claim(
         "Chung, Gulcehre, Cho and Bengio (2014), *Empirical Evaluation of Gated Recurrent Neural"
         " Networks on Sequence Modeling* (arXiv 1412.3555): GRU comparable to LSTM, on music and"
         " speech.",
-        "That it is faster: a rule of thumb without a figure of known origin.",
+        "That it is faster: a rule of thumb, with no known source.",
     ),
 )
 #: What may be lost for "as well": points of accuracy, percent of perplexity.
@@ -164,34 +164,35 @@ def measure(lab: Lab) -> tuple[Finding, str]:
 
     finding = Finding(
         verdict=overall(
-            outcomes.values(), telling(outcomes, ("whether score or speed counts", "the task"))
+            outcomes.values(), telling(outcomes, ("whether score or speed matters", "the task"))
         ),
         because=(
-            "A GRU with the parameters of the LSTM against it (a plus is for the GRU):"
-            f" {'; '.join(told)}."
+            "A GRU with as many parameters as the LSTM, compared with it (positive: the GRU is"
+            f" better): {'; '.join(told)}."
         ),
         rule=(
-            "Of the GRU with as many parameters: the score holds on a task where its loss is shown"
-            f" to be less than {MARGIN:g} point (of perplexity {MARGIN:g}%), and fails where it is"
-            " shown to be more; the speed holds where a step is shown to be shorter, and fails"
-            " where it is shown to be longer."
+            "For the GRU with as many parameters: the score holds on a task if its loss is shown"
+            f" to be less than {MARGIN:g} point (of perplexity {MARGIN:g}%), and fails if it is"
+            " shown to be more; the speed holds if a step is shown to be shorter, and fails if it"
+            " is shown to be longer."
         ),
         setting=(
-            "One layer each: characters of The Time Machine (128 units, 16 by 64 a batch, 12"
-            " epochs), the language of a surname from its characters (40% of 20,050 to train on,"
-            " 50% to test, 64 units, 10 epochs), parts of speech of English (the first"
-            f" {SENTENCES[0]:,} sentences of the Web Treebank, 64 units each way, 10 epochs). Adam,"
-            f" cosine; each cell has the rate of {', '.join(f'{rate:g}' for rate in RATES)} whose"
-            " best validation score is best on the mean of the first two seeds. Test scores at the"
-            " epoch that is best on validation. The time of a step is the processor's, on one"
-            " thread: the cells take turns in one process, nothing else of the study running;"
-            f" medians of {TURNS} turns, {len(lab.seeds)} rounds."
+            "One layer each: characters of The Time Machine (128 units, batches of 16 by 64, 12"
+            " epochs), the language of a surname from its characters (40% of 20,050 for training,"
+            " 50% for testing, 64 units, 10 epochs), English parts of speech (the first"
+            f" {SENTENCES[0]:,} sentences of the Web Treebank, 64 units in each direction, 10"
+            " epochs). Adam, cosine schedule; each cell uses the rate of"
+            f" {', '.join(f'{rate:g}' for rate in RATES)} whose best validation score is best on"
+            " average over the first two seeds. Test scores at the best validation epoch. The"
+            " time of a step is CPU time on one thread: the cells take turns in one process, with"
+            f" nothing else of the study running; medians of {TURNS} turns, {len(lab.seeds)}"
+            " rounds."
         ),
         tables=(
             Table(
                 (
                     "task", "cell", "units", "parameters", "rate", "test score",
-                    "better than LSTM: points (text: %)", "ms a step: median (quartiles)",
+                    "better than LSTM: points (text: %)", "ms per step: median (quartiles)",
                     "% shorter",
                 ),
                 tuple(rows),
@@ -199,8 +200,8 @@ def measure(lab: Lab) -> tuple[Finding, str]:
         ),
         seeds=len(lab.seeds),
         limits=(
-            "Speed is that of lamina's own core on one thread of one CPU, and says something about"
-            " that, not only about the cells. One layer, small data, no sequence longer than a few"
+            "Speed is that of lamina's own core on one thread of one CPU, so it partly reflects"
+            " that core, not only the cells. One layer, small data, no sequence longer than a few"
             " hundred steps."
         ),
     )  # fmt: skip

@@ -1,11 +1,12 @@
-"""What a mixed diet costs each author: perplexity on Wells and on Shakespeare, by what was read.
+"""The cost of training on mixed texts: perplexity on Wells and on Shakespeare, for each mixture.
 
 Character models of one shape, trained on *The Time Machine* alone, on Shakespeare alone, and on
-both in equal shares; all know the characters of both and see as many tokens. The figures are of
-the test parts, with the weights that were best on the validation part of the diet itself.
+both in equal shares. All have the characters of both in their vocabulary and see equally many
+tokens. Scores are on the test sets, with the weights that were best on the validation set of the
+mixture itself.
 
-    python studies/mixed_authors.py            # the table in docs/tasks.md, about 25 minutes
-    python studies/mixed_authors.py --quick    # the same path in seconds; no figures to quote
+    python studies/mixed_authors.py            # the table in docs/results.md, about 25 minutes
+    python studies/mixed_authors.py --quick    # the same code in seconds; no figures to quote
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ import torch
 from lamina.tasks import LanguageModel
 from lamina.train import Settings, evaluate, fit
 
-#: Shares of the two authors in each diet.
+#: Shares of the two authors in each mixture.
 DIETS = {"first alone": (1.0, 0.0), "second alone": (0.0, 1.0), "mixed 1:1": (1.0, 1.0)}
 
 
 def scores(sources: list[str], weights: tuple[float, float], *, quick: bool) -> dict[str, float]:
-    """Test perplexity on each author of a model with this diet."""
+    """Test perplexity on each author of a model trained on this mixture."""
     task = LanguageModel(
         sources, weights=weights, steps=64, batch_size=32, max_tokens=3000 if quick else None
     )

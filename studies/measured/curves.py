@@ -1,4 +1,4 @@
-"""Losses of the training and the validation part along a training, both without dropout."""
+"""Losses on the training and the validation set during training, both without dropout."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def watch(
 
 @dataclass(frozen=True)
 class Curve:
-    """At each evaluation, the steps so far, and losses in nats of the training and the validation
+    """At each evaluation, the steps so far, and losses in nats on the training and the validation
     part."""
 
     steps: tuple[int, ...]

@@ -22,7 +22,7 @@ from measured.training import open_task
 def flows(
     *, folder: Path, data: Mapping[str, Any], model: Mapping[str, Any], epochs: int, seed: int
 ) -> dict[str, Any]:
-    """The gradient by layer and step, at the start and after some training; None where that
+    """The gradient by layer and step, at the start and after some epochs; None where that
     diverged."""
     began = time.perf_counter()
     torch.set_num_threads(1)

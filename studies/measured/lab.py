@@ -36,7 +36,7 @@ class Lab:
 
     @property
     def cpu_seconds(self) -> float:
-        """Of all jobs that were asked for, each counted once."""
+        """Of all jobs requested, each counted once."""
         return sum(self._seconds.values())
 
     @property
@@ -63,9 +63,9 @@ class Lab:
         return path
 
     def train(self, groups: Mapping[K, Sequence[Training]]) -> dict[K, list[Record]]:
-        """What the trainings of each group came to; those that were made before are read."""
+        """The results of each group's training runs; earlier results are read, not run again."""
         every = {key: [training.arguments() for training in g] for key, g in groups.items()}
-        found = self.grouped("trainings", train, every)
+        found = self.grouped("training", train, every)
         return {key: [record(values) for values in group] for key, group in found.items()}
 
     def grouped(
@@ -99,7 +99,7 @@ class Lab:
         return found
 
 
-#: Of what a run folder notes of its machine, what the page tells.
+#: What the page reports of the machine that a run folder describes.
 TOLD = ("lamina", "torch", "python")
 
 
@@ -113,7 +113,7 @@ def main(claim: Claim, measure: Measure) -> None:
     """Run a study from the command line, print its finding, and keep it for the page."""
     parser = argparse.ArgumentParser(description=claim.says)
     parser.add_argument("--out", type=Path, default=Path("runs/studies"), help="results, kept")
-    parser.add_argument("--workers", type=int, default=2, help="trainings side by side")
+    parser.add_argument("--workers", type=int, default=2, help="training runs in parallel")
     parser.add_argument("--quick", action="store_true", help="tiny; no figures to quote")
     given = parser.parse_args()
     if given.quick:

@@ -23,14 +23,14 @@ from measured.training import open_task
 K = TypeVar("K")
 #: Training batches looked at to find one of typical length.
 SAMPLE = 64
-#: Networks to be timed: ``data`` and ``model``, as of a training.
+#: Networks to be timed: ``data`` and ``model``, as for a training run.
 Shapes = Sequence[Mapping[str, Any]]
 
 
 def rounds(
     lab: Lab, task: str, groups: Mapping[K, Shapes], turns: int
 ) -> dict[K, list[list[float]]]:
-    """Milliseconds of the processor that a training step of each shape of each group takes: a
+    """CPU milliseconds that a training step of each shape of each group takes: a
     median for each round.
 
     There are as many rounds as seeds, and each goes through all groups before the next begins:

@@ -1,4 +1,4 @@
-"""A training as a value, and what it came to."""
+"""A training run as a value, and its results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from lamina.train import Diverged, Silent, evaluate, fit
 
 @dataclass(frozen=True)
 class Training:
-    """Everything that decides a training; one thread. Values are JSON.
+    """Everything that determines a training run; one thread. Values are JSON.
 
     task: a name of :data:`lamina.tasks.TASKS`. data: its fields, ``source`` among them. model: the
     options of its network. settings: of training. seed: of the weights, the order of the batches,
@@ -41,10 +41,10 @@ class Training:
 
 @dataclass(frozen=True)
 class Record:
-    """What a training came to.
+    """The results of a training run.
 
     value: the best validation value of the task's metric, None where it diverged. test: the
-    metrics on the test part with the weights of the best epoch; empty where it diverged. history:
+    metrics on the test set with the weights of the best epoch; empty where it diverged. history:
     a line an evaluation, as in ``history.jsonl``. seconds: of training. step_ms: median of a step.
     """
 
@@ -61,12 +61,12 @@ class Record:
 
     @property
     def tested(self) -> float:
-        """The task's metric on the test part; not-a-number where training diverged."""
+        """The task's metric on the test set; NaN if training diverged."""
         return self.test.get(self.metric, math.nan)
 
     @property
     def validated(self) -> float:
-        """The best validation value; not-a-number where training diverged."""
+        """The best validation value; NaN if training diverged."""
         return math.nan if self.value is None else self.value
 
     def curve(self, name: str = "") -> list[float]:
@@ -96,7 +96,7 @@ def train(
     seed: int,
 ) -> dict[str, Any]:
     """Train, or go on where the run in ``folder`` was stopped; the fields of a :class:`Record`.
-    The run is removed at the end: weights of thousands of trainings fill a disk."""
+    The run is removed at the end: the weights of thousands of runs fill a disk."""
     found, _ = _trained(folder, Training(task, data, model, settings, seed))
     return found
 

@@ -1,4 +1,4 @@
-"""A learning rate for each side of a comparison, chosen on the validation part."""
+"""A learning rate for each side of a comparison, chosen on the validation set."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def learning_rates(
     count: int = 1,
 ) -> dict[K, float]:
     """For each key the rate of ``grid`` with the best mean ``score`` over the first ``count`` of
-    the seeds that are judged, whose trainings are not done twice; the first of equal ones.
+    the seeds that are judged, whose runs are not repeated; the first of equal ones.
 
-    training: of a key, a rate and a seed. score: more is better, of the validation part alone;
-    not-a-number where training diverged.
+    training: of a key, a rate and a seed. score: more is better, from the validation set alone;
+    NaN where training diverged.
     """
     seeds = list(lab.seeds)[:count]
     chosen = {(key, lr): [training(key, lr, s) for s in seeds] for key in keys for lr in grid}

@@ -216,7 +216,7 @@ def test_a_claim_is_judged_by_its_range(estimate: Interval, outcome: str) -> Non
 def test_verdicts_over_settings() -> None:
     assert overall(["holds", "holds"], "x") == "holds here"
     assert overall(["holds", "fails", "open"], "the text") == "depends on the text"
-    assert overall(["holds", "open"], "the text") == "holds here as far as these seeds tell"
+    assert overall(["holds", "open"], "the text") == "holds here, as far as these seeds show"
     assert overall(["fails", "open"], "x") == "does not hold here"
     assert overall(["open"], "x").startswith("depends on more seeds")
 

@@ -32,10 +32,10 @@ def test_a_cure_lets_the_gradient_arrive(treated: list[float], effect: str) -> N
 
 
 def test_who_is_not_ill_is_not_cured() -> None:
-    assert effect_on_share([-0.1, 0.0, 0.1], [0.0, 0.1, 0.2]) == "not ill"
+    assert effect_on_share([-0.1, 0.0, 0.1], [0.0, 0.1, 0.2]) == "not needed"
     assert effect_on_share([-0.1, 0.0, 0.1], [-5.0, -5.1, -4.9]) == "harms"
-    assert effect_on_loss([0.5, 0.6, 0.4], [0.1, 0.1, 0.2], [0.5, 0.6, 0.4]) == "not ill"
-    assert effect_on_failures(3, 0, 15) == "not ill"
+    assert effect_on_loss([0.5, 0.6, 0.4], [0.1, 0.1, 0.2], [0.5, 0.6, 0.4]) == "not needed"
+    assert effect_on_failures(3, 0, 15) == "not needed"
     assert effect_on_failures(0, 12, 15) == "harms"
 
 
@@ -59,7 +59,7 @@ def test_only_what_is_claimed_is_judged() -> None:
     effects: Effects = {
         ("back in time", "gates", "GRU"): "cures",
         ("back in time", "gates", "LSTM"): "helps",
-        ("back in time", "orthogonal", "GRU"): "not ill",
+        ("back in time", "orthogonal", "GRU"): "not needed",
         ("back in time", "He", "GRU"): "no help",  # nobody says that it is a cure
         ("high rate", "clipping", "GRU"): "harms",
     }

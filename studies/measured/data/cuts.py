@@ -1,4 +1,4 @@
-"""Smaller copies of corpora, so that many trainings are affordable. They stay in a study's folder:
+"""Smaller copies of corpora, to make many training runs affordable. They stay in a study's folder:
 not all of these data may be published."""
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from lamina.data.read.files import read_utf8
 from lamina.store.atomic import write_text
 
 ROOT = Path(__file__).parents[3]
-#: What stands between the examples of a file, as a pattern and as it is written.
+#: The separator between the examples of a file, as a pattern and as it is written.
 _BLANK = (r"\n[ \t\r]*\n", "\n\n")
 BETWEEN = {
     ".fasta": (r"\n(?=>)", "\n"),

@@ -19,7 +19,7 @@ Labels = Sequence[str]
 
 @dataclass
 class Draw:
-    """A training, a validation and a test part: disjoint, every label in the same shares, equal
+    """A training, a validation and a test set: disjoint, every label in the same shares, equal
     inputs never apart.
 
     folder: of the files. inputs: texts, or arrays ``(T, I)``. sizes: of the parts.
@@ -59,7 +59,7 @@ class Draw:
 
     def disturbed(self, part: str, level: float) -> str:
         """Texts with a share of typos; arrays with normal noise of ``level`` times the standard
-        deviation that each feature has in the training part."""
+        deviation that each feature has in the training set."""
         inputs, labels = self.parts[part]
         draw = self._generator(part)
         if self._texts:

@@ -107,7 +107,7 @@ def dots(
     for each ``panel``, each with an axis of its own unless ``shared``.
 
     rows: ``name``, ``x``, ``low``, ``high``, and ``panel`` where there are several. x: a title. at:
-    where a dashed line stands.
+    where a dashed line is drawn.
     """
     names = list(dict.fromkeys(row["name"] for row in rows))
     y = alt.Y("name:N", title=None, sort=names, axis=alt.Axis(grid=True, labelLimit=0))

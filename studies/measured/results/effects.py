@@ -11,7 +11,7 @@ from scipy.stats import fisher_exact
 from measured.results.finding import Table
 from measured.results.intervals import Outcome, difference, mean
 
-Effect = Literal["cures", "helps", "no help", "harms", "not ill"]
+Effect = Literal["cures", "helps", "no help", "harms", "not needed"]
 #: By ailment, remedy, and kind of network.
 Effects = Mapping[tuple[str, str, str], Effect]
 #: Ailment -> remedies that are said to cure it; the rest is measured and not judged.
@@ -26,7 +26,7 @@ def effect_on_share(bare: Sequence[float], treated: Sequence[float]) -> Effect:
     """From decimal logarithms of what is left of the gradient."""
     base, now, gain = mean(bare), mean(treated), difference(treated, bare)
     if base.high >= LEAST:
-        return "harms" if now.high < LEAST or now.low > MOST else "not ill"
+        return "harms" if now.high < LEAST or now.low > MOST else "not needed"
     if now.low > LEAST and now.high < MOST:
         return "cures"
     if now.mean > MOST:
@@ -38,18 +38,18 @@ def effect_on_loss(bare: Sequence[float], treated: Sequence[float], one: Sequenc
     """From training losses; ``one``: of a single layer without a remedy."""
     gain = difference(bare, treated)
     if difference(bare, one).low <= 0:
-        return "harms" if gain.high < 0 else "not ill"
+        return "harms" if gain.high < 0 else "not needed"
     if gain.low > 0:
         return "cures" if np.mean(treated) <= np.mean(one) else "helps"
     return "harms" if gain.high < 0 else "no help"
 
 
 def effect_on_failures(bare: int, treated: int, runs: int) -> Effect:
-    """From the numbers of failed trainings among ``runs`` on each side."""
+    """From the numbers of failed runs among ``runs`` on each side."""
     table = [[bare, runs - bare], [treated, runs - treated]]
     better, worse = (float(fisher_exact(table, side)[1]) for side in ("greater", "less"))  # type: ignore[arg-type]
     if 2 * bare < runs:
-        return "harms" if worse < LEVEL / 2 else "not ill"
+        return "harms" if worse < LEVEL / 2 else "not needed"
     if 10 * treated <= runs:
         return "cures"
     return "helps" if better < LEVEL / 2 else "harms" if worse < LEVEL / 2 else "no help"
@@ -61,7 +61,7 @@ def outcomes(effects: Effects, claimed: Claimed) -> dict[tuple[str, ...], Outcom
     return {
         key: judged.get(effect, "fails")
         for key, effect in said(effects, claimed).items()
-        if effect != "not ill"
+        if effect != "not needed"
     }
 
 
@@ -71,7 +71,7 @@ def said(effects: Effects, claimed: Claimed) -> Effects:
 
 
 def told(effects: Effects) -> str:
-    """Who cures what, in a sentence for each ailment."""
+    """What cures what, in a sentence for each ailment."""
     sentences = []
     for kind in dict.fromkeys(kind for kind, _, _ in effects):
         parts = []
@@ -79,7 +79,7 @@ def told(effects: Effects) -> str:
             names = [f"{r} ({c})" for (k, r, c), e in effects.items() if (k, e) == (kind, effect)]
             if names:
                 parts.append(f"{effect}: {', '.join(names)}")
-        sentences.append(f"{kind.capitalize()}: {'; '.join(parts) or 'nobody is ill'}.")
+        sentences.append(f"{kind.capitalize()}: {'; '.join(parts) or 'no network is affected'}.")
     return " ".join(sentences)
 
 

@@ -68,7 +68,7 @@ class Finding(Struct, frozen=True, kw_only=True):
 class Kept(Struct, frozen=True, kw_only=True):
     """The file of a finding in ``docs/claims``.
 
-    core_minutes: of all trainings and timings, summed. versions: of lamina and what it runs on.
+    core_minutes: of all training runs and timings, summed. versions: of lamina and what it runs on.
     """
 
     claim: Claim

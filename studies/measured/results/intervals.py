@@ -98,7 +98,7 @@ def judge(found: Interval, low: float = -math.inf, high: float = math.inf) -> Ou
     """Whether an effect lies where a claim says, between ``low`` and ``high`` (0 is not between).
 
     ``holds``: the estimate lies there, and the interval leaves out 0. ``fails``: the interval does
-    not reach there. ``open``: these seeds do not tell.
+    not reach there. ``open``: these seeds do not settle it.
     """
     if found.high < low or found.low > high:
         return "fails"
@@ -108,13 +108,13 @@ def judge(found: Interval, low: float = -math.inf, high: float = math.inf) -> Ou
 
 
 def overall(outcomes: Iterable[Outcome], on: str) -> str:
-    """The verdict over several settings: ``depends on`` what tells those in which the claim holds
-    from those in which it fails. One of which the seeds do not tell is no evidence of either."""
+    """The verdict over several settings: ``depends on`` what separates those in which the claim
+    holds from those in which it fails. An open setting is no evidence of either."""
     found = set(outcomes)
     if "fails" in found:
         return f"depends on {on}" if "holds" in found else "does not hold here"
     if "holds" in found:
-        return "holds here" + (" as far as these seeds tell" if "open" in found else "")
+        return "holds here" + (", as far as these seeds show" if "open" in found else "")
     return "depends on more seeds than these"
 
 

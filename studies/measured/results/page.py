@@ -13,20 +13,20 @@ from measured.results.finding import Claim, Finding, Kept
 
 #: Where the scripts are, one a claim.
 STUDIES = Path(__file__).parents[2]
-HEAD = """# What is said of depth, held against measurements
+HEAD = """# Common claims about depth, tested
 
-Sentences about deep recurrent networks that textbooks, forums and advice columns repeat. Each was
-measured here, on data of a size that two cores can train, with at least five seeds a setting. The
-rule that turns figures into a verdict stands under each claim. A verdict is about these data and
-sizes, no more.
+Textbooks, forums and advice columns repeat these claims about deep recurrent networks. Each one
+was tested here, on data that two cores can train on, with at least five seeds per setting. The rule
+that turns figures into a verdict is given with each claim. A verdict is about these data and sizes,
+no more.
 
-Intervals have 95%, each on its own: where nothing differs, one comparison in twenty leaves out 0 by
-chance. Of means, and of differences in pairs that share a draw of the data, they are Student's t;
-of other differences Welch's; a setting says where it is otherwise. Learning rates were chosen on
-the validation part, by seeds that count in the figures too.
+Intervals are 95% intervals, each on its own: if nothing differs, one comparison in twenty excludes
+0 by chance. Intervals of means, and of differences between pairs that share a draw of the data, are
+Student's t; those of other differences are Welch's; each setting states its exceptions. Learning
+rates were chosen on the validation set, by seeds that count in the figures too.
 
 ```sh
-make studies                              # all of them; stopped, it goes on where it was
+make studies                              # all of them; can be stopped and resumed
 python studies/{first}.py     # one of them
 ```
 """
@@ -39,7 +39,7 @@ def read(docs: Path) -> list[Kept]:
 
 
 def write(docs: Path) -> None:
-    """Make ``docs/claims.md`` anew."""
+    """Generate ``docs/claims.md``."""
     write_text(docs / "claims.md", render(read(docs)))
 
 
@@ -56,7 +56,7 @@ def render(findings: Sequence[Kept]) -> str:
         f"| | claim | verdict |\n|---:|---|---|\n{rows}\n",
         *_not_yet(findings),
         _wrap(
-            f"Trainings and timings took {minutes:,.0f} core-minutes in all"
+            f"All training runs and timings took {minutes:,.0f} core-minutes"
             f" ({_versions(findings)})."
         )
         + "\n",
@@ -77,14 +77,14 @@ def section(claim: Claim, finding: Finding, image: str | None = None) -> str:
         _wrap(f"*Rule.* {finding.rule}"),
         _wrap(f"*Setting.* {finding.setting}"),
         _wrap(f"*Limits.* {finding.limits}") if finding.limits else "",
-        _wrap(f"*Said by.* {' '.join(claim.sources)}"),
+        _wrap(f"*Sources.* {' '.join(claim.sources)}"),
         f"`python studies/claim_{claim.stem}.py`",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _not_yet(findings: Sequence[Kept]) -> list[str]:
-    """Of which scripts no finding is kept."""
+    """The scripts without a stored finding."""
     kept = {f"claim_{finding.claim.stem}.py" for finding in findings}
     missing = sorted(f.name for f in STUDIES.glob("claim_*.py") if f.name not in kept)
     return [_wrap(f"Not measured yet: {', '.join(missing)}.") + "\n"] if missing else []
