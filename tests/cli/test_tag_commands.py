@@ -12,8 +12,9 @@ import pytest
 from safetensors.numpy import load_file
 
 from command_line import TINY, done, lamina
-from lamina.data.read.fasta import read_records
-from lamina.data.read.sentences import read_columns, read_conllu
+from lamina.data.read.formats.conll import read_columns
+from lamina.data.read.formats.conllu import read_conllu
+from lamina.data.read.formats.fasta import read_records
 from lamina.train import loop
 from lamina.train.meter import Meter
 from tagged import write_tagged

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lamina.data import is_ts
-from lamina.data.read.rows import listed, read_rows
+from lamina.data import SEQUENCES, TABLES
+from lamina.data.read.table import listed
 from lamina.spec import LaminaError
 from lamina.tasks.classify.data import NAMED, ClassifyData
 from lamina.tasks.source import is_corpus
@@ -21,10 +21,10 @@ def check_columns(data: type, given: Mapping[str, Any]) -> None:
     if data is not ClassifyData or ("text" in given) != ("id" in given):
         return
     source = given["source"]
-    if is_ts(source) or is_corpus(source, NAMED):
+    if SEQUENCES.holds(source) or is_corpus(source, NAMED):
         return
     raise LaminaError(
         "need --text COLUMN (texts) or --id COLUMN (numeric sequences); the columns are "
-        f"{listed(read_rows(source).columns)}",
+        f"{listed(TABLES.find(source, beside=(SEQUENCES,))(source).columns)}",
         place=source,
     )

@@ -21,20 +21,20 @@ from lamina.data.prepare.split import (
     split_rows,
     split_stream,
 )
-from lamina.data.read.tables import (
-    SequenceTable,
-    TextTable,
-    fingerprint,
-    read_sequence_table,
-    read_text,
-    read_text_table,
-)
-from lamina.data.read.ts_files import is_ts, read_ts
+from lamina.data.read.files import fingerprint, read_text
+from lamina.data.read.registry import PAIRS, SENTENCES, SEQUENCES, TABLES
+from lamina.data.read.sequence_table import read_sequence_table
+from lamina.data.read.shapes import SequenceTable
+from lamina.data.read.text_table import TextTable, read_text_table
 from lamina.data.text.vocabulary import Vocabulary
 
 __all__ = [
     "CORPORA",
+    "PAIRS",
     "PARTS",
+    "SENTENCES",
+    "SEQUENCES",
+    "TABLES",
     "BucketedBatches",
     "ChainedBatches",
     "Corpus",
@@ -54,13 +54,11 @@ __all__ = [
     "fill_parts",
     "find",
     "fingerprint",
-    "is_ts",
     "japanese_vowels",
     "kept_sequence_table",
     "read_sequence_table",
     "read_text",
     "read_text_table",
-    "read_ts",
     "shares_left",
     "split_rows",
     "split_stream",

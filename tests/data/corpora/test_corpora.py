@@ -238,7 +238,8 @@ def test_questions_of_trec(tmp_path, monkeypatch):
     user_corpus(monkeypatch, tmp_path, "trec", "train", content)
     table = corpus_table("trec")
     assert table.texts == ["How so : why ?", "Where is café ?"]
-    assert (table.labels, table.lines) == (["DESC", "LOC"], [1, 2])
+    assert table.labels == ["DESC", "LOC"]
+    assert [place.rsplit(":", 1)[1] for place in table.places] == ["1", "2"]
 
 
 def test_names_by_language(tmp_path, monkeypatch):

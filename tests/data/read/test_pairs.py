@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lamina.data.batch.pairs import PairBatches
-from lamina.data.read.pairs import read_lines, read_pair_table, read_pairs, read_sources
+from lamina.data.read.formats.tabbed import read_lines
+from lamina.data.read.pairs import read_pair_table, read_pairs, read_sources
 from lamina.spec import LaminaError
 
 

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lamina.data.read.fasta import read_fasta
-from lamina.data.read.sentences import Sentence, read_columns, read_conllu
+from lamina.data.read.formats.conll import read_columns
+from lamina.data.read.formats.conllu import read_conllu
+from lamina.data.read.formats.fasta import read_fasta
+from lamina.data.read.sentences import Sentence
 from lamina.data.text.lexicon import MOST_CHARACTERS, Lexicon, cut
 from lamina.spec import LaminaError
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lamina.data import japanese_vowels, read_ts
+from lamina.data import japanese_vowels
+from lamina.data.read.formats.ts import read_ts
 from lamina.spec import LaminaError
 
 pytest.importorskip("sktime")

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from lamina.data import find
-from lamina.data.read.sentences import read_columns
+from lamina.data.read.formats.conll import read_columns
 from lamina.data.text.span_schemes import convert
 from lamina.spec import ACCURACY, SPAN_F1, LaminaError
 from lamina.tasks import Tag, load, reopen

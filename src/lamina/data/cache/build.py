@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lamina.data.cache.progress import reading, waiting_for
-from lamina.data.read.files import fingerprint, unreadable
+from lamina.data.read.files import fingerprint, is_packed, unreadable
 from lamina.spec import LaminaError
 from lamina.store.cache import built_once, cache_folder
 
@@ -49,7 +49,7 @@ def kept(
         with tempfile.TemporaryDirectory(prefix="lamina-") as folder:
             build(Path(folder), lambda doing, done: None)
             return load(Path(folder), False), content
-    named = {**depends, "content": content, "gz": str(path).endswith(".gz")}
+    named = {**depends, "content": content, "gz": is_packed(path)}
     key = hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:32]
     place = cache_folder() / kind / key
 
@@ -71,4 +71,4 @@ def _large(path: Path) -> bool:
         size = path.stat().st_size
     except OSError as error:
         raise unreadable(path, error) from None
-    return size >= (KEEP_FROM_GZ if path.name.endswith(".gz") else KEEP_FROM)
+    return size >= (KEEP_FROM_GZ if is_packed(path) else KEEP_FROM)

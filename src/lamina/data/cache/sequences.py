@@ -10,7 +10,9 @@ import numpy as np
 
 from lamina.data.cache.arrays import ArrayFile, Form, open_array
 from lamina.data.cache.build import Told, kept
-from lamina.data.read.tables import SequenceTable, read_sequence_table
+from lamina.data.read.registry import SEQUENCES
+from lamina.data.read.sequence_table import read_sequence_table
+from lamina.data.read.shapes import SequenceTable
 from lamina.spec import LaminaError
 
 #: The version of the files below; those of another one are made anew.
@@ -45,6 +47,8 @@ def kept_sequence_table(
         "missing": missing,
         "blank_labels": blank_labels,
     }
+    if SEQUENCES.holds(path):  # such files are small
+        return read_sequence_table(path, **how)
 
     def build(folder: Path, told: Told) -> None:
         table = read_sequence_table(path, **how)

@@ -20,7 +20,7 @@ from lamina.data.cache.build import Told, kept
 from lamina.data.cache.encoder import Characters, Encoder, Words, by_position
 from lamina.data.prepare.cut import cut_points, windows
 from lamina.data.prepare.split import PARTS
-from lamina.data.read.tables import text_chunks
+from lamina.data.read.files import text_chunks
 from lamina.data.text.normalize import Level, Normalize, Normalizer
 from lamina.spec import LaminaError, Part
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lamina.data.corpora.files import find
 from lamina.data.read.files import read_bytes
-from lamina.data.read.tables import TextTable, read_text_table
+from lamina.data.read.text_table import TextTable, read_text_table
 from lamina.spec import LaminaError
 
 
@@ -48,7 +48,7 @@ def _labelled_lines(path: Path, *, encoding: str, ends_label: str, ends_rest: st
     """Lines of a label, what ends it, perhaps more up to ``ends_rest``, and the text."""
     texts: list[str] = []
     labels: list[str] = []
-    lines: list[int] = []
+    places: list[str] = []
     for number, line in enumerate(read_bytes(path).decode(encoding).split("\n"), start=1):
         if not line:
             continue
@@ -57,8 +57,8 @@ def _labelled_lines(path: Path, *, encoding: str, ends_label: str, ends_rest: st
             text = text.partition(ends_rest)[2]
         texts.append(text)
         labels.append(label)
-        lines.append(number)
-    return TextTable(texts, labels, str(path), lines)
+        places.append(f"{path}:{number}")
+    return TextTable(texts, labels, places)
 
 
 _READERS = {"imdb": _imdb, "trec": _trec, "names": _names}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lamina.data.read.tables import SequenceTable
-from lamina.data.read.ts_files import NEED_SKTIME, read_ts
+from lamina.data.read.formats.ts import NEED_SKTIME, read_ts
+from lamina.data.read.shapes import SequenceTable
 from lamina.spec import LaminaError
 
 

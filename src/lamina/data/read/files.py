@@ -1,10 +1,12 @@
-"""Bytes from disk and text from bytes, with an error that names the line."""
+"""Bytes of a file, packed or not, and UTF-8 text made of them; an error names the line."""
 
 from __future__ import annotations
 
 import codecs
 import gzip
 import hashlib
+import io
+import itertools
 import shlex
 import zlib
 from collections.abc import Callable, Iterator
@@ -12,8 +14,10 @@ from pathlib import Path
 
 from lamina.spec import LaminaError
 
-#: Bytes that are read at a time; a byte order mark must fit in.
+#: Bytes read at a time; a byte order mark must fit in.
 CHUNK = 1 << 20
+#: The ending of a name that means gzip.
+PACKED = ".gz"
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -25,20 +29,36 @@ def fingerprint(path: str | Path) -> str:
     digest = hashlib.sha256()
     try:
         with open(path, "rb") as file:
-            while block := file.read(1 << 20):
+            while block := file.read(CHUNK):
                 digest.update(block)
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from None
     return digest.hexdigest()
 
 
+def is_packed(path: str | Path) -> bool:
+    """Whether the file's name says gzip, so that it is unpacked as it is read."""
+    return str(path).lower().endswith(PACKED)
+
+
+def suffix_of(path: str | Path) -> str:
+    """The suffix that names the format, in lower case: ``.csv`` for ``a.csv`` and ``A.CSV.gz``."""
+    return Path(str(path).lower().removesuffix(PACKED)).suffix
+
+
 def byte_chunks(path: str | Path, told: Callable[[int], None] | None = None) -> Iterator[bytes]:
-    """The content in chunks of at most :data:`CHUNK` bytes; a name that ends in ``.gz`` is
-    unpacked. ``told`` hears after each chunk how many bytes of the file were read."""
+    """The content in chunks of at most :data:`CHUNK` bytes, unpacked if :func:`is_packed`.
+
+    Args:
+        path: The file.
+        told: Called after each chunk with the number of bytes of the file read so far.
+
+    Raises:
+        LaminaError: The file is missing, a folder, unreadable or a damaged gzip file.
+    """
     try:
         with open(path, "rb") as file:
-            packed = str(path).endswith(".gz")
-            content = gzip.GzipFile(fileobj=file) if packed else file
+            content = gzip.GzipFile(fileobj=file) if is_packed(path) else file
             while chunk := content.read(CHUNK):
                 yield chunk
                 if told is not None:
@@ -53,7 +73,7 @@ def byte_chunks(path: str | Path, told: Callable[[int], None] | None = None) -> 
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """The whole content; a name that ends in ``.gz`` is unpacked."""
+    """The whole of :func:`byte_chunks`."""
     return b"".join(byte_chunks(path))
 
 
@@ -132,10 +152,34 @@ def read_utf8(path: str | Path) -> str:
     return "".join(utf8_chunks(path))
 
 
+def text_chunks(path: str | Path, told: Callable[[int], None] | None = None) -> Iterator[str]:
+    r"""Running text in chunks: as :func:`utf8_chunks`, every line end (``\r\n``, ``\r``) as ``\n``.
+
+    Raises:
+        LaminaError: As :func:`utf8_chunks`, and for a file of white space only; when it comes to
+            it.
+    """
+    newlines = io.IncrementalNewlineDecoder(None, translate=True)
+    blank = True
+    for chunk in itertools.chain(utf8_chunks(path, told), [None]):
+        # A carriage return at the end of a chunk waits for what follows.
+        text = newlines.decode(chunk or "", final=chunk is None)
+        blank = blank and (not text or text.isspace())
+        if text:
+            yield text
+    if blank:
+        raise LaminaError("got white space only; need text.", place=str(path))
+
+
+def read_text(path: str | Path) -> str:
+    """The whole of :func:`text_chunks`."""
+    return "".join(text_chunks(path))
+
+
 def _convert(path: str | Path, encoding: str) -> str:
     """The remedy for a file that is not UTF-8, as a shell takes it."""
     old = Path(path)
-    if old.suffix == ".gz":
+    if is_packed(old):
         return f"Unpack the file and convert it: iconv -f {encoding} -t UTF-8."
     new = old.with_name(f"{old.stem}-utf8{old.suffix}")
     command = f"iconv -f {encoding} -t UTF-8 {shlex.quote(str(old))} > {shlex.quote(str(new))}"

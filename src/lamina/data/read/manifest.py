@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from lamina.data.prepare.split import PARTS
-from lamina.data.read.rows import filled, read_rows, shown
+from lamina.data.read.registry import TABLES
+from lamina.data.read.table import shown
 from lamina.spec import LaminaError
 
 T = TypeVar("T")
@@ -17,12 +18,13 @@ T = TypeVar("T")
 class Manifest:
     """One recording a row.
 
-    audio:    the files; a relative path in the table is relative to the table.
-    names:    the same as they stand in the table.
-    texts:    what is said, white space at the ends removed; ``None`` where no column was asked for.
-    speakers: who says it; ``None`` likewise.
-    parts:    ``train``, ``validation`` or ``test``; ``None`` likewise.
-    places:   ``file:line`` of each row.
+    Attributes:
+        audio:    The files; a relative path in the table is relative to the table.
+        names:    The same as the table has them.
+        texts:    What is said, without the white space around it; ``None`` if no column was named.
+        speakers: Who says it; ``None`` likewise.
+        parts:    ``train``, ``validation`` or ``test``; ``None`` likewise.
+        places:   Where each row is: file and line.
     """
 
     audio: list[Path]
@@ -56,34 +58,41 @@ def read_manifest(
     speaker: str | None = None,
     split: str | None = None,
 ) -> Manifest:
-    """Rows of a CSV, TSV or JSONL file (also ``.gz``); each argument names a column. The audio
-    files are not opened.
+    """The recordings of a table, one a row; the audio files are not opened.
+
+    Args:
+        path: The table.
+        audio: The column of the audio file.
+        text: The column of what is said; ``None``: it is not read.
+        speaker: The column of who says it; ``None`` likewise.
+        split: The column of the part; ``None`` likewise.
 
     Raises:
-        LaminaError: with the line, a broken file, a column that is not there, an empty field, or a
-            part that is none.
+        LaminaError: With the line: a broken file, a missing column, a blank cell, or a part that
+            does not exist.
     """
-    rows = read_rows(path)
+    table = TABLES.find(path)(path)
     named = [column for column in (audio, text, speaker, split) if column is not None]
     for column in named:
         if named.count(column) > 1:
             raise LaminaError(f"column {shown(column)} is named for two uses", place=str(path))
     options = {audio: "audio", text: "text", speaker: "speaker", split: "split"}
-    positions = [rows.position(column, options[column]) for column in named]
-    folder = Path(path).parent
+    positions = [table.position(column, options[column]) for column in named]
     values: dict[str, list[str]] = {column: [] for column in named}
     places: list[str] = []
-    for line, fields in rows.rows:
-        for column, at in zip(named, positions, strict=True):
-            values[column].append(filled(rows, line, column, fields[at]).strip())
-        places.append(f"{path}:{line}")
-        if split is not None and (part := values[split][-1]) not in PARTS:
-            raise LaminaError(
-                f"column {shown(split)} is {shown(part)}; need one of {', '.join(PARTS)}",
-                place=places[-1],
-            )
+    for block in table.blocks:
+        cells = [block.texts(at) for at in positions]
+        for line, *row in zip(block.lines, *cells, strict=True):
+            for column, value in zip(named, row, strict=True):
+                values[column].append(table.filled(line, column, value).strip())
+            places.append(table.place(line))
+            if split is not None and (part := values[split][-1]) not in PARTS:
+                raise LaminaError(
+                    f"column {shown(split)} is {shown(part)}; need one of {', '.join(PARTS)}",
+                    place=places[-1],
+                )
     if not places:
-        raise LaminaError("got a header and no rows; need at least one row.", place=str(path))
-    names = values[audio]
+        raise table.no_rows()
+    folder, names = Path(path).parent, values[audio]
     texts, speakers, parts = (None if c is None else values[c] for c in (text, speaker, split))
     return Manifest([folder / name for name in names], names, texts, speakers, parts, places)

@@ -1,47 +1,21 @@
-"""Pairs of texts, line by line: two files, or one with a tab between the two."""
+"""Pairs of texts: from two files line by line, or from one file that holds both."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
-from lamina.data.read.tables import read_text
+from lamina.data.read.formats.tabbed import read_lines
+from lamina.data.read.registry import PAIRS, TABLES
+from lamina.data.read.shapes import Pairs
 from lamina.spec import LaminaError
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """Texts and what they are in another language; ``places[i]`` says where pair ``i`` stands."""
-
-    sources: list[str]
-    targets: list[str]
-    places: list[str]
-
-    def __len__(self) -> int:
-        return len(self.sources)
-
-
-def read_lines(path: str | Path) -> list[str]:
-    """The lines of a UTF-8 text (also ``.gz``), each with a text in it.
-
-    Raises LaminaError for a file that cannot be read, and for a blank line.
-    """
-    lines = read_text(path).removesuffix("\n").split("\n")
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            raise LaminaError(
-                "is blank; need a text in each line. Fill it, or take the line out (of both "
-                "files, where they belong together).",
-                place=f"{path}:{number}",
-            )
-    return lines
 
 
 def read_pairs(source: str | Path, target: str | Path) -> Pairs:
     """Two files of which line ``n`` of one belongs to line ``n`` of the other.
 
-    Raises LaminaError for a file that cannot be read, a blank line, and files of which one has
-    more lines.
+    Raises:
+        LaminaError: With the line: a file cannot be read, or a line is blank; or one of the files
+            has more lines than the other.
     """
     sources, targets = read_lines(source), read_lines(target)
     if len(sources) != len(targets):
@@ -54,37 +28,62 @@ def read_pairs(source: str | Path, target: str | Path) -> Pairs:
 
 
 def read_pair_table(path: str | Path) -> Pairs:
-    """One file: a text, a tab, the other text in each line; no header, and no quoting.
+    """Pairs from one file: two columns of a table that names them (JSONL, Parquet), in their order;
+    any other file has a tab between the two texts of each line.
 
-    Raises LaminaError for a file that cannot be read, and a line with fewer or more columns, or
-    with an empty one.
+    CSV and TSV are read by the line, too: a header could not be told from a pair.
+
+    Raises:
+        LaminaError: With the line: the file cannot be read, has fewer or more columns than two, or
+            a text is blank.
     """
-    sources: list[str] = []
-    targets: list[str] = []
-    places: list[str] = []
-    for number, line in enumerate(read_lines(path), start=1):
-        place = f"{path}:{number}"
-        columns = line.split("\t")
+    if _names_columns(path):
+        columns, places = _columns(path)
         if len(columns) != 2:
             raise LaminaError(
-                f"got {len(columns)} column{'s' * (len(columns) != 1)}; need 2, with one tab "
-                "between them. For two files of lines name both.",
-                place=place,
+                f"got {len(columns)} columns; need 2, a text and its translation.", place=str(path)
             )
-        if not all(text.strip() for text in columns):
-            raise LaminaError("a column is empty; need a text on both sides.", place=place)
-        sources.append(columns[0])
-        targets.append(columns[1])
-        places.append(place)
-    return Pairs(sources, targets, places)
+        return Pairs(columns[0], columns[1], places)
+    return PAIRS.find(path)(path)
 
 
 def read_sources(path: str | Path) -> list[str]:
-    """The texts of a file, one a line; of a file of pairs (one tab in each line) the first of each.
+    """The texts of a file, one a line or row; of a file of pairs, the first of each.
 
-    Raises LaminaError for a file that cannot be read, and a blank line.
+    Raises:
+        LaminaError: With the line: the file cannot be read, or a text is blank.
     """
+    if PAIRS.holds(path):
+        return PAIRS.find(path)(path).sources
+    if _names_columns(path):
+        columns, _ = _columns(path)
+        if len(columns) > 2:
+            raise LaminaError(
+                f"got {len(columns)} columns; need 1 of texts, or 2 of pairs.", place=str(path)
+            )
+        return columns[0]
     lines = read_lines(path)
-    columns = [line.split("\t") for line in lines]
-    pairs = all(len(row) == 2 and row[0].strip() for row in columns)
-    return [row[0] for row in columns] if pairs else lines
+    split = [line.split("\t") for line in lines]
+    pairs = all(len(row) == 2 and row[0].strip() for row in split)
+    return [row[0] for row in split] if pairs else lines
+
+
+def _names_columns(path: str | Path) -> bool:
+    """Whether the file is a table in which names of columns cannot be mistaken for a row."""
+    reader = TABLES.reader(path)
+    return not PAIRS.holds(path) and reader is not None and not reader.header
+
+
+def _columns(path: str | Path) -> tuple[list[list[str]], list[str]]:
+    """All columns of a table, no value blank, and the place of each row."""
+    table = TABLES.find(path)(path)
+    columns: list[list[str]] = [[] for _ in table.columns]
+    places: list[str] = []
+    for block in table.blocks:
+        places.extend(map(table.place, block.lines))
+        for name, column in zip(table.columns, columns, strict=True):
+            values = zip(block.lines, block.texts(table.position(name)), strict=True)
+            column.extend(table.filled(line, name, value) for line, value in values)
+    if not places:
+        raise table.no_rows()
+    return columns, places

@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 import polars as pl
 
-from lamina.data.read.rows import shown
+from lamina.data.read.table import shown
 from lamina.data.time.timed_table import TimedTable
 from lamina.data.time.timestamps import TimeStep, find_step, read_times
 from lamina.spec import LaminaError
@@ -69,27 +69,26 @@ def read_series(
     time_format: str | None = None,
     missing: Missing = "refuse",
 ) -> SeriesTable:
-    """Time series from a CSV, TSV, JSONL (also ``.gz``) or Parquet file.
+    """Time series from any table.
 
-    time:       the column of the time: dates, date-times, or whole numbers.
-    id:         the column that says to which series a row belongs; ``None``: a wide table.
-    columns:    the columns of values; empty: every other column of numbers.
-    covariates: columns that are known in advance. Rows at the end with covariates and without
-                values are the future.
-    missing:    empty values and left out time stamps are refused, or take what came before.
+    Args:
+        path: The file.
+        time: The column of the time: dates, date-times, or whole numbers.
+        id: The column that says which series a row belongs to; ``None``: a wide table.
+        columns: The columns of values; empty: every other column of numbers.
+        covariates: Columns that are known in advance. Rows at the end with covariates and without
+            values are the future.
+        time_format: How times are written, as ``strftime`` does; ``None``: found by the first row.
+        missing: Whether blank values and left-out time stamps are refused, or take what came
+            before.
 
     Raises:
-        LaminaError: with the line, for a broken file, a column that is not there, a value that is
-            no finite number, and times that do not ascend by one step.
+        LaminaError: With the line: a broken file, a missing column, a value that is not a finite
+            number, or times that do not ascend by one step.
     """
     table = TimedTable.read(path, time)
     named = [time, *([] if id is None else [id]), *columns, *covariates]
-    for name in named:
-        if named.count(name) > 1:
-            raise LaminaError(
-                f"got column {shown(name)} twice; each use needs a column of its own.",
-                place=str(path),
-            )
+    table.table.check_roles(named)
     values_of = list(columns) or table.numeric(skip=named)
     times, form = read_times(table.column(time), table.place, time_format)
     values, known = table.numbers(values_of), table.numbers(list(covariates))
@@ -134,7 +133,7 @@ def _end(values: np.ndarray) -> int:
 def _members(table: TimedTable, id: str | None) -> tuple[list[str], list[np.ndarray]]:
     """The names of the series and the rows of each, in the order of the file."""
     if id is None:
-        return [""], [np.arange(len(table.frame))]
+        return [""], [np.arange(len(table))]
     ids = table.column(id).cast(pl.String).str.strip_chars()
     empty = (ids.is_null() | (ids == "")).fill_null(True).arg_true()
     if len(empty):
@@ -204,7 +203,7 @@ def _steps(
         raise LaminaError(
             f"has {len(rows):,} rows for {int(steps[-1]) + 1:,} steps of {step}; too few to fill "
             "the rest. Bring the rows to a longer step first.",
-            place=str(table.path),
+            place=table.table.path,
         )
     return steps
 

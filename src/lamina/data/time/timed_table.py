@@ -1,4 +1,4 @@
-"""A table whose rows have a time: its columns as numbers, and where each row stands in its file."""
+"""A table whose rows have a time: its columns as numbers, and where each row is in its file."""
 
 from __future__ import annotations
 
@@ -9,61 +9,63 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from lamina.data.read.parquet import read_parquet
-from lamina.data.read.rows import listed, no_column, read_rows, shown
+from lamina.data.read.registry import TABLES
+from lamina.data.read.table import Table, as_numbers, listed, shown
 from lamina.data.time.timestamps import shown_time
 from lamina.spec import LaminaError
 
 
 @dataclass(frozen=True)
 class TimedTable:
-    """A table, the line of the file on which each row begins (``None``: Parquet has rows only), and
-    the column of the time."""
+    """All rows of a table, in memory.
 
-    path: str
-    frame: pl.DataFrame
-    lines: list[int] | None
+    Attributes:
+        table:   Its columns and places; the rows are read already.
+        columns: The values by name, each column in its own type.
+        rows:    Where each row is in the file (see :class:`lamina.data.read.table.Block`).
+        time:    The name of the column of the time.
+    """
+
+    table: Table
+    columns: dict[str, pl.Series]
+    rows: list[int]
     time: str
 
     @classmethod
     def read(cls, path: str | Path, time: str) -> TimedTable:
-        if str(path).lower().endswith(".parquet"):
-            frame = read_parquet(path)
-            lines = None
-        else:
-            rows = read_rows(path)
-            for name in rows.columns:
-                rows.position(name)  # refuses a name that stands there twice
-            found = list(rows.rows)
-            lines = [line for line, _ in found]
-            fields = zip(*(row for _, row in found), strict=True)
-            frame = pl.DataFrame(
-                [
-                    pl.Series(name, column, dtype=pl.String)
-                    for name, column in zip(rows.columns, fields, strict=False)
-                ]
-            )
-        if not len(frame):
-            raise LaminaError("got a header and no rows; need at least one row.", place=str(path))
-        return cls(str(path), frame, lines, time)
+        """All of a file.
+
+        Raises:
+            LaminaError: It cannot be read, names two columns alike, or has no rows.
+        """
+        table = TABLES.find(path)(path)
+        for at, name in enumerate(table.columns):
+            if table.simple(at):
+                table.position(name)  # refuses a name that is there twice
+        blocks = list(table.blocks)
+        if not blocks:
+            raise table.no_rows()
+        columns = {
+            name: pl.concat([block.series(at) for block in blocks])
+            for at, name in enumerate(table.columns)
+        }
+        return cls(table, columns, [line for block in blocks for line in block.lines], time)
+
+    def __len__(self) -> int:
+        return len(self.rows)
 
     def column(self, name: str) -> pl.Series:
-        if name not in self.frame.columns:
-            option = "time" if name == self.time else None
-            raise no_column(name, self.frame.columns, option, self.path)
-        column = self.frame[name]
-        if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
-            raise LaminaError(
-                f"column {shown(name)} is of type {column.dtype}; need times, texts or numbers",
-                place=self.path,
-            )
-        return column
+        """The values of a column in its own type.
+
+        Raises:
+            LaminaError: It is missing, or holds neither times, texts nor numbers.
+        """
+        self.table.position(name, "time" if name == self.time else None)
+        return self.columns[name]
 
     def place(self, row: int) -> str:
-        """Where a row stands, for messages."""
-        if self.lines is None:
-            return f"{self.path}, row {row + 1}"
-        return f"{self.path}:{self.lines[row]}"
+        """Where a row is, for messages."""
+        return self.table.place(self.rows[row])
 
     def text(self, row: int) -> str:
         """The time of a row, for messages."""
@@ -71,30 +73,28 @@ class TimedTable:
 
     def numeric(self, skip: Sequence[str]) -> list[str]:
         """The columns of which at least half of the rows are numbers."""
-        others = [name for name in self.frame.columns if name not in skip]
+        others = [name for name in self.table.columns if name not in skip]
         found = [
-            name
-            for name in others
-            if 2 * _numbers(self.frame[name]).null_count() <= len(self.frame)
+            name for name in others if 2 * as_numbers(self.columns[name]).null_count() <= len(self)
         ]
         if not found:
             raise LaminaError(
                 f"no column of numbers among {listed(others)}; need at least one series. Name the "
                 "columns, or add one.",
-                place=self.path,
+                place=self.table.path,
             )
         return found
 
     def numbers(self, names: Sequence[str]) -> np.ndarray:
-        """``(rows, names)`` float64; not-a-number where a value is missing.
+        """Columns as ``(rows, names)`` float64; not-a-number where a value is missing.
 
         Raises:
-            LaminaError: a value that is no finite number.
+            LaminaError: With the line: a value is not a number, or not finite in float32.
         """
-        out = np.empty((len(self.frame), len(names)))
+        out = np.empty((len(self), len(names)))
         for i, name in enumerate(names):
             column = self.column(name)
-            out[:, i] = _numbers(column).fill_null(np.nan).to_numpy()
+            out[:, i] = as_numbers(column).fill_null(np.nan).to_numpy()
             # Beyond float32 a network could not read it.
             wrong = np.abs(out[:, i]) > np.finfo(np.float32).max
             if column.dtype == pl.String:
@@ -113,12 +113,3 @@ class TimedTable:
 
 def _blank(column: pl.Series) -> np.ndarray:
     return (column.is_null() | (column.str.strip_chars() == "")).fill_null(True).to_numpy()
-
-
-def _numbers(column: pl.Series) -> pl.Series:
-    """Float64, null where a value is no number."""
-    if column.dtype == pl.String:
-        column = column.str.strip_chars()
-    elif not column.dtype.is_numeric():
-        return pl.Series([None] * len(column), dtype=pl.Float64)
-    return column.cast(pl.Float64, strict=False)

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from lamina.data.read.rows import shown
+from lamina.data.read.table import shown
 from lamina.spec import LaminaError
 
 Unit: TypeAlias = Literal["index", "microsecond", "month", "month-end"]

@@ -11,10 +11,11 @@ from lamina.data import (
     fill_parts,
     find,
     fingerprint,
-    is_ts,
     japanese_vowels,
 )
 from lamina.data.prepare.missing import Missing
+from lamina.data.read.files import suffix_of
+from lamina.data.read.registry import SEQUENCES
 from lamina.data.text.normalize import Level, Normalize
 from lamina.nn.recurrent.options import check_share
 from lamina.spec import LaminaError
@@ -41,7 +42,7 @@ NAMED = {
 class ClassifyData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the examples are, how they are read, split and batched, and what a mistake costs.
 
-    source:            a CSV, TSV, JSONL or .ts file, or the name of a corpus
+    source:            a table (CSV, TSV, JSONL, Parquet), a .ts file, or the name of a corpus
                        (``digits``, ``imdb``, ``japanese_vowels``, ``names``, ``trec``).
     label:             the column of the label.
     text:              the column of the text; for texts.
@@ -111,9 +112,11 @@ class ClassifyData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
                 "missing_indicator says which values are missing, and missing='refuse' allows "
                 "none; need missing='forward' or 'mean' with it"
             )
-        if is_ts(self.source) and self.text is not None:
-            raise LaminaError("a .ts file holds numbers; leave text= out", place=self.source)
-        if self.named or is_ts(self.source):
+        ready = SEQUENCES.holds(self.source)  # a file of sequences names no column
+        if ready and self.text is not None:
+            suffix = suffix_of(self.source)
+            raise LaminaError(f"a {suffix} file holds numbers; leave text= out", place=self.source)
+        if self.named or ready:
             return
         if (self.text is None) == (self.id is None):
             raise LaminaError(

@@ -16,10 +16,8 @@ from lamina.data import (
     SequenceTable,
     TextTable,
     Vocabulary,
-    is_ts,
     kept_sequence_table,
     read_text_table,
-    read_ts,
 )
 from lamina.data.prepare.missing import Missing, filled
 from lamina.data.prepare.standardize import Standardizer
@@ -92,7 +90,7 @@ class TextInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         return Vocabulary.from_json(text, self.asset)
 
     def read(self, path: str | Path, *, labelled: bool = True) -> Rows:
-        """All rows of a CSV, TSV or JSONL file."""
+        """All rows of a table."""
         label = self.label if labelled else None
         blank = self.separator is not None
         return self.rows(read_text_table(path, text=self.text, label=label, blank_labels=blank))
@@ -104,7 +102,7 @@ class TextInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     def rows(self, table: TextTable) -> Rows:
         """The rows of a table that was read already."""
-        return Rows(table.texts, table.labels, [f"{table.path}:{n}" for n in table.lines])
+        return Rows(table.texts, table.labels, table.places)
 
     def arrays(self, rows: Rows, vocabulary: Vocabulary) -> list[np.ndarray]:
         """Tokens of each text, ``(T,)`` int64.
@@ -169,7 +167,7 @@ class SequenceInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         return len(self.features) * (2 if self.missing_indicator else 1)
 
     def read(self, path: str | Path, *, labelled: bool = True) -> Rows:
-        """All sequences of a CSV, TSV, JSONL or ``.ts`` file."""
+        """All sequences of a table or a ``.ts`` file."""
         return self.rows(self.table(path, labelled=labelled))
 
     def read_labelled(self, path: str | Path) -> tuple[Sequence[Any], list[dict[str, str]]]:
@@ -181,25 +179,14 @@ class SequenceInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         """The file as a table; with no features named, every other column of numbers.
 
         Raises:
-            LaminaError: what the readers refuse, and a ``.ts`` file with another number of
-                dimensions than there are features.
+            LaminaError: see :func:`lamina.data.read_sequence_table`.
         """
-        gaps = self.missing != "refuse"
-        if is_ts(path):
-            table = read_ts(path, labelled=labelled, missing=gaps)
-            if self.features and len(table.features) != len(self.features):
-                raise LaminaError(
-                    f"has {len(table.features)} dimensions; need {len(self.features)}, as in "
-                    "training",
-                    place=str(path),
-                )
-            return table
         return kept_sequence_table(
             path,
             id=self.id,
             label=self.label if labelled else None,
             features=list(self.features) or None,
-            missing=gaps,
+            missing=self.missing != "refuse",
             blank_labels=self.separator is not None,
         )
 

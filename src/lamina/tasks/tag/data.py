@@ -8,11 +8,12 @@ import msgspec
 import numpy as np
 
 from lamina.data import PARTS, as_shares, fill_parts, find, fingerprint
+from lamina.data.read.registry import SENTENCES
 from lamina.data.read.sentences import Sentence
 from lamina.data.text.span_schemes import Matching, Scheme
 from lamina.spec import LaminaError
 from lamina.tasks.source import is_corpus
-from lamina.tasks.tag.inputs import Format, TagInputs, format_of
+from lamina.tasks.tag.inputs import FORMATS, TagInputs
 
 #: Corpora that can be labelled, and how they are read.
 NAMED: dict[str, TagInputs] = {
@@ -21,7 +22,6 @@ NAMED: dict[str, TagInputs] = {
     "ud_english_ewt": TagInputs(format="conllu", label="upos"),
     "protein_ss3": TagInputs(format="fasta", label="labels"),
 }
-_FIRST_LABEL: dict[Format, str] = {"columns": "-1", "conllu": "upos", "fasta": ""}
 
 
 class TagData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -79,7 +79,7 @@ class TagData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
                     f"got {name} = {getattr(self, name)!r}; {self.source} is read as it is known, "
                     "so leave it out"
                 )
-        if self.word != 1 and inputs.format != "columns":
+        if self.word != 1 and not FORMATS[inputs.format].word_column:
             raise LaminaError(f"word is {self.word}; only files in columns have a choice")
         if not inputs.residues and self.mask is not None:
             raise LaminaError(f"got mask {self.mask!r}; only FASTA files have one")
@@ -101,9 +101,10 @@ class TagData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             if self.label is None or known.residues:
                 return known
             return msgspec.structs.replace(known, label=self.label)
-        kind = format_of(self.source) if self.format == "auto" else self.format
-        label = _FIRST_LABEL[kind] if self.label is None else self.label
-        return TagInputs(format=kind, word=self.word, label=label)
+        auto = self.format == "auto"
+        kind = SENTENCES.find(self.source) if auto else FORMATS[self.format]
+        label = kind.default_label if self.label is None else self.label
+        return TagInputs(format=kind.name, word=self.word, label=label)  # type: ignore[arg-type]
 
 
 def read(data: TagData) -> tuple[dict[str, list[Sentence]], dict[str, str]]:

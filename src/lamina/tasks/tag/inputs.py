@@ -5,33 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import msgspec
 
-from lamina.data.read.fasta import read_fasta
-from lamina.data.read.sentences import (
-    CONLLU_LABELS,
-    Sentence,
-    read_columns,
-    read_conllu,
-    split_fields,
-)
+from lamina.data.read.registry import SENTENCES
+from lamina.data.read.sentences import Sentence, SentenceFormat
 from lamina.spec import LaminaError
 
-Format = Literal["columns", "conllu", "fasta"]
-_SUFFIXES: dict[str, Format] = {
-    ".conllu": "conllu",
-    ".fasta": "fasta",
-    ".fas": "fasta",
-    ".fa": "fasta",
-    ".faa": "fasta",
-}
-
-
-def format_of(path: str) -> Format:
-    """The format of a file by its name."""
-    return _SUFFIXES.get(Path(path.removesuffix(".gz")).suffix.lower(), "columns")
+#: The formats of sentences by the name that users and saved models give them.
+FORMATS: dict[str, SentenceFormat] = {r.read.name: r.read for r in SENTENCES.readers}
+Format: TypeAlias = Literal["columns", "conllu", "fasta"]
 
 
 class TagInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,29 +34,25 @@ class TagInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     def __post_init__(self) -> None:
         if self.word == 0:
             raise LaminaError("word is 0; columns count from 1")
-        if self.format == "conllu" and self.label not in CONLLU_LABELS:
-            raise LaminaError(f"label is {self.label!r}; of CoNLL-U need upos or xpos")
-        if self.format == "columns":
-            self._label_column()
-        if self.format == "fasta" and not self.label:
-            raise LaminaError("need label= (a FASTA file with a label for each residue)")
+        self._format.check_label(self.label)
+
+    @property
+    def _format(self) -> SentenceFormat:
+        return FORMATS[self.format]
 
     @property
     def residues(self) -> bool:
         """Whether a word is a single character, which has no spelling."""
-        return self.format == "fasta"
+        return self._format.residues
 
     def read(
         self, path: str | Path, *, labelled: bool = True, mask: str | None = None
     ) -> list[Sentence]:
         """All sentences of a file."""
-        if self.format == "fasta":
-            return read_fasta(path, labels=self.label if labelled else None, mask=mask)
-        if mask is not None:
+        if mask is not None and not self.residues:
             raise LaminaError(f"got mask {mask!r}; only FASTA files have one")
-        if self.format == "conllu":
-            return read_conllu(path, label=self.label if labelled else None)
-        return read_columns(path, word=self.word, label=self._label_column() if labelled else None)
+        label = self.label if labelled else None
+        return self._format.read(path, word=self.word, label=label, mask=mask)
 
     def typed(self, text: str, place: str) -> Sentence:
         """A sentence that was typed: words with white space between, or residues."""
@@ -84,31 +64,4 @@ class TagInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     def write(self, sentence: Sentence, labels: Sequence[str]) -> str:
         """The lines of ``sentence`` with labels: in a column behind the others, in their column of
         CoNLL-U, or below the residues. Of a sentence without lines: ``word<TAB>label``."""
-        if self.residues:
-            head = sentence.lines or ("".join(sentence.words),)
-            return "\n".join([*head, "".join(labels)])
-        if not sentence.lines:
-            rows = zip(sentence.words, labels, strict=True)
-            return "\n".join("\t".join(row) for row in rows) + "\n"
-        lines = list(sentence.lines)
-        for at, label in zip(sentence.at, labels, strict=True):
-            if self.format == "conllu":
-                fields = lines[at].split("\t")
-                fields[CONLLU_LABELS[self.label]] = label
-                lines[at] = "\t".join(fields)
-            else:
-                tab = "\t" in lines[at] or len(split_fields(lines[at])) == 1
-                lines[at] = lines[at].rstrip(" \t") + ("\t" if tab else " ") + label
-        return "\n".join(lines) + "\n"
-
-    def _label_column(self) -> int:
-        try:
-            column = int(self.label)
-        except ValueError:
-            column = 0
-        if column == 0 or str(column) != self.label.strip().removeprefix("+"):
-            raise LaminaError(
-                f"label is {self.label!r}; need the number of a column, from 1, or from the end "
-                "from -1"
-            )
-        return column
+        return self._format.write(sentence, labels, label=self.label)

@@ -16,7 +16,7 @@ from torch.nn.functional import ctc_loss, log_softmax
 from lamina.data import Vocabulary
 from lamina.data.batch.batches import buckets, padded
 from lamina.data.prepare.standardize import Standardizer
-from lamina.data.read.rows import SUFFIXES
+from lamina.data.read.registry import TABLES
 from lamina.nn import Pyramid, PyramidState, StackOptions
 from lamina.nn.recurrent.dropout import drop
 from lamina.spec import LaminaError, Model
@@ -145,7 +145,7 @@ class Transcriber(Model):
 
     def read(self, path: str | Path) -> list[Path]:
         """The audio files of a manifest, which needs no texts; any other file is audio itself."""
-        if str(path).lower().removesuffix(".gz").endswith(SUFFIXES):
+        if TABLES.holds(path):
             return self.inputs.manifest(path, labelled=False).audio
         return [Path(path)]
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from lamina.data import PARTS, as_shares, fill_parts, find, fingerprint
 from lamina.data.prepare.split import linked
-from lamina.data.read.pairs import Pairs, read_pair_table, read_pairs
+from lamina.data.read.pairs import read_pair_table, read_pairs
+from lamina.data.read.shapes import Pairs
 from lamina.spec import LaminaError
 from lamina.tasks.source import is_corpus
 from lamina.tasks.translate.network import BleuTokenizer

@@ -12,7 +12,7 @@ import torch
 
 from lamina.data import fingerprint
 from lamina.data.batch.pairs import PairBatches
-from lamina.data.read.pairs import Pairs
+from lamina.data.read.shapes import Pairs
 from lamina.data.text.subwords import END, Subwords
 from lamina.nn import valid_steps
 from lamina.nn.heads.cross_entropy import output_loss

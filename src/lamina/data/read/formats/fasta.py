@@ -1,14 +1,15 @@
-"""Residues with a label each, from pairs of FASTA files."""
+"""FASTA: residues, and in files beside them the label of each and a mask."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lamina.data.read.files import read_utf8
-from lamina.data.read.rows import shown
-from lamina.data.read.sentences import Sentence
+from lamina.data.read.sentences import Sentence, SentenceFormat
+from lamina.data.read.table import shown
 from lamina.spec import LaminaError
 
 _TAG = re.compile(r"(?:^|\s)(SET|VALIDATION)=(\S*)")
@@ -16,14 +17,38 @@ _PARTS = {"train": "train", "validation": "validation", "valid": "validation", "
 _PARTS |= {"dev": "validation", "test": "test"}
 
 
+class Fasta(SentenceFormat):
+    """Residues; a label is the file of the labels."""
+
+    name = "fasta"
+    default_label = ""
+    residues = True
+
+    def check_label(self, label: str) -> None:
+        """See :class:`SentenceFormat`."""
+        if not label:
+            raise LaminaError("need label= (a FASTA file with a label for each residue)")
+
+    def read(
+        self, path: str | Path, *, word: int, label: str | None, mask: str | None
+    ) -> list[Sentence]:
+        """See :class:`SentenceFormat`."""
+        return read_fasta(path, labels=label, mask=mask)
+
+    def write(self, sentence: Sentence, labels: Sequence[str], *, label: str) -> str:
+        """The labels below the residues; see :class:`SentenceFormat`."""
+        return "\n".join([*(sentence.lines or ("".join(sentence.words),)), "".join(labels)])
+
+
 @dataclass(frozen=True)
 class Record:
     """One entry of a FASTA file.
 
-    name:   the first word behind ``>``.
-    header: all of that line but ``>``.
-    text:   the lines below, joined.
-    line:   on which the header stands, from 1.
+    Attributes:
+        name:   The first word behind ``>``.
+        header: All of that line but ``>``.
+        text:   The lines below, joined.
+        line:   The header's line, from 1.
     """
 
     name: str
@@ -33,10 +58,11 @@ class Record:
 
 
 def read_records(path: str | Path) -> list[Record]:
-    """The entries of a FASTA file, also ``.gz``, in order.
+    """The entries of a FASTA file, in order.
 
-    Raises LaminaError, with the line, for text before the first header, an entry without a name
-    or without text, and a name that stands twice.
+    Raises:
+        LaminaError: With the line: text before the first header, an entry without a name or without
+            text, a name that is there twice.
     """
     found: list[Record] = []
     seen: dict[str, int] = {}
@@ -85,13 +111,16 @@ def read_fasta(
 ) -> list[Sentence]:
     """Sequences of residues, one character each.
 
-    labels: a FASTA file with one character a residue under the same names; its headers may say
-            the part of each: ``SET=train`` (or ``validation``, ``test``), and
-            ``VALIDATION=True`` for those of train that validate. ``None``: none are read.
-    mask:   a FASTA file with 1 where a residue counts and 0 where not; ``None``: all count.
+    Args:
+        path: The file.
+        labels: A FASTA file with one character a residue under the same names; its headers may say
+            the part of each: ``SET=train`` (or ``validation``, ``test``), and ``VALIDATION=True``
+            for those of train that validate. ``None``: no labels are read.
+        mask: A FASTA file with 1 where a residue counts and 0 where not; ``None``: all count.
 
-    Raises LaminaError for a broken file, a name that one of the files lacks, and lengths that
-    differ.
+    Raises:
+        LaminaError: With the line: a broken file, a name that one of the files lacks, lengths that
+            differ.
     """
     records = read_records(path)
     label_of = None if labels is None else _by_name(labels)

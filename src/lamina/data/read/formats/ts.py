@@ -1,5 +1,5 @@
-"""Time series in ``.ts`` files, the form of the UEA and UCR archive (timeseriesclassification.com),
-read by sktime's own loader."""
+"""Sequences in ``.ts`` files, the format of the UEA and UCR archive
+(timeseriesclassification.com), read by sktime's own loader."""
 
 from __future__ import annotations
 
@@ -11,16 +11,11 @@ from typing import Any
 import numpy as np
 
 from lamina.data.read.files import read_utf8
-from lamina.data.read.tables import SequenceTable
+from lamina.data.read.shapes import SequenceTable
 from lamina.spec import LaminaError
 
 #: One installation brings the loader and the data that arrive with it.
 NEED_SKTIME = "needs sktime, which is not installed. Install it: pip install 'lamina[series]'."
-
-
-def is_ts(path: str | Path) -> bool:
-    """Whether the name is that of a ``.ts`` file."""
-    return str(path).lower().endswith(".ts")
 
 
 def read_ts(path: str | Path, *, labelled: bool, missing: bool = False) -> SequenceTable:

@@ -1,0 +1,121 @@
+"""One word a line, its fields in columns: the format of the CoNLL shared tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lamina.data.read.sentences import Sentence, SentenceFormat, paragraphs, words_with_labels
+from lamina.spec import LaminaError
+
+DOCUMENT = "-DOCSTART-"
+
+
+class Columns(SentenceFormat):
+    """The word and the label in columns; a label is the number of its column."""
+
+    name = "columns"
+    default_label = "-1"
+    word_column = True
+
+    def check_label(self, label: str) -> None:
+        """See :class:`SentenceFormat`."""
+        _number(label)
+
+    def read(
+        self, path: str | Path, *, word: int, label: str | None, mask: str | None
+    ) -> list[Sentence]:
+        """See :class:`SentenceFormat`."""
+        return read_columns(path, word=word, label=None if label is None else _number(label))
+
+    def write(self, sentence: Sentence, labels: Sequence[str], *, label: str) -> str:
+        """The labels in a column behind the others; see :class:`SentenceFormat`."""
+        if not sentence.lines:
+            return words_with_labels(sentence, labels)
+        lines = list(sentence.lines)
+        for at, given in zip(sentence.at, labels, strict=True):
+            tab = "\t" in lines[at] or len(split_fields(lines[at])) == 1
+            lines[at] = lines[at].rstrip(" \t") + ("\t" if tab else " ") + given
+        return "\n".join(lines) + "\n"
+
+
+def _number(label: str) -> int:
+    try:
+        column = int(label)
+    except ValueError:
+        column = 0
+    if column == 0 or str(column) != label.strip().removeprefix("+"):
+        raise LaminaError(
+            f"label is {label!r}; need the number of a column, from 1, or from the end from -1"
+        )
+    return column
+
+
+def read_columns(path: str | Path, *, word: int, label: int | None) -> list[Sentence]:
+    """Sentences from a file with one word a line, its fields in columns, and a blank line after
+    each sentence (the form of the CoNLL shared tasks).
+
+    Columns are separated by tabs in lines that have one, else by spaces; every line has the same
+    number of them. Lines that begin with ``-DOCSTART-`` are passed over.
+
+    Args:
+        path: The file.
+        word: The column of the word, from 1, or from the end from -1.
+        label: The column of the label, likewise; ``None``: no labels are read.
+
+    Raises:
+        LaminaError: With the line: the file is broken, or has no such column.
+    """
+    found: list[Sentence] = []
+    columns: tuple[int, int] | None = None  # how many, and the line that says so
+    for paragraph in paragraphs(path, DOCUMENT):
+        fields: list[list[str]] = []
+        for at in paragraph.at:
+            row = split_fields(paragraph.lines[at])
+            number = paragraph.first + at
+            columns = columns or (len(row), number)
+            if label == -1 and word == len(row):
+                raise LaminaError(
+                    f"the last column, {word}, is that of the word; need one of labels behind it, "
+                    "with a tab or spaces between them.",
+                    place=f"{path}:{number}",
+                )
+            if len(row) != columns[0]:
+                raise LaminaError(
+                    f"got {len(row)} columns; need {columns[0]}, as in line {columns[1]}. "
+                    "Put a blank line between sentences and a value in every column.",
+                    place=f"{path}:{number}",
+                )
+            fields.append(row)
+        lines = [paragraph.first + at for at in paragraph.at]
+        numbered = list(zip(fields, lines, strict=True))
+        words = [_column(row, word, "word", path, line) for row, line in numbered]
+        labels = label and [_column(row, label, "label", path, line) for row, line in numbered]
+        place = f"{path}:{lines[0]}"
+        found.append(Sentence(words, place, labels or None, lines=paragraph.lines, at=paragraph.at))
+    if not found:
+        raise LaminaError("got no words; need one a line.", place=str(path))
+    return found
+
+
+def split_fields(line: str) -> list[str]:
+    """The columns of a line: by tabs where it has one, else by spaces."""
+    if "\t" in line:
+        return [field.strip(" ") for field in line.split("\t")]
+    return [field for field in line.split(" ") if field]
+
+
+def _column(row: list[str], column: int, what: str, path: str | Path, line: int) -> str:
+    at = column - 1 if column > 0 else column
+    if not -len(row) <= at < len(row):
+        count = "1 column" if len(row) == 1 else f"{len(row)} columns"
+        raise LaminaError(
+            f"the {what} should stand in column {column}, and there are {count}. Name another.",
+            place=f"{path}:{line}",
+        )
+    if not row[at]:
+        raise LaminaError(
+            f"the {what} in column {column} is empty; fill it or take the line out.",
+            place=f"{path}:{line}",
+        )
+    return row[at]

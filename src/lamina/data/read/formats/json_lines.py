@@ -1,0 +1,63 @@
+"""Tables as JSON lines: one object a row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from lamina.data.read.files import read_utf8
+from lamina.data.read.table import Row, Table, table_of_rows
+from lamina.spec import LaminaError
+
+
+def read_json_lines(path: str | Path) -> Table:
+    """One object a line; the columns are the keys of the first. Blank lines are skipped.
+
+    A value that is not a string is given as JSON writes it (``true``, ``0``, ``1.5``, the source of
+    a list); a key that a row lacks is as good as ``null``.
+
+    Raises:
+        LaminaError: The file is not UTF-8 text or holds no object; and, while rows are read, a line
+            is not one whole object.
+    """
+    objects = _objects(str(path), read_utf8(path))
+    first = next(objects, None)
+    if first is None:
+        raise LaminaError("the table is empty. It needs one JSON object a line.", place=str(path))
+    columns = list(first[1])
+
+    def rows() -> Iterator[Row]:
+        yield first[0], [_field(first[1].get(column)) for column in columns]
+        for line, value in objects:
+            yield line, [_field(value.get(column)) for column in columns]
+
+    return table_of_rows(str(path), columns, rows())
+
+
+def _objects(path: str, text: str) -> Iterator[tuple[int, dict[str, object]]]:
+    decoder = msgspec.json.Decoder()
+    # Only \n ends a line: str.splitlines would also cut at U+2028, which JSON texts may hold.
+    for line, source in enumerate(text.split("\n"), start=1):
+        if not source.strip():
+            continue
+        place = f"{path}:{line}"
+        try:
+            value = decoder.decode(source)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            raise LaminaError(
+                f"broken JSON ({error}). Each line needs one whole object.", place=place
+            ) from None
+        if not isinstance(value, dict):
+            raise LaminaError(
+                f'got a JSON {type(value).__name__}; need an object such as {{"text": ...}}.',
+                place=place,
+            )
+        yield line, value
+
+
+def _field(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return msgspec.json.encode(value).decode()

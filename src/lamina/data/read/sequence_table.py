@@ -1,0 +1,167 @@
+"""Numeric sequences, one an id: from a format that holds them, or from a long table.
+
+Every number of a table becomes float32 in :func:`_as_float32`, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from lamina.data.read.registry import SEQUENCES, TABLES
+from lamina.data.read.shapes import SequenceTable
+from lamina.data.read.table import Block, Table, listed, shown
+from lamina.spec import LaminaError
+
+#: How files say that a number is missing, in lower case.
+_MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "?"))
+
+
+def read_sequence_table(
+    path: str | Path,
+    *,
+    id: str,
+    label: str | None,
+    features: list[str] | None = None,
+    missing: bool = False,
+    blank_labels: bool = False,
+) -> SequenceTable:
+    """Sequences from a file that holds them (``.ts``), or from any long table: one row a time step,
+    the rows of an id in the order of time.
+
+    Args:
+        path: The file.
+        id: The column that says which sequence a row belongs to; its rows may be scattered. A file
+            of sequences has ids of its own.
+        label: A column that is the same in all rows of an id; ``None``: no labels are read.
+        features: The columns of numbers. ``None``: every other column of which at least half of the
+            first rows are numbers.
+        missing: Whether a value may be missing, which becomes not-a-number: a cell that is blank,
+            or says NA, N/A, NaN, null, none or ?.
+        blank_labels: Whether a label may be blank.
+
+    Raises:
+        LaminaError: With the line: a value that is missing, not a number or not finite in float32;
+            an id or label that is missing; a label that changes within an id; a file of sequences
+            with another number of features than are named.
+    """
+    if not SEQUENCES.holds(path):
+        table = TABLES.find(path, beside=(SEQUENCES,))(path)
+        return _assembled(table, id, label, features, missing, blank_labels)
+    found = SEQUENCES.find(path)(path, labelled=label is not None, missing=missing)
+    if features and len(found.features) != len(features):
+        raise LaminaError(
+            f"has {len(found.features)} dimensions; need {len(features)}, as in training",
+            place=str(path),
+        )
+    return found
+
+
+def _assembled(
+    table: Table,
+    id: str,
+    label: str | None,
+    features: list[str] | None,
+    missing: bool,
+    blank_labels: bool,
+) -> SequenceTable:
+    """The sequences of a long table; the arguments of :func:`read_sequence_table`."""
+    named = [id] if label is None else [id, label]
+    table.check_roles([*named, *(features or [])])
+    if features == []:
+        raise LaminaError("got no features; need at least one feature column.", place=table.path)
+    id_at = table.position(id)
+    label_at = None if label is None else table.position(label, "label")
+
+    members: dict[str, int] = {}
+    labels: list[str] = []
+    codes: list[int] = []
+    arrays: list[np.ndarray] = []
+    for block in table.blocks:
+        if features is None:
+            features = _numeric_columns(table, block, skip=set(named), missing=missing)
+        arrays.append(_as_float32(table, block, features, missing=missing))
+        keys = block.texts(id_at)
+        names = keys if label_at is None else block.texts(label_at)
+        for line, key, name in zip(block.lines, keys, names, strict=True):
+            key = table.filled(line, id, key).strip()
+            code = members.setdefault(key, len(members))
+            codes.append(code)
+            if label is None:
+                continue
+            value = table.label(line, label, name, blank_labels)
+            if code == len(labels):
+                labels.append(value)
+            elif labels[code] != value:
+                raise LaminaError(
+                    f"label {shown(value)}, but id {shown(key)} began with "
+                    f"{shown(labels[code])}; need one label an id.",
+                    place=table.place(line),
+                )
+    if features is None or not arrays:
+        raise table.no_rows()
+
+    order = np.argsort(np.asarray(codes), kind="stable")
+    ends = np.cumsum(np.bincount(codes))[:-1]
+    sequences = np.split(np.concatenate(arrays)[order], ends)
+    found = None if label is None else labels
+    return SequenceTable(sequences, found, list(members), list(features), table.path)
+
+
+def _is_missing(value: str | None) -> bool:
+    return value is None or value.strip().lower() in _MISSING
+
+
+def _numeric_columns(table: Table, block: Block, *, skip: set[str], missing: bool) -> list[str]:
+    """The columns that look like numbers in the first block."""
+    candidates = [
+        name for at, name in enumerate(table.columns) if name not in skip and table.simple(at)
+    ]
+    found = []
+    for column in candidates:
+        position = table.position(column)
+        numbers = block.numbers(position)
+        no_number = numbers.null_count()
+        absent = 0
+        if missing:  # gaps speak neither for a column nor against it
+            gaps = [_is_missing(value) for value in block.texts(position)]
+            absent = sum(gaps)
+            no_number = sum(
+                none and not gap for none, gap in zip(numbers.is_null(), gaps, strict=True)
+            )
+        if 2 * no_number <= len(block) - absent and absent < len(block):
+            found.append(column)
+    if not found:
+        raise LaminaError(
+            f"no column of numbers among {listed(candidates)}; need at least one feature. Name the "
+            "feature columns, or add one.",
+            place=table.header,
+        )
+    return found
+
+
+def _as_float32(table: Table, block: Block, features: list[str], *, missing: bool) -> np.ndarray:
+    """``(len(block), I)`` float32, not-a-number where a value is missing and may be.
+
+    A number with more digits than float32 holds is rounded here.
+    """
+    out = np.empty((len(block), len(features)), dtype=np.float32)
+    for i, column in enumerate(features):
+        position = table.position(column)
+        with np.errstate(over="ignore"):
+            out[:, i] = block.numbers(position).fill_null(float("nan")).to_numpy()
+        wrong = np.flatnonzero(~np.isfinite(out[:, i]))
+        values = block.texts(position) if len(wrong) else []
+        for row in wrong.tolist():
+            absent = _is_missing(values[row])
+            if missing and absent:
+                continue
+            remedy = " Or say how to fill gaps: missing='forward' or 'mean'." if absent else ""
+            raise LaminaError(
+                f"feature {shown(column)} is {shown(values[row] or 'missing')}; need a finite "
+                f"number. Fill it, take the sequence out, or name the features without this "
+                f"column.{remedy}",
+                place=table.place(block.lines[row]),
+            )
+    return out
