@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lamina.spec import LaminaError
-from lamina.store import load_tensors, save_tensors
+from lamina.store import load_arrays, load_tensors, save_tensors
 
 TENSORS = {
     "a": torch.arange(6.0).reshape(2, 3),
@@ -104,3 +104,14 @@ def test_files_that_are_something_else(tmp_path):
     safetensors.torch.save_file(TENSORS, tmp_path / "foreign")
     with pytest.raises(LaminaError, match="lamina did not write it"):
         load_tensors(tmp_path / "foreign")
+
+
+def test_arrays_are_the_same_without_torch(tmp_path):
+    numbers = {name: tensor for name, tensor in TENSORS.items() if name != "half"}
+    save_tensors(tmp_path / "t", numbers, {"note": "x"})
+    arrays, metadata = load_arrays(tmp_path / "t")
+    assert metadata == {"note": "x"}
+    assert same({name: torch.from_numpy(array) for name, array in arrays.items()}, numbers)
+    save_tensors(tmp_path / "half", TENSORS, {})
+    with pytest.raises(LaminaError, match="numpy does not have"):  # bfloat16
+        load_arrays(tmp_path / "half")

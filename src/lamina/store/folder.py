@@ -8,13 +8,16 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
-
-from lamina.spec import LaminaError, Model
+from lamina.spec import LaminaError
 from lamina.store.atomic import TEMPORARY, append_line, whole_lines, write_json, write_text
-from lamina.store.tensors import load_tensors, save_tensors
+from lamina.store.tensors import read_checked, save_tensors, tensors_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from lamina.spec import Model
 
 #: The version of the layout, in ``config.json``. A folder of another version is refused.
 FORMAT = 1
@@ -131,17 +134,32 @@ class RunFolder:
         save_tensors(self.weights_file, model.state_dict(), metadata)
 
     def load_model_files(self) -> tuple[dict[str, Any], dict[str, str], dict[str, Tensor]]:
-        """What a model is made from again: ``config.json``, the assets by name, the tensors.
+        """What a model is made of: ``config.json``, the assets by name, the tensors.
 
-        Raises :class:`LaminaError` where a file is missing, cut, changed or from another run.
+        Raises:
+            LaminaError: a file is missing, cut, changed or from another run.
         """
+        config, assets, data = self._checked_files()
+        return config, assets, tensors_of(data, str(self.weights_file))
+
+    def load_assets(self) -> tuple[dict[str, Any], dict[str, str]]:
+        """``config.json`` and the assets by name: what a model reads its input and writes its
+        output with. Loads no torch.
+
+        Raises:
+            LaminaError: as :meth:`load_model_files` does.
+        """
+        config, assets, _ = self._checked_files()
+        return config, assets
+
+    def _checked_files(self) -> tuple[dict[str, Any], dict[str, str], bytes]:
         config = self.config()
         if not self.weights_file.exists():
             raise LaminaError(
                 "has no weights.safetensors yet: it ended before its first evaluation. Resume it.",
                 place=str(self.path),
             )
-        tensors, metadata = load_tensors(self.weights_file)
+        data, metadata = read_checked(self.weights_file)
         if metadata.get("model") != _sha256(_canonical(config["model"])):
             raise LaminaError(
                 "was changed after training, or belongs to another run: its model is not the one "
@@ -154,7 +172,7 @@ class RunFolder:
                 metadata.get("assets", ""), str(self.weights_file)
             ).items()
         }
-        return config, assets, tensors
+        return config, assets, data
 
     def _write_asset(self, name: str, text: str) -> None:
         file = self._asset_file(name)

@@ -1,25 +1,43 @@
-"""Named tensors in a safetensors file that notices when it was cut or changed."""
+"""Named tensors in a safetensors file that notices when it was cut or changed.
+
+Only writing, and reading as torch tensors, loads torch; checking a file does not.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-
-import safetensors
-import safetensors.torch
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from lamina.spec import LaminaError
 from lamina.store.atomic import write_bytes
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
 
 #: The metadata entry that holds the digest of everything else in the file.
 DIGEST = "sha256"
 #: The one entry that is written: safetensors orders several at random, and equal contents are to
 #: be equal files.
 ENTRY = "lamina"
+
+
+#: How the digest names a type, by its name in a safetensors file.
+_TYPES = {
+    "BOOL": "torch.bool",
+    "U8": "torch.uint8",
+    "I8": "torch.int8",
+    "I16": "torch.int16",
+    "I32": "torch.int32",
+    "I64": "torch.int64",
+    "F16": "torch.float16",
+    "BF16": "torch.bfloat16",
+    "F32": "torch.float32",
+    "F64": "torch.float64",
+}
 
 
 def save_tensors(
@@ -29,8 +47,15 @@ def save_tensors(
 
     Tensors may lie on any device and may share memory (tied weights are written twice).
     """
+    import safetensors.torch
+    import torch
+
     plain = _separate(tensors)
-    noted = {**metadata, DIGEST: digest(plain, metadata)}
+    parts = (
+        (name, str(t.dtype), list(t.shape), t.reshape(-1).view(torch.uint8).numpy().data)
+        for name, t in sorted(plain.items())
+    )
+    noted = {**metadata, DIGEST: _digest(parts, metadata)}
     entry = json.dumps(noted, sort_keys=True, ensure_ascii=False)
     write_bytes(path, safetensors.torch.save(plain, {ENTRY: entry}))
 
@@ -38,7 +63,49 @@ def save_tensors(
 def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The tensors of ``path``, on the CPU, and its metadata (without the digest).
 
-    Raises :class:`LaminaError` where the file is missing, cut, changed or not safetensors.
+    Raises:
+        LaminaError: the file is missing, cut, changed or not safetensors.
+    """
+    data, metadata = read_checked(path)
+    return tensors_of(data, str(path)), metadata
+
+
+def tensors_of(data: bytes, place: str) -> dict[str, Tensor]:
+    """The torch tensors of a file that :func:`read_checked` read."""
+    import safetensors.torch
+
+    try:
+        # The clone moves each tensor to memory that is aligned as torch aligns its own, so that
+        # vectorised sums over it come out the same to the last bit.
+        return {name: tensor.clone() for name, tensor in safetensors.torch.load(data).items()}
+    except (safetensors.SafetensorError, ValueError, LookupError, RuntimeError, TypeError):
+        raise _broken(place) from None
+
+
+def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """What :func:`load_tensors` gives, as numpy arrays and without torch.
+
+    Raises:
+        LaminaError: the file is missing, cut, changed or not safetensors, or holds a type that
+            numpy does not have (bfloat16).
+    """
+    import safetensors.numpy
+
+    data, metadata = read_checked(path)
+    try:
+        return safetensors.numpy.load(data), metadata
+    except (safetensors.SafetensorError, ValueError, LookupError, TypeError):
+        raise LaminaError(
+            "holds numbers of a type that numpy does not have; read it with load_tensors",
+            place=str(path),
+        ) from None
+
+
+def read_checked(path: str | Path) -> tuple[bytes, dict[str, str]]:
+    """The bytes of ``path`` and its metadata, once its content was found to match its digest.
+
+    Raises:
+        LaminaError: the file is missing, cut, changed or not safetensors.
     """
     place = str(path)
     try:
@@ -46,41 +113,57 @@ def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     except OSError as error:
         raise LaminaError(f"cannot be read: {error.strerror}", place=place) from None
     try:
-        # The clone moves each tensor to memory that is aligned as torch aligns its own, so that
-        # vectorised sums over it come out the same to the last bit.
-        tensors = {name: tensor.clone() for name, tensor in safetensors.torch.load(data).items()}
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        metadata = dict(json.loads(header.get("__metadata__", {}).get(ENTRY, "{}")))
-    except (safetensors.SafetensorError, ValueError, LookupError, RuntimeError, TypeError):
-        raise LaminaError(
-            "is not a whole safetensors file; it was cut short or is something else. "
-            "Copy it again, or train again.",
-            place=place,
-        ) from None
-    written = metadata.pop(DIGEST, None)
+        start = 8 + int.from_bytes(data[:8], "little")
+        header = json.loads(data[8:start])
+        metadata = dict(json.loads(header.pop("__metadata__", {}).get(ENTRY, "{}")))
+        written = metadata.pop(DIGEST, None)
+        found = _digest(_parts(header, memoryview(data)[start:]), metadata)
+    except (ValueError, LookupError, RecursionError, TypeError, AttributeError):
+        raise _broken(place) from None
     if written is None:
         raise LaminaError(f"has no {DIGEST} in its metadata; lamina did not write it", place=place)
-    if written != digest(tensors, metadata):
+    if written != found:
         raise LaminaError(
             f"was changed after it was written: its content does not match its {DIGEST}. "
             "Copy it again, or train again.",
             place=place,
         )
-    return tensors, metadata
+    return data, metadata
 
 
-def digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
+def _parts(
+    header: Mapping[str, Any], content: memoryview
+) -> Iterable[tuple[str, str, list[int], memoryview]]:
+    """Name, type, shape and bytes of each tensor, by name."""
+    ends = [entry["data_offsets"][1] for entry in header.values()]
+    if max(ends, default=0) != len(content):
+        raise ValueError("cut short")
+    for name, entry in sorted(header.items()):
+        first, last = entry["data_offsets"]
+        yield name, _TYPES[entry["dtype"]], list(entry["shape"]), content[first:last]
+
+
+def _digest(
+    parts: Iterable[tuple[str, str, list[int], memoryview]], metadata: Mapping[str, str]
+) -> str:
     """The sha256 over names, types, shapes and bytes of all tensors, and over the metadata."""
     sha = hashlib.sha256(json.dumps(dict(metadata), sort_keys=True).encode())
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        sha.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
-        sha.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    for name, kind, shape, content in parts:
+        sha.update(json.dumps([name, kind, shape]).encode())
+        sha.update(content)
     return sha.hexdigest()
 
 
+def _broken(place: str) -> LaminaError:
+    return LaminaError(
+        "is not a whole safetensors file; it was cut short or is something else. "
+        "Copy it again, or train again.",
+        place=place,
+    )
+
+
 def _separate(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Contiguous tensors on the CPU, each with memory of its own, as the format wants them."""
+    """Contiguous tensors on the CPU, each with its own memory, as the format requires."""
     plain: dict[str, Tensor] = {}
     seen: set[int] = set()
     for name, tensor in tensors.items():

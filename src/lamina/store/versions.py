@@ -6,11 +6,11 @@ import platform
 from importlib import metadata
 from typing import Any
 
-import torch
-
 
 def versions() -> dict[str, Any]:
     """Versions of python, torch and lamina, the platform and the number of CPU threads."""
+    import torch
+
     try:
         lamina = metadata.version("lamina")
     except metadata.PackageNotFoundError:  # run from a source tree that was never installed
