@@ -1,4 +1,4 @@
-# Each target works alone on a fresh machine: all that it needs is installed into .venv first.
+# Each target works on a fresh machine: everything it needs is installed into .venv first.
 #
 #   make PYTHON=/path/to/python3.12 test    builds .venv with that Python (3.10 or newer)
 
@@ -17,10 +17,10 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 .DEFAULT_GOAL := help
 .PHONY: help install demo test sanitize bench strategies studies results lint types format hooks clean
 
-help:  ## this list
+help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(READY)  ## .venv with lamina and the tools, at the versions of constraints.txt
+install: $(READY)  ## create .venv with lamina and the tools, at the versions in constraints.txt
 
 # An environment that works is brought up to date; anything else in its place is made anew.
 $(READY): pyproject.toml constraints.txt $(CORE)
@@ -38,14 +38,14 @@ $(READY): pyproject.toml constraints.txt $(CORE)
 		"build/install.log says why" >&2; }
 	@touch $@
 
-demo: $(READY)  ## a depth search on a small data set, from nothing to its report
+demo: $(READY)  ## run a depth search on a small data set and write its report
 	$(BIN)/lamina demo
 
-test: lint types sanitize  ## everything that must be green: lint, types, and the tests
+test: lint types sanitize  ## run everything that must be green: lint, types, tests
 	$(BIN)/python -m pytest
 
 # The core's own tests are compiled twice more: threads cannot be watched together with the rest.
-sanitize: $(READY)  ## the tests of csrc/ under the sanitizers for addresses, undefined behaviour, threads
+sanitize: $(READY)  ## run the tests of csrc/ under the address, undefined-behaviour and thread sanitizers
 	@command -v $${CXX:-c++} >/dev/null || { echo "make: no C++ compiler: csrc/ is not tested"; exit 0; }; \
 	for kind in address,undefined thread; do \
 		$(BIN)/cmake -G Ninja -S . -B build/$$kind -DLAMINA_SANITIZE=$$kind --log-level=WARNING && \
@@ -53,7 +53,7 @@ sanitize: $(READY)  ## the tests of csrc/ under the sanitizers for addresses, un
 		$(BIN)/ctest --test-dir build/$$kind --output-on-failure || exit; \
 	done
 
-bench: $(PEERS)  ## side-by-side measurements; prints their tables (about half an hour)
+bench: $(PEERS)  ## run the side-by-side benchmarks and print their tables (about half an hour)
 	$(BIN)/python bench/decision.py
 	$(BIN)/python bench/strategies.py
 	$(BIN)/python bench/kernels.py
@@ -61,7 +61,7 @@ bench: $(PEERS)  ## side-by-side measurements; prints their tables (about half a
 	$(BIN)/python bench/softmax.py
 	$(BIN)/python bench/workers.py
 
-strategies: $(READY)  ## the depth search on real trainings, by strategy (hours; goes on)
+strategies: $(READY)  ## compare the depth search's strategies on real training runs (hours; resumes)
 	$(BIN)/python bench/strategies.py --real
 
 # What others offer for the same work; nothing but a measurement needs them.
@@ -69,28 +69,28 @@ $(PEERS): $(READY)
 	$(PIP) --group peers
 	@touch $@
 
-studies: $(READY)  ## what is said of depth, measured: docs/claims.md (hours; goes on where it was)
+studies: $(READY)  ## measure the claims of docs/claims.md (hours; resumes)
 	@for script in studies/claim_*.py; do $(BIN)/python $$script || exit; done
 
-results: $(READY)  ## the studies of docs/results.md (about an hour)
+results: $(READY)  ## run the studies of docs/results.md (about an hour)
 	$(BIN)/python studies/time_machine_depth.py
 	$(BIN)/python studies/mixed_authors.py
 
-lint: $(READY)  ## style, formatting, and which room imports which
+lint: $(READY)  ## check style, formatting and import rules
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
 
-types: $(READY)  ## pyright
+types: $(READY)  ## check types with pyright
 	$(BIN)/pyright
 
-format: $(READY)  ## formats the code and mends what ruff can mend
+format: $(READY)  ## format the code and apply ruff's fixes
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-hooks: $(READY)  ## runs lint and types before each commit
+hooks: $(READY)  ## run lint and types before each commit
 	$(BIN)/pre-commit install
 
-clean:  ## removes .venv and all caches
+clean:  ## remove .venv and all caches
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,9 +1,9 @@
-"""What data costs: time to read a text, memory, and the share of training that batches take.
+"""The cost of data: time to read a text, memory, and the share of training spent on batches.
 
-A text of so many megabytes is made (words by Zipf's law), read by a process of its own, and
-trained on for a few steps. "Memory" is the most that this process allocated for the data (private
-memory in all, less what it had before), not counting files that are mapped into memory, which the
-system may drop at any time.
+A text of the given size is generated (words drawn from Zipf's law), read in a separate process, and
+trained on for a few steps. "Memory" is the peak that this process allocated for the data (private
+memory, minus what it had before). It excludes memory-mapped files, which the system may drop at any
+time.
 
     python bench/data.py             # texts of 50 and 400 MB, a few minutes
     python bench/data.py --quick     # a small text, in seconds; no figures to quote

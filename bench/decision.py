@@ -1,15 +1,14 @@
 """How often the depth decision is wrong, by simulation: ``python bench/decision.py [--quick]``.
 
-Draws many searches over five depths from known truths, lets the rule of
+Simulates many searches over five depths with known truths, lets the rule of
 ``lamina.depth.judge.decision`` decide each, and counts. *Deeper*: it named a depth deeper than the
 shallowest one that no deeper depth beats by more than the margin. *Shallower*: it named a depth
-that a deeper one beats by the margin or more. At a gain of exactly the margin both neighbours are
+that a deeper one beats by the margin or more. At a gain of exactly the margin, both neighbours are
 wrong answers and undecided is the right one: there each rate must stay at alpha. Truths are about
-seeds that get through; those that get stuck are the same share at every depth but where it says
-otherwise.
+seeds that do not get stuck; the share that does is the same at every depth unless noted.
 
-``--looks N`` instead adds seeds where undecided, one a look, up to N looks, and counts the final
-verdicts. ``--real`` draws the noise of seeds from two searches that were run.
+``--looks N`` instead adds one seed per look while undecided, up to N looks, and counts the final
+verdicts. ``--real`` resamples the noise of seeds from two real searches.
 """
 
 from __future__ import annotations

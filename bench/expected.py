@@ -1,7 +1,7 @@
 """Expected time against time taken: ``python bench/expected.py [--quick] [NAME ...]``.
 
-Prints, for small real searches, what a search says at its start that it will take by the clock,
-what it took, and their ratio. Named corpora are looked for under ``$LAMINA_DATA``.
+Prints, for small real searches, the duration that a search announces at its start, the duration it
+took, and their ratio. Named corpora are looked up under ``$LAMINA_DATA``.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """lamina's kernels against torch, ONNX Runtime and OpenVINO: ``python bench/kernels.py [--quick]``.
 
-Prints a table of every kind of work that lamina promises to be fast at. In each row all sides
-first compute the same numbers, outputs and gradients, and are compared; a difference fails the
-row, and the exit status is 1. Then they are timed in turn. ONNX Runtime and OpenVINO take part
-where they are installed (``pip install --group peers``).
+Prints a table of everything that lamina promises to be fast at. In each row all sides first compute
+the same outputs and gradients, which are compared; any difference fails the row, and the exit
+status is 1. Then the sides are timed in turn. ONNX Runtime and OpenVINO take part if they are
+installed (``pip install --group peers``).
 
-The rows are in ``bench/kernel_rows``; B is the batch, T the number of steps.
+The rows are in ``bench/kernel_rows``; B is the batch size, T the number of steps.
 """
 
 from __future__ import annotations

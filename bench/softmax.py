@@ -1,9 +1,9 @@
-"""What the softmax of a word-level language model costs, full and adaptive:
+"""The cost of a word-level language model's softmax, full and adaptive:
 ``python bench/softmax.py [--quick]``.
 
-Prints how many tokens a second the output layer alone takes forward and backward, on one thread,
-with the vocabulary of WikiText-2 (33,278 words) and targets drawn by Zipf's law. The kinds take
-turns, so that what slows the machine slows all of them.
+Prints the throughput of the output layer alone in tokens per second, forward and backward, on one
+thread, with the vocabulary of WikiText-2 (33,278 words) and targets drawn from Zipf's law. The
+variants take turns, so that whatever slows the machine affects all of them.
 """
 
 from __future__ import annotations

@@ -1,19 +1,19 @@
-"""What each strategy of the depth search answers, and for what share of the grid's training time.
+"""The answers of each strategy of the depth search, and its share of the grid's training time.
 
     python bench/strategies.py              # simulated searches with known truths, minutes
-    python bench/strategies.py --real       # real trainings on small data, hours; goes on
-    python bench/strategies.py --record     # the learning curves that the simulation draws after
+    python bench/strategies.py --real       # real training runs on small data, hours; resumes
+    python bench/strategies.py --record     # the learning curves that the simulation is based on
     python bench/strategies.py --quick      # all of it in seconds; no figures to quote
 
-*As grid*: the same answer as the full grid on the same data, undecided included; else each names
-*other* depths, or the one decides *alone* and the other does not. *Right*, *wrong*: held against
+*As grid*: the same answer as the full grid on the same data, undecided included. Otherwise the two
+name *other* depths, or one decides *alone* and the other does not. *Right*, *wrong*: compared with
 the depth that is right by construction (``strategy_rows/worlds.py``, ``.../problems.py``);
-*deeper*: more than that. *Open*: undecided. *Said*: the training time that the search expected at
-its start was right within a factor of 1.5. *Time*: of training, as a share of the grid's; *9 in
-10*: what nine searches in ten stay below. ``sd`` is the standard deviation of a depth's final
-scores in margins.
+*deeper*: deeper than that. *Open*: undecided. *Said*: the training time that the search announced
+at its start was right to within a factor of 1.5. *Time*: training time as a share of the grid's;
+*9 in 10*: the share that nine searches in ten stay below. ``sd`` is the standard deviation of a
+depth's final scores, in margins.
 
-Truths whose deep networks start late, which a screen may lose, are named so.
+*Late* truths have deep networks that start slowly, which the screening stage may lose.
 """
 
 from __future__ import annotations

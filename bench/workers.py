@@ -1,10 +1,10 @@
-"""Trainings side by side against one after the other: ``python bench/workers.py [--quick]``.
+"""Parallel against sequential training runs: ``python bench/workers.py [--quick]``.
 
-Prints trials an hour of a depth search on two cores, the median and the range of searches that take
-turns, each time in another order: one training at a time on one CPU thread, one at a time on two,
-and two processes with one thread each. The time is that of a whole call: steps are timed in it
-first, and processes start, which load torch. The load is even, two depths with two seeds on a grid:
-a race, whose rounds wait for their last training, gains less by a second process.
+Prints the trials per hour of a depth search on two cores, the median and the range over searches
+that take turns in a different order each time: one run at a time on one CPU thread, one at a time
+on two, and two processes with one thread each. The time is that of a whole call, including the
+timing of steps and the start of processes, which load torch. The load is even, two depths with two
+seeds on a grid. A race, whose rounds wait for their last run, gains less from a second process.
 """
 
 from __future__ import annotations

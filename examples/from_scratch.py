@@ -2,19 +2,19 @@
 
     python examples/from_scratch.py book.txt --optimizer adam --steps 2000
 
-The model reads a text character by character and guesses the next one. For the layers l = 1..L
+The model reads a text character by character and predicts the next one. For the layers l = 1..L
 (two, unless you say otherwise) and the steps t = 1..T:
 
     h⁰_t = one-hot vector of the character x_t
     hˡ_t = tanh(Wˡ hˡ⁻¹_t + Uˡ hˡ_{t-1} + bˡ)         from below, and from the step before
     o_t  = W_o hᴸ_t + b_o                             one score for each character
-    loss = mean over t of -log softmax(o_t)[y_t]      y_t = x_{t+1}, the character that came
+    loss = mean over t of -log softmax(o_t)[y_t]      y_t = x_{t+1}, the next character
 
 On The Time Machine by H. G. Wells (180 000 characters, 44 different) the defaults bring the
 perplexity of the held-out tenth to 5.0 in half a minute on one core; with --optimizer sgd to 5.4.
 
 Axes: T time, B batch (independent stretches of the text), L layers, H hidden units, V vocabulary.
-Layer l stands at index l - 1; a batch holds its vectors as rows, so that W h is written h @ W.T.
+Layer l has index l - 1; a batch holds its vectors as rows, so W h is written h @ W.T.
 """
 
 import argparse
@@ -36,7 +36,7 @@ Memory = tuple[int, Params, Params]  # what Adam keeps: the steps taken, and bot
 
 
 def initialise(rng: np.random.Generator, V: int, H: int, L: int) -> Params:
-    """Uniform weights of variance 1 / (number of inputs): what passes keeps its size with depth."""
+    """Uniform weights of variance 1 / (number of inputs), so that depth does not scale signals."""
 
     def uniform(rows: int, columns: int) -> Array:
         bound = math.sqrt(3 / columns)
@@ -88,9 +88,9 @@ def cross_entropy(o: Array, y: Tokens) -> tuple[float, Array]:
 def backward(params: Params, x: Tokens, h: Array, do: Array) -> tuple[Params, Array]:
     """dL/dparams, and dL/dh0 ``(L, B, H)``, from dL/do ``(T, B, V)``.
 
-    Let a be what stands inside the tanh, h = tanh(a). Its derivative is 1 - tanh² = 1 - h². The
-    state hˡ_t was used twice: by the layer above at the same step, and by its own layer one step
-    later. So its gradient is the sum of what comes down through depth and back through time.
+    Let a be the argument of the tanh, h = tanh(a). The derivative is 1 - tanh² = 1 - h². The state
+    hˡ_t was used twice: by the layer above at the same step, and by its own layer one step later.
+    So its gradient is the sum of one term that comes down through depth and one back through time.
     """
     L, T = h.shape[0], h.shape[1] - 1
     grads: Params = {
@@ -103,7 +103,7 @@ def backward(params: Params, x: Tokens, h: Array, do: Array) -> tuple[Params, Ar
         W, U = params[f"W{layer + 1}"], params[f"U{layer + 1}"]
         below = h[layer - 1, 1:] if layer else one_hot(x, W.shape[1], h.dtype)
         da = np.empty_like(from_above)  # (T, B, H): dL/daˡ_t
-        from_later = np.zeros_like(dh0[layer])  # (B, H): nothing comes from after the chunk
+        from_later = np.zeros_like(dh0[layer])  # (B, H): no gradient from beyond the chunk
         for t in reversed(range(T)):
             dh = from_above[t] + from_later  # dL/dhˡ_t = Wˡ⁺¹ᵀ dL/daˡ⁺¹_t + Uˡᵀ dL/daˡ_{t+1}
             da[t] = dh * (1 - h[layer, t + 1] ** 2)  # dL/daˡ_t = dL/dhˡ_t ∘ (1 - (hˡ_t)²)
@@ -151,7 +151,7 @@ def adam(params: Params, grads: Params, memory: Memory, rate: float) -> tuple[Pa
     v = {n: beta2 * v[n] + (1 - beta2) * g**2 for n, g in grads.items()}  # mean of its square
 
     def updated(n: str) -> Array:
-        m_hat = m[n] / (1 - beta1**t)  # both means began at zero: undo that
+        m_hat = m[n] / (1 - beta1**t)  # both means start at zero: correct for it
         v_hat = v[n] / (1 - beta2**t)
         return params[n] - rate * m_hat / (np.sqrt(v_hat) + epsilon)
 
@@ -166,7 +166,7 @@ OPTIMIZERS: dict[str, tuple[Optimizer, float]] = {"sgd": (sgd, 1.0), "adam": (ad
 
 
 def chunks(tokens: Tokens, B: int, T: int) -> Iterator[tuple[bool, Tokens, Tokens]]:
-    """One pass: the text cut into B stretches side by side, walked through T steps at a time.
+    """One pass: the text cut into B parallel stretches, read T steps at a time.
 
     Yields whether the stretches begin here, inputs ``(T, B)``, and targets, one step later. A
     chunk goes on where the one before ended, and so the state may be carried; the last is shorter.
@@ -179,7 +179,7 @@ def chunks(tokens: Tokens, B: int, T: int) -> Iterator[tuple[bool, Tokens, Token
 
 
 def perplexity(params: Params, tokens: Tokens, h0: Array, T: int) -> float:
-    """exp(mean loss): between how many characters the model hesitates. ``h0`` ``(L, B, H)``."""
+    """exp(mean loss): how many characters the model hesitates between. ``h0`` ``(L, B, H)``."""
     total, count, h = 0.0, 0, h0
     for _, x, y in chunks(tokens, h0.shape[1], T):
         o, states = forward(params, x, h)
@@ -203,11 +203,11 @@ def sample(
     return drawn
 
 
-# --- 5. The training ----------------------------------------------------------------------------
+# --- 5. Training --------------------------------------------------------------------------------
 
 
 def train(text: str, options: argparse.Namespace) -> None:
-    """Train on the first nine tenths of ``text``, be judged by the rest, and go on writing it."""
+    """Train on the first nine tenths of ``text``, evaluate on the rest, and continue the text."""
     B, T, H, L = options.batch, options.chunk, options.hidden, options.layers
     characters = sorted(set(text))
     number = {character: i for i, character in enumerate(characters)}
@@ -226,7 +226,7 @@ def train(text: str, options: argparse.Namespace) -> None:
     h, losses, start = zeros, [], time.perf_counter()
     passes = itertools.chain.from_iterable(chunks(learn, B, T) for _ in itertools.count())
     for step, (fresh, x, y) in enumerate(itertools.islice(passes, options.steps), start=1):
-        # Truncated back-propagation: the state goes on into the next chunk, its gradient does not.
+        # Truncated back-propagation: the state enters the next chunk, its gradient does not.
         o, states = forward(params, x, zeros if fresh else h)
         h = states[:, -1]
         loss, do = cross_entropy(o, y)
@@ -245,7 +245,7 @@ def train(text: str, options: argparse.Namespace) -> None:
 
 
 def read(path: str, batch: int) -> str:
-    """The text of a file in lower case, each stretch of white space one space."""
+    """The text of a file in lower case, with each run of white space reduced to one space."""
     with open(path, encoding="utf-8") as file:
         text = " ".join(file.read().lower().split())
     if len(text) <= 10 * batch:  # the held-out tenth must give each member of a batch one step

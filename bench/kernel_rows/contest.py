@@ -1,8 +1,8 @@
 """Sides that do the same work: checked against each other, then timed in turn.
 
 The machine may be noisy. So the sides alternate (A B C, C B A, ...), each sample repeats its work
-until it is long enough for the clock, and a ratio is taken between samples that were neighbours:
-what slows the machine for a while slows both.
+until it is long enough for the clock, and ratios are taken between neighbouring samples: whatever
+slows the machine for a while slows both.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Forward only: a whole batch, against every peer that is installed."""
+"""Forward only: a whole batch, against every installed competitor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training of the layer-normalised LSTM, which torch has not: against a loop in Python."""
+"""Training the layer-normalised LSTM, which torch lacks: against a Python loop."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""ONNX Runtime and OpenVINO, where they are installed: both read the same ONNX graph.
+"""ONNX Runtime and OpenVINO, if they are installed: both read the same ONNX graph.
 
-The graph is written by hand, with ONNX's own RNN, GRU and LSTM: what an exporter would give at
-best. The packages are those of the dependency group ``peers``.
+The graph is written by hand with ONNX's own RNN, GRU and LSTM, the best an exporter could produce.
+The packages are those of the dependency group ``peers``.
 """
 
 from __future__ import annotations

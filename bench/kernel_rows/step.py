@@ -1,5 +1,5 @@
-"""One step of one sequence, as streaming and generation run it: from a vector of NumPy to a vector
-of NumPy, through the call that a user makes, and the state is carried from step to step."""
+"""One step of one sequence, as in streaming and generation: from a NumPy vector to a NumPy vector,
+through the call that a user makes, with the state carried from step to step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is printed, at most 100 columns wide, and what ``--json`` holds."""
+"""The printed table, at most 100 columns wide, and the contents of ``--json``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training on sequences of unequal lengths: what padding costs each side."""
+"""Training on sequences of unequal length: the cost of padding on each side."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Training: forward and backward into every weight. The input asks for no gradient, as data does
-not."""
+"""Training: forward and backward into every weight. The input needs no gradient, since it is
+data."""
 
 from __future__ import annotations
 
