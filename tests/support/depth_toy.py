@@ -48,6 +48,7 @@ class ToyModel(Model):
 class Toy:
     name = "toy"
     metric = ACCURACY
+    unit = "example"
 
     def __init__(self, size: int = 40, empty: tuple[Part, ...] = ()):
         self.size, self.empty = size, empty

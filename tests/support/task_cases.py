@@ -4,7 +4,7 @@ is held against it is in ``tests/tasks/test_laws_of_*.py``; a new task joins wit
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from lamina.spec import Batch, Model, Part, Task
 from lamina.tasks import TASKS
+from lamina.tasks.tag.batch import NOT_COUNTED, WordBatch
 from task_world import LINES, ROWS
 
 
@@ -25,15 +26,12 @@ class Case:
     source:  its file or files in the folder of :func:`task_world.write_world`.
     fields:  of its data; a value that is the name of a file there stands for the file.
     shapes:  options of its network, each what one test is held with.
-    members: the axis of a batch's targets along which its members lie; ``None``: one after the
-             other, each as long as ``more["target_lengths"]`` says.
     """
 
     task: str
     source: str | tuple[str, ...]
     fields: dict[str, Any]
     shapes: tuple[dict[str, Any], ...]
-    members: int | None = 1
 
     def open(self, folder: Path, **changes: Any) -> Any:
         """The task."""
@@ -84,20 +82,17 @@ CASES = {
                class_weights=("balanced",)),
         (*({"pooling": pooling} for pooling in ("last", "mean", "max", "attention")),
          {"bidirectional": True, "norm": "layer"}, {"convolution": 3, "stride": 2}),
-        members=0,
     ),
     "topics": Case(
         "classify", "topics.train.csv",
         _files("topics", ".csv", text="text", min_count=1, batch_size=8, separator=";",
                label_smoothing=0.1, class_weights=("balanced",)),
         ({},),
-        members=0,
     ),
     "sensors": Case(
         "classify", "sensors.train.csv",
         _files("sensors", ".csv", id="run", missing="mean", missing_indicator=True, batch_size=8),
         ({"bidirectional": True}, {"convolution": 3, "pooling": "mean"}),
-        members=0,
     ),
     "entities": Case(
         "tag", "entities.train.txt", _files("entities", ".txt", scheme="IOBES", batch_size=8),
@@ -120,7 +115,6 @@ CASES = {
         "transcribe", "tones.train.csv", _files("tones", ".csv", bins=8, batch_size=8),
         ({"depth": 2, "halvings": 1, "beam": 1}, {"depth": 2, "halvings": 2, "beam": 4},
          {"depth": 1, "halvings": 0, "bidirectional": True, "cell": "lstm"}),
-        members=None,
     ),
 }  # fmt: skip
 
@@ -158,80 +152,49 @@ def network(task: Task, shape: dict[str, Any], **changes: Any) -> Model:
     return model.eval()
 
 
-#: The axis of each tensor in ``Batch.more`` along which members lie; ``None``: of all together.
-_MORE = {
-    "target_lengths": 0, "series": 0, "future": 1, "observed": 1, "spelling": 1,
-    "characters": None, "character_lengths": None, "beam": None, "source": None,
-}  # fmt: skip
+def _tensors(batch: Batch) -> dict[str, tuple[Tensor, dict[str, Any]]]:
+    """Each tensor of a batch by name, and what its field says of how it lies."""
+    every = ((field.name, getattr(batch, field.name), field.metadata) for field in fields(batch))
+    return {name: (x, dict(layout)) for name, x, layout in every if isinstance(x, Tensor)}
 
 
 def doubled(batch: Batch) -> Batch:
     """Its floats in float64."""
-
-    def double(x: Tensor) -> Tensor:
-        return x.double() if x.is_floating_point() else x
-
-    return replace(
-        batch,
-        inputs=double(batch.inputs),
-        targets=double(batch.targets),
-        more={name: double(part) for name, part in batch.more.items()},
-    )
+    tensors = {name: x for name, (x, _) in _tensors(batch).items() if x.is_floating_point()}
+    return replace(batch, **{name: x.double() for name, x in tensors.items()})
 
 
-def taken(case: Case, batch: Batch, members: Sequence[int]) -> Batch:
+def taken(batch: Batch, members: Sequence[int]) -> Batch:
     """These members of a batch in this order, with no more steps than the longest of them needs."""
     which = torch.tensor(members)
-
-    def take(x: Tensor, axis: int | None, lengths: Tensor | None) -> Tensor:
-        if axis is None:
-            return x
-        x = x.index_select(axis, which)
-        return x if axis == 0 or lengths is None else x[: int(lengths.max())]
-
-    lengths = None if batch.lengths is None else batch.lengths[which]
-    more = {name: take(x, _MORE[name], lengths) for name, x in batch.more.items()}
-    sizes = more.get("target_lengths")
-    if case.members is None:
-        apart = batch.targets.split(batch.more["target_lengths"].tolist())
-        targets = torch.cat([apart[member] for member in members])
-    else:
-        targets = take(batch.targets, case.members, lengths if sizes is None else sizes)
-    asked = batch.asked
-    if asked is not None:
-        asked = int((targets >= 0).sum()) if sizes is None else int(sizes.sum())
-    return replace(
-        batch,
-        inputs=take(batch.inputs, 1, lengths),
-        targets=targets,
-        lengths=lengths,
-        more=more,
-        asked=asked,
-    )
+    own = {}
+    for name, (x, layout) in _tensors(batch).items():
+        axis, lengths = layout["members"], layout["lengths"]
+        if isinstance(axis, str):
+            apart = x.split(getattr(batch, axis).tolist())
+            own[name] = torch.cat([apart[member] for member in members])
+        elif axis is not None:
+            own[name] = x.index_select(axis, which)
+            valid = getattr(batch, lengths) if lengths else None
+            if valid is not None:
+                own[name] = own[name][: int(valid[which].max())]
+    alone = replace(batch, **own)
+    if isinstance(alone, WordBatch):
+        alone = replace(alone, counted=int((alone.targets != NOT_COUNTED).sum()))
+    return alone
 
 
-def with_wild_padding(case: Case, batch: Batch) -> Batch:
+def with_wild_padding(batch: Batch) -> Batch:
     """The same with nonsense at every padded step: not-a-number, or tokens that there are not."""
-
-    def wild(x: Tensor, lengths: Tensor | None) -> Tensor:
-        if lengths is None:
-            return x
-        x = x.clone()
+    own = {}
+    for name, (x, layout) in _tensors(batch).items():
+        lengths = getattr(batch, layout["lengths"]) if layout["lengths"] else None
+        if lengths is None or (name == "targets" and isinstance(batch, WordBatch)):
+            continue
+        own[name] = x.clone()
         padded = torch.arange(len(x))[:, None] >= lengths
-        x[padded] = torch.nan if x.is_floating_point() else 10**6
-        return x
-
-    more = dict(batch.more)
-    for name, lengths in (
-        ("spelling", batch.lengths),
-        ("characters", more.get("character_lengths")),
-    ):
-        if name in more:
-            more[name] = wild(more[name], lengths)
-    targets = batch.targets
-    if case.members == 1 and "target_lengths" in more:
-        targets = wild(targets, more["target_lengths"])
-    return replace(batch, inputs=wild(batch.inputs, batch.lengths), targets=targets, more=more)
+        own[name][padded] = torch.nan if x.is_floating_point() else 10**6
+    return replace(batch, **own)
 
 
 def some_batch(task: Task, part: Part) -> Batch:

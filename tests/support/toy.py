@@ -35,6 +35,7 @@ class Stream:
 
     name = "stream"
     metric = PERPLEXITY
+    unit = "token"
 
     def __init__(self, length: int = 60, chunk: int = 5, validation: bool = True):
         generator = torch.Generator().manual_seed(5)
@@ -100,6 +101,7 @@ class Points:
 
     name = "points"
     metric = ACCURACY
+    unit = "example"
 
     def __init__(self, script: Sequence[float] | None = None, poison_step: int | None = None):
         generator = torch.Generator().manual_seed(1)

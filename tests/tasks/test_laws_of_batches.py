@@ -13,7 +13,7 @@ import soundfile
 import torch
 from torch import Tensor
 
-from lamina.spec import Batch, Model, State, Step, Task
+from lamina.spec import Batch, Model, State, Step, StreamBatch, Task
 from lamina.tasks import TASKS, Transcriber
 from lamina.train import evaluate
 from laws import EXACT
@@ -71,7 +71,7 @@ def test_a_batch_is_its_members_alone(case, shape, world, training) -> None:
     whole, gradients = judged(task, model, batch)
     size = batch.inputs.shape[1]
     assert size > 2
-    each = [judged(task, model, taken(case, batch, [member])) for member in range(size)]
+    each = [judged(task, model, taken(batch, [member])) for member in range(size)]
     assert whole.count == sum(step.count for step, _ in each)
     summed = sum(step.loss * step.count for step, _ in each)
     torch.testing.assert_close(whole.loss * whole.count, summed, **EXACT)
@@ -88,14 +88,14 @@ def test_a_batch_is_its_members_alone(case, shape, world, training) -> None:
 def test_the_order_in_a_batch_does_not_matter(case, shape, world, training) -> None:
     task, model, batch = batch_of(case, shape, world, training)
     order = torch.randperm(batch.inputs.shape[1], generator=torch.Generator().manual_seed(1))
-    assert_same(judged(task, model, batch), judged(task, model, taken(case, batch, order.tolist())))
+    assert_same(judged(task, model, batch), judged(task, model, taken(batch, order.tolist())))
 
 
 @each_mode
 @each_shape
 def test_what_stands_at_padded_steps_is_never_read(case, shape, world, training) -> None:
     task, model, batch = batch_of(case, shape, world, training)
-    wild = with_wild_padding(case, batch)
+    wild = with_wild_padding(batch)
     if batch.lengths is not None:
         assert not torch.equal(wild.inputs, batch.inputs)
     assert_same(judged(task, model, batch), judged(task, model, wild))
@@ -161,7 +161,7 @@ def test_a_stream_in_pieces_is_the_whole(case, shape, world) -> None:
     state: State | None = None
     summed = torch.zeros((), dtype=torch.float64)
     for x, y in zip(batch.inputs.split(2), batch.targets.split(2), strict=True):
-        step = task.step(model, Batch(inputs=x, targets=y), state)
+        step = task.step(model, StreamBatch(inputs=x, targets=y), state)
         summed += step.loss * step.count
         state = step.state
     torch.testing.assert_close(summed, whole.loss * whole.count, **EXACT)

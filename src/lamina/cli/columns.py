@@ -8,8 +8,8 @@ from typing import Any
 from lamina.data import SEQUENCES, TABLES
 from lamina.data.read.table import listed
 from lamina.spec import LaminaError
+from lamina.tasks.base import is_corpus
 from lamina.tasks.classify.data import NAMED, ClassifyData
-from lamina.tasks.source import is_corpus
 
 
 def check_columns(data: type, given: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from lamina.spec.answers import TYPED_TEXT, Generates, Tabular
-from lamina.spec.batch import Batch, Step
+from lamina.spec.batch import Batch, Step, StreamBatch
 from lamina.spec.cells import GATES, STATE_PARTS, Activation, CellKind
 from lamina.spec.errors import LaminaError
 from lamina.spec.metric import ACCURACY, BLEU, PERPLEXITY, SPAN_F1, Metric
@@ -43,6 +43,7 @@ __all__ = [
     "Reports",
     "State",
     "Step",
+    "StreamBatch",
     "Tabular",
     "Task",
     "detach",

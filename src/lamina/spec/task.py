@@ -24,6 +24,9 @@ class Task(Protocol):
 
     name: str
     metric: Metric
+    #: What one example is called, in the singular: ``"sentence"``, ``"window"``, ``"token"``. How
+    #: many a batch holds, :attr:`Batch.examples` says.
+    unit: str
 
     def model(self, options: Any = None, /, **changes: Any) -> Model:
         """A fresh model for this data. Initialised from torch's global generator."""
@@ -34,8 +37,8 @@ class Task(Protocol):
         ``batches(...)[k]`` does not need those before it, so that a training can be resumed."""
         ...
 
-    def step(self, model: Model, batch: Batch, state: State | None) -> Step:
-        """Run ``model`` over ``batch``."""
+    def step(self, model: Any, batch: Any, state: State | None) -> Step:
+        """Run over ``batch``, one of :meth:`batches`, a ``model`` that :meth:`model` made."""
         ...
 
     def summary(self, sums: Mapping[str, float], count: int) -> dict[str, float]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import Any, TypeVar
 
 import msgspec
@@ -46,3 +47,13 @@ class SavedModel:
         if name not in self.assets:
             raise LaminaError(f"has no {name}", place=self.place)
         return self.assets[name]
+
+
+def check_several(examples: Sequence[Any]) -> None:
+    """Refuse a single text, each character of which would pass for an example.
+
+    Raises:
+        LaminaError: it is one.
+    """
+    if isinstance(examples, str):
+        raise LaminaError(f"got one text, {shorten(examples, 40)!r}; need a list of texts")

@@ -89,4 +89,4 @@ def test_chained_batches_are_those_of_each_source() -> None:
         number, at = (0, k) if k < len(parts[0]) else (1, k - len(parts[0]))
         assert torch.equal(batch.inputs, parts[number][at].inputs)
         assert batch.fresh == (at == 0)
-        assert int(batch.more["source"]) == (0, 2)[number]
+        assert batch.source == (0, 2)[number]

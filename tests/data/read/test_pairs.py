@@ -1,18 +1,16 @@
-"""Pairs of texts: read whole or refused with the line; batches hold every pair once."""
+"""Pairs of texts: read whole or refused with the line."""
 
 from __future__ import annotations
 
 import gzip
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lamina.data.batch.pairs import PairBatches
 from lamina.data.read.formats.tabbed import read_lines
-from lamina.data.read.pairs import read_pair_table, read_pairs, read_sources
+from lamina.data.read.pairs import read_pair_table, read_pairs
 from lamina.spec import LaminaError
 
 
@@ -79,75 +77,3 @@ def test_any_file_is_read_whole_or_refused(tmp_path_factory, content: bytes) -> 
             continue
         text = content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
         assert len(found) == len(text.removesuffix("\n").split("\n"))
-
-
-def sequences(lengths: list[int], first: int) -> list[np.ndarray]:
-    return [np.arange(first + i, first + i + n) for i, n in enumerate(lengths)]
-
-
-@given(
-    st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), max_size=30),
-    st.integers(1, 7),
-    st.booleans(),
-)
-def test_every_pair_stands_in_one_batch(
-    sizes: list[tuple[int, int]], batch_size: int, shuffle: bool
-) -> None:
-    sources = sequences([s for s, _ in sizes], 100)
-    targets = sequences([t for _, t in sizes], 500)
-    made = PairBatches(sources, targets, batch_size=batch_size, shuffle=shuffle, pool=2)
-    seen: list[int] = []
-    for batch in made:
-        assert batch.lengths is not None
-        assert batch.index is not None
-        assert batch.predictions == int(batch.more["target_lengths"].sum())
-        for b, i in enumerate(batch.index.tolist()):
-            n, m = int(batch.lengths[b]), int(batch.more["target_lengths"][b])
-            np.testing.assert_array_equal(batch.inputs[:n, b], sources[i])
-            np.testing.assert_array_equal(batch.targets[:m, b], targets[i])
-            assert not batch.inputs[n:, b].any()
-            assert not batch.targets[m:, b].any()
-            seen.append(i)
-        assert batch.inputs.shape[0] == batch.lengths.max()
-        assert batch.targets.shape[0] == batch.more["target_lengths"].max()
-    assert sorted(seen) == list(range(len(sizes)))
-
-
-def test_the_order_is_drawn_anew_each_epoch_and_repeats_itself() -> None:
-    pairs = sequences([3] * 40, 0), sequences([2] * 40, 0)
-
-    def order(epoch: int) -> list[int]:
-        made = PairBatches(*pairs, batch_size=4, shuffle=True, epoch=epoch, seed=3)
-        return [i for batch in made for i in batch.index.tolist()]  # type: ignore[union-attr]
-
-    assert order(0) == order(0)
-    assert order(0) != order(1)
-
-
-def test_like_lengths_stand_together() -> None:
-    rng = np.random.default_rng(0)
-    lengths = rng.integers(1, 40, (2, 400)).tolist()
-    made = PairBatches(*map(sequences, lengths, (0, 0)), batch_size=10, shuffle=True)
-    padding = sum(batch.targets.numel() - batch.predictions for batch in made)
-    assert padding < 0.05 * sum(lengths[1])
-
-
-def test_pairs_that_do_not_match_are_refused() -> None:
-    with pytest.raises(LaminaError, match="got 2 sources and 1 targets"):
-        PairBatches(sequences([1, 1], 0), sequences([1], 0), batch_size=1, shuffle=False)
-    with pytest.raises(LaminaError, match="pair 1 has an empty side"):
-        PairBatches(sequences([1, 1], 0), sequences([1, 0], 0), batch_size=1, shuffle=False)
-
-
-@pytest.mark.parametrize(
-    ("text", "sources"),
-    [
-        ("go.\tva !\nrun!\tcours !\n", ["go.", "run!"]),
-        ("go.\nrun!\n", ["go.", "run!"]),
-        ("go.\tva !\nrun!\n", ["go.\tva !", "run!"]),
-    ],
-)
-def test_of_pairs_the_first_is_translated(tmp_path: Path, text: str, sources: list[str]) -> None:
-    path = tmp_path / "p.txt"
-    path.write_text(text, encoding="utf-8")
-    assert read_sources(path) == sources

@@ -76,9 +76,7 @@ def test_windows_are_views_that_stay_in_their_part(wide: Path) -> None:
                 seen.add(start)
                 np.testing.assert_array_equal(batch.inputs[:, b], scaled[start - 12 : start])
                 np.testing.assert_array_equal(batch.targets[:, b], scaled[start : start + 6, :2])
-                np.testing.assert_array_equal(
-                    batch.more["future"][:, b], scaled[start : start + 6, 2:]
-                )
+                np.testing.assert_array_equal(batch.future[:, b], scaled[start : start + 6, 2:])
         assert seen == set(range(max(low, 12), high - 6 + 1))
     assert [b.index.tolist() for b in task.batches("train")] != [  # type: ignore
         b.index.tolist()
@@ -167,8 +165,8 @@ def test_a_batch_equals_its_members_alone(long: Path, scheme: str, quantiles: bo
     batch = task.batches("train")[0]
     inputs, future, series = (
         batch.inputs.double(),
-        batch.more["future"].double(),
-        batch.more["series"],
+        batch.future.double(),
+        batch.series,
     )
     assert len(series.unique()) == 2
     with torch.no_grad():
@@ -185,12 +183,12 @@ def test_relative_to_the_last_value_a_shift_moves_the_forecast(wide: Path, schem
     task = Forecast(wide, covariates=("promotion",), **SMALL)
     model = task.model(scheme=scheme, **NET).double().eval()
     batch = task.batches("test")[0]
-    inputs, future = batch.inputs.double(), batch.more["future"].double()
+    inputs, future = batch.inputs.double(), batch.future.double()
     moved = inputs.clone()
     moved[:, :, :2] += torch.tensor([3.0, -7.0], dtype=torch.float64)
     with torch.no_grad():
-        a = model(inputs, future, batch.more["series"])
-        b = model(moved, future, batch.more["series"])
+        a = model(inputs, future, batch.series)
+        b = model(moved, future, batch.series)
     torch.testing.assert_close(b - a, torch.tensor([3.0, -7.0]).double()[:, None].expand_as(a))
 
 
@@ -200,8 +198,8 @@ def test_recursive_reads_its_own_forecast_as_if_it_were_the_value(wide: Path) ->
     task = Forecast(wide, covariates=("promotion",), **SMALL)
     model = task.model(scheme="recursive", subtract_last=False, **NET).double().eval()
     batch = task.batches("test")[0]
-    inputs, future = batch.inputs.double(), batch.more["future"].double()
-    targets, series = batch.targets.double(), batch.more["series"]
+    inputs, future = batch.inputs.double(), batch.future.double()
+    targets, series = batch.targets.double(), batch.series
     known = torch.cat((inputs[:, :, 2:], future))
     with torch.no_grad():
         for told in (None, targets):
@@ -228,7 +226,7 @@ def test_segments_are_those_of_segrnn(wide: Path) -> None:
         getattr(gru, f"{name}_l0").data.copy_(getattr(layer, name))
     batch = task.batches("test")[0]
     with torch.no_grad():
-        got = model(batch.inputs.double(), batch.more["future"].double(), batch.more["series"])
+        got = model(batch.inputs.double(), batch.future.double(), batch.series)
         for b in range(3):
             for c in range(3):
                 x = batch.inputs[:, b, c].double()
@@ -372,7 +370,7 @@ def test_what_follows_a_file(wide: Path, tmp_path: Path) -> None:
     assert [row["date"] for row in table] == [line.split(",")[0] for line in text[-6:]]
     batch = task.batches("test")[-1]
     with torch.no_grad():
-        last = model(batch.inputs, batch.more["future"], batch.more["series"])[:, -1]
+        last = model(batch.inputs, batch.future, batch.series)[:, -1]
     scale = task.scale.values[0]
     want = last.sort(dim=-1).values.numpy() * scale.scale[:, None] + scale.mean[:, None]
     got = np.array([[row[name] for name in names] for row in table]).reshape(6, 2, 3)

@@ -16,6 +16,7 @@ from lamina.data.read.formats.conll import read_columns
 from lamina.data.text.span_schemes import convert
 from lamina.spec import ACCURACY, SPAN_F1, LaminaError
 from lamina.tasks import Tag, load, reopen
+from lamina.tasks.tag.batch import Spelling
 from lamina.tasks.tag.data import NAMED
 from lamina.train import Silent, evaluate, fit
 from laws import EXACT
@@ -105,7 +106,8 @@ def test_a_batch_equals_its_members_alone(world: Path, output: str, characters: 
     assert padding.any()
     together = task.step(model, batch, None)
     batch.inputs[padding] = 10**9  # no word: whoever reads it fails
-    batch.more["spelling"][padding] = 10**9
+    if batch.which is not None:
+        batch.which[padding] = 10**9
     if characters != "none":
         torch.testing.assert_close(task.step(model, batch, None).loss, together.loss, **EXACT)
     assert batch.index is not None
@@ -118,12 +120,9 @@ def test_a_batch_equals_its_members_alone(world: Path, output: str, characters: 
         letters = torch.zeros(longest, len(forms.words), dtype=torch.int64)
         for w, spelled in enumerate(forms.characters):
             letters[: len(spelled), w] = torch.from_numpy(spelled)
-        more = {
-            "characters": letters,
-            "character_lengths": torch.tensor([len(s) for s in forms.characters]),
-            "spelling": torch.from_numpy(which)[:, None],
-        }
-        scores = model(inputs, None, more)
+        lengths = torch.tensor([len(s) for s in forms.characters])
+        spelling = Spelling(letters, lengths, torch.from_numpy(which)[:, None])
+        scores = model(inputs, None, spelling)
         alone.append(model.output.loss(scores, batch.targets[:length, b : b + 1]))
     torch.testing.assert_close(together.loss * together.count, sum(alone), **EXACT)
     answers = model.answers(texts)
@@ -178,8 +177,8 @@ def test_word_dropout_reads_words_as_unknown(world: Path) -> None:
     seen: list[torch.Tensor] = []
     model.embedding.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
     batch = task.batches("train")[0]
-    model(batch.inputs, batch.lengths, batch.more)
-    model.eval()(batch.inputs, batch.lengths, batch.more)
+    model(batch.inputs, batch.lengths, batch.spelling)
+    model.eval()(batch.inputs, batch.lengths, batch.spelling)
     valid = batch.targets >= 0
     assert 0.4 < float((seen[0][valid] == 0).double().mean()) < 0.6
     assert torch.equal(seen[1][valid], batch.inputs[valid])

@@ -110,7 +110,7 @@ def test_a_batch_is_its_members_alone_and_padding_is_not_read(folder: Path, opti
     log_probs, lengths = model(batch.inputs, batch.lengths)
     found = model.tokens(log_probs, lengths)
     nats, tokens = [], []
-    sizes = batch.more["target_lengths"]
+    sizes = batch.target_lengths
     for b, target in enumerate(batch.targets.split(sizes.tolist())):
         x = batch.inputs[: batch.lengths[b], b : b + 1]
         alone, n = model(x)
@@ -145,9 +145,7 @@ def test_the_loss_is_the_probability_of_the_text(folder: Path) -> None:
         if [t for t, _ in groupby(alignment) if t != model.blank] == text:
             total = np.logaddexp(total, sum(rows[t, k] for t, k in enumerate(alignment)))
     batch = next(iter(work.batches("test")))
-    one = type(batch)(
-        inputs=frames, targets=torch.tensor(text), more={"target_lengths": torch.tensor([2])}
-    )
+    one = type(batch)(inputs=frames, targets=torch.tensor(text), target_lengths=torch.tensor([2]))
     assert 2 * work.step(model, one, None).loss.item() == pytest.approx(-total)
 
 

@@ -149,7 +149,7 @@ def test_smoothing_is_in_what_is_learned_and_not_in_what_is_said(task: Translate
     made = model(task, label_smoothing=0.2, dropout=0.0).train()
     batch = task.batches("train")[0]
     step = task.step(made, batch, None)
-    lengths = batch.more["target_lengths"]
+    lengths = batch.target_lengths
     scores = made(batch.inputs, batch.lengths, batch.targets, lengths)
     targets = torch.cat([batch.targets[t][lengths > t] for t in range(len(batch.targets))])
     assert scores.shape == (step.count, len(task.vocabulary))
@@ -176,7 +176,7 @@ def test_what_stands_at_padded_steps_is_never_read(task: Translate) -> None:
     made = model(task)
     for batch in task.batches("train")[:3]:
         assert batch.lengths is not None
-        lengths = batch.more["target_lengths"]
+        lengths = batch.target_lengths
         expected = made(batch.inputs, batch.lengths, batch.targets, lengths)
         for tokens, own in ((batch.inputs, batch.lengths), (batch.targets, lengths)):
             tokens[torch.arange(len(tokens))[:, None] >= own] = len(task.vocabulary) - 1

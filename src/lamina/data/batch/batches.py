@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import operator
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import overload
+from typing import TypeVar, overload
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from lamina.data.batch.mixture import Tokens
-from lamina.spec import Batch, LaminaError
+from lamina.data.batch.order import buckets, lengths_of, need_positive
+from lamina.spec import Batch, LaminaError, Part, StreamBatch
+
+B = TypeVar("B", bound=Batch)
 
 
-class Batches(Sequence[Batch]):
+class Batches(Sequence[B]):
     """A sequence whose members are made on access, in any order."""
 
     @abstractmethod
-    def _batch(self, k: int) -> Batch: ...
+    def _batch(self, k: int) -> B: ...
 
     @overload
-    def __getitem__(self, k: int) -> Batch: ...
+    def __getitem__(self, k: int) -> B: ...
     @overload
-    def __getitem__(self, k: slice) -> list[Batch]: ...
-    def __getitem__(self, k: int | slice) -> Batch | list[Batch]:
+    def __getitem__(self, k: slice) -> list[B]: ...
+    def __getitem__(self, k: int | slice) -> B | list[B]:
         if isinstance(k, slice):
             return [self._batch(i) for i in range(*k.indices(len(self)))]
         i = operator.index(k)
@@ -36,18 +39,35 @@ class Batches(Sequence[Batch]):
         return self._batch(i)
 
 
-class BucketedBatches(Batches):
-    """Sequences of like length together, so that little is padded.
+class CollatedBatches(Batches[B]):
+    """Batches of members of a data set, each put together by a task's own function.
 
-    Shuffled by ``(seed, epoch)``: the order is drawn anew, cut into pools of ``pool`` batches,
-    sorted by length within a pool and cut into batches, whose order is drawn too. Not shuffled:
-    sorted by length. Every member stands in one batch; padding is 0.
+    Args:
+        members: of each batch, positions in the data set: see :mod:`lamina.data.batch.order`.
+        collate: makes a batch of some positions.
+    """
 
-    sequences: tokens ``(T,)`` or features ``(T, I)``, each with its own ``T >= 1``.
-    targets:   one a sequence, ``(N, ...)``.
+    def __init__(self, members: Sequence[np.ndarray], collate: Callable[[np.ndarray], B]):
+        self._members, self._collate = members, collate
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def _batch(self, k: int) -> B:
+        return self._collate(self._members[k])
+
+
+class BucketedBatches(CollatedBatches[Batch]):
+    """Sequences of like length together, in the order of
+    :func:`lamina.data.batch.order.buckets`; padding is 0.
 
     A batch has ``inputs`` ``(T, B)`` int64 or ``(T, B, I)`` float32, ``lengths`` unless all are
     equal, and ``index``, the members' positions in ``sequences``.
+
+    Args:
+        sequences: tokens ``(T,)`` or features ``(T, I)``, each with its own ``T >= 1``.
+        targets:   one a sequence, ``(N, ...)``.
+        part:      the part of the data that they are.
     """
 
     def __init__(
@@ -60,78 +80,49 @@ class BucketedBatches(Batches):
         seed: int = 0,
         epoch: int = 0,
         pool: int = 50,
+        part: Part = "train",
     ):
-        need_positive(batch_size=batch_size, pool=pool)
         if len(sequences) != len(targets):
             raise LaminaError(
                 f"got {len(sequences)} sequences and {len(targets)} targets; need one each."
             )
-        self._sequences = sequences
-        self._targets = torch.as_tensor(targets)
-        self._lengths = np.fromiter(map(len, sequences), dtype=np.int64, count=len(sequences))
-        if len(empty := np.flatnonzero(self._lengths == 0)):
-            raise LaminaError(
-                f"sequence {empty[0]} is empty ({len(empty)} of {len(sequences)} are); need at "
-                "least one step each. Leave them out."
-            )
-        self._members = buckets(
-            self._lengths, batch_size=batch_size, shuffle=shuffle, seed=seed, epoch=epoch, pool=pool
+        rows = torch.as_tensor(targets)
+
+        def collate(members: np.ndarray) -> Batch:
+            inputs, lengths = padded([sequences[i] for i in members])
+            index = torch.from_numpy(members)
+            return Batch(inputs, rows[index], ragged(lengths), index=index, part=part)
+
+        members = buckets(
+            lengths_of(sequences),
+            batch_size=batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            epoch=epoch,
+            pool=pool,
         )
-
-    def __len__(self) -> int:
-        return len(self._members)
-
-    def _batch(self, k: int) -> Batch:
-        members = self._members[k]
-        lengths = self._lengths[members]
-        inputs = padded([self._sequences[i] for i in members], lengths)
-        index = torch.from_numpy(members)
-        return Batch(
-            inputs=inputs,
-            targets=self._targets[index],
-            lengths=None if lengths.min() == lengths.max() else torch.from_numpy(lengths),
-            index=index,
-        )
+        super().__init__(members, collate)
 
 
-def buckets(
-    lengths: np.ndarray,
-    *,
-    batch_size: int,
-    shuffle: bool,
-    seed: int = 0,
-    epoch: int = 0,
-    pool: int = 50,
-) -> list[np.ndarray]:
-    """The members of each batch of sequences of ``lengths`` ``(N,)``; see
-    :class:`BucketedBatches`."""
-    n = len(lengths)
-    if shuffle:
-        rng = np.random.default_rng([seed, epoch])
-        drawn = rng.permutation(n)
-        # Sorted by pool, then by length; lexsort's last key counts first.
-        pools = np.arange(n) // (pool * batch_size)
-        order = drawn[np.lexsort((lengths[drawn], pools))]
-    else:
-        rng = None
-        order = np.argsort(lengths, kind="stable")
-    starts = np.arange(0, n, batch_size)
-    members = np.split(order, starts[1:]) if n else []
-    return members if rng is None else [members[k] for k in rng.permutation(len(starts))]
-
-
-def padded(sequences: list[np.ndarray], lengths: np.ndarray) -> Tensor:
-    """``(T, B)`` int64 or ``(T, B, I)`` float32, zeros behind the end of each sequence."""
+def padded(sequences: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
+    """Sequences side by side: ``(T, B)`` int64 or ``(T, B, I)`` float32, zeros behind the end of
+    each, and their lengths ``(B,)`` int64."""
+    lengths = np.fromiter(map(len, sequences), dtype=np.int64, count=len(sequences))
     flat = np.concatenate(sequences)
     dtype = np.float32 if flat.dtype.kind == "f" else np.int64
     out = np.zeros((int(lengths.max()), len(sequences), *flat.shape[1:]), dtype=dtype)
     member = np.repeat(np.arange(len(lengths)), lengths)
     step = np.arange(len(flat)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     out[step, member] = flat
-    return torch.from_numpy(out)
+    return torch.from_numpy(out), torch.from_numpy(lengths)
 
 
-class StreamBatches(Batches):
+def ragged(lengths: Tensor) -> Tensor | None:
+    """``lengths``, or ``None`` where all are equal."""
+    return None if lengths.min() == lengths.max() else lengths
+
+
+class StreamBatches(Batches[StreamBatch]):
     """One long text as ``batch_size`` contiguous columns, read ``steps`` at a time.
 
     Column ``b`` is the ``b``-th piece of the text; batch ``k`` holds steps ``k * steps`` to
@@ -144,7 +135,15 @@ class StreamBatches(Batches):
             cuts. At most ``batch_size`` tokens at the end are not read.
     """
 
-    def __init__(self, tokens: Tokens, *, batch_size: int, steps: int, offset: int = 0):
+    def __init__(
+        self,
+        tokens: Tokens,
+        *,
+        batch_size: int,
+        steps: int,
+        offset: int = 0,
+        part: Part = "train",
+    ):
         need_positive(batch_size=batch_size, steps=steps)
         if offset < 0:
             raise LaminaError(f"got offset {offset}; need 0 or more.")
@@ -157,39 +156,30 @@ class StreamBatches(Batches):
                 + (" or offset." if offset else ", or bring a longer text.")
             )
         self._tokens, self._steps, self._column = tokens, steps, column
+        self._part: Part = part
         self._starts = offset + column * np.arange(batch_size)
 
     def __len__(self) -> int:
         return -(-self._column // self._steps)
 
-    def _batch(self, k: int) -> Batch:
+    def _batch(self, k: int) -> StreamBatch:
         steps = np.arange(k * self._steps, min((k + 1) * self._steps, self._column) + 1)
         block = self._tokens[steps[:, None] + self._starts]  # (T + 1, B)
         read = torch.from_numpy(np.ascontiguousarray(block, dtype=np.int64))
-        return Batch(inputs=read[:-1], targets=read[1:], fresh=k == 0)
+        return StreamBatch(read[:-1], read[1:], fresh=k == 0, part=self._part)
 
 
-class ChainedBatches(Batches):
-    """The batches of several sources, one source after the other.
+class ChainedBatches(Batches[StreamBatch]):
+    """The batches of several texts, one text after the other, each with the number of its own."""
 
-    Each batch has ``more["source"]``, a 0-dim int64: the number of its source.
-    """
-
-    def __init__(self, sources: Sequence[Sequence[Batch]]):
+    def __init__(self, sources: Sequence[Sequence[StreamBatch]]):
         self._sources = sources
         self._ends = np.cumsum([len(batches) for batches in sources])
 
     def __len__(self) -> int:
         return int(self._ends[-1])
 
-    def _batch(self, k: int) -> Batch:
+    def _batch(self, k: int) -> StreamBatch:
         number = int(np.searchsorted(self._ends, k, side="right"))
         batches = self._sources[number]
-        batch = batches[k - int(self._ends[number]) + len(batches)]
-        return replace(batch, more={**batch.more, "source": torch.tensor(number)})
-
-
-def need_positive(**sizes: int) -> None:
-    for name, size in sizes.items():
-        if size < 1:
-            raise LaminaError(f"got {name} {size}; need at least 1.")
+        return replace(batches[k - int(self._ends[number]) + len(batches)], source=number)

@@ -56,18 +56,8 @@ def validation(task: Task) -> Checked:
         raise LaminaError(
             "the data has no validation part, so depths cannot be compared; give it a share."
         )
-    first = batches[0]
-    every = (batches[k] for k in range(len(batches)))  # not all of them in memory at once
-    if first.asked is not None:
-        return Checked(sum(batch.predictions for batch in every), "validation labels")
-    if first.targets.is_floating_point() and first.targets.dim() == 3:  # (horizon, B, series)
-        return Checked(sum(batch.targets.shape[1] for batch in every), "validation windows")
-    if first.index is not None:
-        count = sum(len(batch.index) for batch in every if batch.index is not None)
-        return Checked(count, "validation examples")
-    if first.targets.dim() == 1:
-        return Checked(sum(len(batch.targets) for batch in every), "validation examples")
-    return Checked(sum(batch.steps for batch in every), "validation tokens")
+    count = sum(batches[k].examples for k in range(len(batches)))  # one in memory at a time
+    return Checked(count, f"validation {task.unit}s")
 
 
 def blind(task: Task) -> float | None:

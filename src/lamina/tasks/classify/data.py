@@ -19,6 +19,7 @@ from lamina.data.read.registry import SEQUENCES
 from lamina.data.text.normalize import Level, Normalize
 from lamina.nn.recurrent.options import check_share
 from lamina.spec import LaminaError
+from lamina.tasks.base import is_corpus
 from lamina.tasks.classify.inputs import (
     Inputs,
     Keep,
@@ -27,7 +28,6 @@ from lamina.tasks.classify.inputs import (
     TextInputs,
     check_separator,
 )
-from lamina.tasks.source import is_corpus
 
 #: Corpora that can be classified, and the role of each of their files.
 NAMED = {

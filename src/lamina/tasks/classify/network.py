@@ -25,8 +25,7 @@ from lamina.tasks.classify.inputs import (
     inputs_from,
 )
 from lamina.tasks.classify.labels import Labelling, ManyLabels, labelling
-from lamina.tasks.examples import check_several
-from lamina.tasks.saved import SavedModel
+from lamina.tasks.saved import SavedModel, check_several
 
 NAME = "classify"
 _UNKNOWN = 0  # in every vocabulary

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,39 +11,33 @@ import torch
 
 from lamina.data import BucketedBatches, Vocabulary, fingerprint
 from lamina.data.prepare.standardize import Standardizer
-from lamina.spec import Batch, Metric, Model, Part, State, Step
-from lamina.store.structs import changed, struct_from
+from lamina.spec import Batch, Part, State, Step
+from lamina.tasks.base import DataTask
 from lamina.tasks.classify.data import ClassifyData, read
 from lamina.tasks.classify.inputs import Fitted, Rows, TextInputs
 from lamina.tasks.classify.labels import class_weights, label_names, labelling
 from lamina.tasks.classify.network import NAME, Classifier, ClassifyOptions
-from lamina.tasks.config import task_config
-from lamina.tasks.source import as_source
 
 
-class Classify:
+class Classify(DataTask[Classifier, Batch]):
     """Learn to put a label, or several, on a text or on a numeric sequence.
 
     >>> task = Classify("reviews.csv", text="review", label="sentiment")   # doctest: +SKIP
     >>> model = task.model(cell="gru", depth=2, width=128)                 # doctest: +SKIP
 
-    Args:
-        source: a file or the name of a corpus; with ``changes``, the fields of
-            :class:`ClassifyData`.
-
-    Raises:
-        LaminaError: data that cannot be read, with file and line.
+    The metric is accuracy; of several labels, micro-F1. Fields: :class:`ClassifyData`.
     """
 
     name = NAME
-    metric: Metric  # accuracy; of several labels, micro-F1
     Data = ClassifyData
     Options = ClassifyOptions
     Network = Classifier
 
-    def __init__(self, source: str | Path, **changes: Any):
-        values = {"source": as_source(source), **changes}
-        self.data = data = struct_from(ClassifyData, values, what="field")
+    data: ClassifyData
+
+    def learn(self) -> None:
+        """See :class:`lamina.tasks.base.DataTask`."""
+        data = self.data
         self.inputs, self.parts, self.fingerprints = read(data)
         train = self.parts["train"]
         names = label_names(train.labels or (), data.separator)
@@ -66,21 +59,20 @@ class Classify:
         )
 
     @classmethod
-    def for_model(cls, model: Classifier, path: str | Path, **changes: Any) -> Classify:
-        """A task whose test part is the file at ``path``, read as ``model`` reads."""
-        task = cls.__new__(cls)
-        task.inputs, task.fitted, task.labelling = model.inputs, model.fitted, model.labelling
-        task.class_weights = None
+    def known(cls, model: Classifier) -> dict[str, Any]:
+        """See :class:`lamina.tasks.base.DataTask`: the columns."""
         name = "text" if isinstance(model.inputs, TextInputs) else "id"
-        columns = {"label": model.inputs.label, name: getattr(model.inputs, name)}
-        fields = {"source": str(path), **columns, **changes}
-        task.data = struct_from(ClassifyData, fields, what="field")
-        empty = Rows([], [], [])
-        test = msgspec.structs.replace(model.inputs, label=task.data.label).read(path)
-        task.parts = {"train": empty, "validation": empty, "test": test}
-        task.fingerprints = {str(path): fingerprint(path)}
-        task._encode()
-        return task
+        return {"label": model.inputs.label, name: getattr(model.inputs, name)}
+
+    def follow(self, model: Classifier, given: Mapping[str, Any]) -> None:
+        """See :class:`lamina.tasks.base.DataTask`."""
+        self.inputs, self.fitted, self.labelling = model.inputs, model.fitted, model.labelling
+        self.class_weights = None
+        path, empty = self.data.source, Rows([], [], [])
+        test = msgspec.structs.replace(model.inputs, label=self.data.label).read(path)
+        self.parts = {"train": empty, "validation": empty, "test": test}
+        self.fingerprints = {path: fingerprint(path)}
+        self._encode()
 
     def _encode(self) -> None:
         self.metric = self.labelling.metric
@@ -95,10 +87,9 @@ class Classify:
         """Names of the classes, in the order of the scores."""
         return self.labelling.names
 
-    def model(self, options: ClassifyOptions | None = None, /, **changes: Any) -> Classifier:
+    def network(self, options: ClassifyOptions) -> Classifier:
         """A fresh classifier for these classes and inputs."""
-        chosen = changed(options or ClassifyOptions(), changes, what="model option")
-        return Classifier(chosen, self.inputs, self.fitted, self.labelling)
+        return Classifier(options, self.inputs, self.fitted, self.labelling)
 
     def batches(self, part: Part, *, epoch: int = 0, seed: int = 0) -> Sequence[Batch]:
         """Length-bucketed batches; shuffled for training only."""
@@ -109,9 +100,10 @@ class Classify:
             shuffle=part == "train",
             seed=seed,
             epoch=epoch,
+            part=part,
         )
 
-    def step(self, model: Model, batch: Batch, state: State | None) -> Step:
+    def step(self, model: Classifier, batch: Batch, state: State | None) -> Step:
         """Loss of the batch, weighted and smoothed as the data's fields say, and what the metrics
         need; the loss that is summed up is neither, so that it means the same everywhere."""
         kind = self.labelling
@@ -131,9 +123,8 @@ class Classify:
 
     def summary(self, sums: Mapping[str, float], count: int) -> dict[str, float]:
         """``loss`` in nats and ``accuracy``, or ``micro_f1`` and ``macro_f1``, in 0..1."""
-        return {"loss": sums["loss"] / count, **self.labelling.summary(sums, count)}
+        return {**super().summary(sums, count), **self.labelling.summary(sums, count)}
 
-    def config(self) -> dict[str, Any]:
-        """See :class:`lamina.spec.Task`."""
-        sizes = {part: len(rows.values) for part, rows in self.parts.items()}
-        return task_config(NAME, self.data, self.fingerprints, sizes)
+    def sizes(self) -> dict[str, int]:
+        """Examples in each part."""
+        return {part: len(rows.values) for part, rows in self.parts.items()}

@@ -21,7 +21,7 @@ def frames_needed(tokens: np.ndarray) -> int:
     return len(tokens) + int((tokens[1:] == tokens[:-1]).sum())
 
 
-class Decoder(Protocol):
+class CTCDecoder(Protocol):
     """Reads the frames of one recording."""
 
     def feed(self, log_probs: np.ndarray) -> None:
@@ -45,7 +45,7 @@ class Greedy:
         self._tokens: list[int] = []
 
     def feed(self, log_probs: np.ndarray) -> None:
-        """See :class:`Decoder`."""
+        """See :class:`CTCDecoder`."""
         if not len(log_probs):
             return
         best = log_probs.argmax(axis=1)
@@ -54,7 +54,7 @@ class Greedy:
         self._last = int(best[-1])
 
     def tokens(self) -> list[int]:
-        """See :class:`Decoder`."""
+        """See :class:`CTCDecoder`."""
         return list(self._tokens)
 
 
@@ -83,7 +83,7 @@ class PrefixBeam:
         self._in_token = np.full(1, -np.inf)
 
     def feed(self, log_probs: np.ndarray) -> None:
-        """See :class:`Decoder`."""
+        """See :class:`CTCDecoder`."""
         with np.errstate(invalid="ignore"):
             for frame in log_probs.astype(np.float64):
                 self._step(frame)
@@ -140,7 +140,7 @@ class PrefixBeam:
         return dict(zip(paths, self._totals.tolist(), strict=True))
 
     def tokens(self) -> list[int]:
-        """See :class:`Decoder`."""
+        """See :class:`CTCDecoder`."""
         return self._path(int(self._nodes[self._totals.argmax()]))
 
     def _path(self, node: int) -> list[int]:
@@ -151,7 +151,7 @@ class PrefixBeam:
         return path[::-1]
 
 
-def decoder(blank: int, beam: int) -> Decoder:
+def decoder(blank: int, beam: int) -> CTCDecoder:
     """The decoder of a beam's width: 1 is greedy."""
     return Greedy(blank) if beam == 1 else PrefixBeam(blank, beam)
 

@@ -9,11 +9,11 @@ import msgspec
 import numpy as np
 
 from lamina.data import as_shares, find, fingerprint
-from lamina.data.time.series import Missing, Series, SeriesTable
+from lamina.data.time.series import Missing, Series, SeriesTable, read_series
 from lamina.data.time.timestamps import Calendar, read_time, write_times
 from lamina.spec import LaminaError
-from lamina.tasks.forecast.inputs import ForecastInputs, Loss, check_quantiles, read_table
-from lamina.tasks.source import is_corpus
+from lamina.tasks.base import is_corpus
+from lamina.tasks.forecast.inputs import ForecastInputs, Loss, check_quantiles
 
 #: Corpora of time series: the fields that their users leave to custom.
 NAMED: dict[str, dict[str, Any]] = {"etth1": {"time": "date", "rows": (8640, 2880, 2880)}}
@@ -98,7 +98,15 @@ def read(data: ForecastData) -> tuple[SeriesTable, ForecastInputs, dict[str, str
         LaminaError: a file that cannot be read, with the line.
     """
     path = find(data.source)["table"] if data.named else Path(data.source)
-    table = read_table(path, data)
+    table = read_series(
+        path,
+        time=data.time,
+        id=data.id,
+        columns=data.series,
+        covariates=data.covariates,
+        time_format=data.time_format,
+        missing=data.missing,
+    )
     if data.calendar and table.step.unit == "index":
         raise LaminaError(
             f"column {data.time!r} holds whole numbers; need dates for calendar features",

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
 from lamina.data.time.series import Missing, SeriesTable, read_series
 from lamina.data.time.timestamps import Calendar, TimeStep
 from lamina.spec import LaminaError
-
-if TYPE_CHECKING:
-    from lamina.tasks.forecast.data import ForecastData
 
 Loss: TypeAlias = Literal["mse", "mae", "quantile"]
 
@@ -26,23 +23,6 @@ def check_quantiles(quantiles: Sequence[float]) -> None:
             f"quantiles are {tuple(quantiles)}; need ascending shares between 0 and 1 with 0.5 "
             "among them, such as 0.1, 0.5, 0.9"
         )
-
-
-def read_table(path: str | Path, fields: ForecastData | ForecastInputs) -> SeriesTable:
-    """The series of a file, read as ``fields`` say.
-
-    Raises:
-        LaminaError: it cannot be read, with the line.
-    """
-    return read_series(
-        path,
-        time=fields.time,
-        id=fields.id,
-        columns=fields.series,
-        covariates=fields.covariates,
-        time_format=fields.time_format,
-        missing=fields.missing,
-    )
 
 
 class ForecastInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,7 +66,15 @@ class ForecastInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             LaminaError: one that cannot be read, with the line; an id that was not in training;
                 another step.
         """
-        table = read_table(path, self)
+        table = read_series(
+            path,
+            time=self.time,
+            id=self.id,
+            columns=self.series,
+            covariates=self.covariates,
+            time_format=self.time_format,
+            missing=self.missing,
+        )
         if table.step != self.step:
             raise LaminaError(
                 f"its rows are {table.step} apart; the model was trained on {self.step}",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,68 +11,62 @@ import torch
 from torch import Tensor
 
 from lamina.data import PARTS, fingerprint
-from lamina.data.batch.windows import WindowBatches
 from lamina.data.time.series import SeriesTable
-from lamina.spec import Batch, LaminaError, Metric, Model, Part, State, Step
-from lamina.store.structs import changed, struct_from
-from lamina.tasks.config import task_config
+from lamina.spec import LaminaError, Metric, Part, State, Step
+from lamina.tasks.base import DataTask
+from lamina.tasks.forecast.batch import WindowBatch, WindowBatches
 from lamina.tasks.forecast.data import ForecastData, read, split
 from lamina.tasks.forecast.inputs import ForecastInputs
 from lamina.tasks.forecast.network import NAME, Forecaster, ForecastOptions
 from lamina.tasks.forecast.scale import Scale
 from lamina.tasks.scores.forecast import error_sums, mean_loss, score
-from lamina.tasks.source import as_source
 
 _NAIVE = "the better of the last value and the season before"
 MSE = Metric("mse", higher_is_better=False, gain="relative", blind=_NAIVE)
 PINBALL = Metric("pinball", higher_is_better=False, gain="relative", blind=_NAIVE)
 
 
-class Forecast:
-    """Learn to tell the next values of time series.
+class Forecast(DataTask[Forecaster, WindowBatch]):
+    """Learn to forecast time series.
 
     >>> task = Forecast("power.csv", look_back=336, horizon=24)          # doctest: +SKIP
     >>> model = task.model(scheme="segments", segment=24, width=128)     # doctest: +SKIP
 
-    Args:
-        source: a file or the name of a corpus; with ``changes``, the fields of
-            :class:`ForecastData`.
-
-    Raises:
-        LaminaError: data that cannot be read, with file and line, or that are too short.
+    The metric is the mean squared error on the common scale; of quantiles, the pinball loss.
+    Fields: :class:`ForecastData`.
     """
 
     name = NAME
+    unit = "window"
     metric = MSE
     Data = ForecastData
     Options = ForecastOptions
     Network = Forecaster
 
-    def __init__(self, source: str | Path, **changes: Any):
-        values = {"source": as_source(source), **changes}
-        given = struct_from(ForecastData, values, what="field")
-        self.data = data = given.resolved()
+    data: ForecastData
+
+    def learn(self) -> None:
+        """See :class:`lamina.tasks.base.DataTask`."""
+        self.data = data = self.data.resolved()
         table, self.inputs, self.fingerprints = read(data)
         ends = [split(data, table, series) for series in table.series]
         self.scale = Scale.fit(table.series, [end[0] for end in ends], self.inputs.season)
         self._place(table, [(0, *end) for end in ends])
 
     @classmethod
-    def for_model(cls, model: Forecaster, path: str | Path, **changes: Any) -> Forecast:
-        """A task whose test part is the file at ``path``, read as ``model`` reads. Its first
-        ``look_back`` rows are only read."""
-        task = cls.__new__(cls)
-        inputs = model.inputs
-        fields = {
-            name: getattr(inputs, name)
-            for name in set(ForecastData.__struct_fields__) & set(ForecastInputs.__struct_fields__)
-        }
-        if not inputs.quantiles:
+    def known(cls, model: Forecaster) -> dict[str, Any]:
+        """See :class:`lamina.tasks.base.DataTask`: all that is read and forecast."""
+        both = set(ForecastData.__struct_fields__) & set(ForecastInputs.__struct_fields__)
+        fields = {name: getattr(model.inputs, name) for name in both}
+        if not model.inputs.quantiles:
             del fields["quantiles"]
-        task.data = struct_from(
-            ForecastData, {"source": str(path), **fields, **changes}, what="field"
-        )
-        task.inputs, task.scale = inputs, model.scale
+        return fields
+
+    def follow(self, model: Forecaster, given: Mapping[str, Any]) -> None:
+        """See :class:`lamina.tasks.base.DataTask`. The first ``look_back`` rows are read, not
+        scored."""
+        inputs, path = model.inputs, self.data.source
+        self.inputs, self.scale = inputs, model.scale
         table = inputs.read(path)
         for series in table.series:
             if len(series.values) < inputs.look_back + inputs.horizon:
@@ -82,9 +75,8 @@ class Forecast:
                     f"{inputs.look_back + inputs.horizon:,}",
                     place=series.place,
                 )
-        task._place(table, [(0, 0, 0, len(series.values)) for series in table.series])
-        task.fingerprints = {str(path): fingerprint(path)}
-        return task
+        self._place(table, [(0, 0, 0, len(series.values)) for series in table.series])
+        self.fingerprints = {path: fingerprint(path)}
 
     def _place(self, table: SeriesTable, bounds: Sequence[tuple[int, int, int, int]]) -> None:
         """Lay the series end to end, and note where the windows of their parts (``bounds``) are."""
@@ -115,12 +107,11 @@ class Forecast:
         for series, begin in zip(table.series, np.cumsum([0, *lengths]), strict=False):
             self.begins[inputs.ids.index(series.id)] = begin
 
-    def model(self, options: ForecastOptions | None = None, /, **changes: Any) -> Forecaster:
+    def network(self, options: ForecastOptions) -> Forecaster:
         """A fresh forecaster of these series."""
-        chosen = changed(options or ForecastOptions(), changes, what="model option")
-        return Forecaster(chosen, self.inputs, self.scale)
+        return Forecaster(options, self.inputs, self.scale)
 
-    def batches(self, part: Part, *, epoch: int = 0, seed: int = 0) -> Sequence[Batch]:
+    def batches(self, part: Part, *, epoch: int = 0, seed: int = 0) -> Sequence[WindowBatch]:
         """Every window of a part, in an order drawn anew each epoch for training."""
         return WindowBatches(
             self.rows,
@@ -132,28 +123,28 @@ class Forecast:
             horizon=self.inputs.horizon,
             batch_size=self.data.batch_size,
             rng=np.random.default_rng([seed, epoch]) if part == "train" else None,
+            part=part,
         )
 
-    def step(self, model: Model, batch: Batch, state: State | None) -> Step:
+    def step(self, model: Forecaster, batch: WindowBatch, state: State | None) -> Step:
         """The loss of a batch, and the errors of its forecasts."""
-        inputs, more = self.inputs, batch.more
+        inputs, seen = self.inputs, batch.observed
         targets = batch.targets if model.training else None
-        forecast = model(batch.inputs, more["future"], more["series"], targets)
-        seen = more.get("observed")
+        forecast = model(batch.inputs, batch.future, batch.series, targets)
         loss = mean_loss(forecast, batch.targets, seen, inputs.loss, inputs.quantiles)
         sums = self._sums(forecast.detach(), batch)
         sums["loss"] = loss.detach() * sums["count"]
         count = batch.targets.numel() if seen is None else int(seen.sum())
         return Step(loss, sums, count)
 
-    def _sums(self, forecast: Tensor, batch: Batch) -> dict[str, Tensor]:
-        series, like = batch.more["series"], batch.targets
+    def _sums(self, forecast: Tensor, batch: WindowBatch) -> dict[str, Tensor]:
+        series, like = batch.series, batch.targets
         figures = (table.to(like.device, like.dtype)[series] for table in self._figures)
         mean, scale, naive = figures
         return error_sums(
             forecast,
             like,
-            batch.more.get("observed"),
+            batch.observed,
             mean=mean,
             scale=scale,
             naive=naive,
@@ -172,7 +163,7 @@ class Forecast:
     def summary(self, sums: Mapping[str, float], count: int) -> dict[str, float]:
         """``loss`` and what :func:`lamina.tasks.scores.forecast.score` makes of the errors."""
         scores = score({name: value for name, value in sums.items() if name != "loss"})
-        return {"loss": sums["loss"] / max(count, 1), **scores}
+        return {**super().summary(sums, count), **scores}
 
     # -- without a network
 
@@ -228,7 +219,6 @@ class Forecast:
             )
         return lines
 
-    def config(self) -> dict[str, Any]:
-        """See :class:`lamina.spec.Task`."""
-        sizes = {part: len(starts) for part, starts in self.starts.items()}
-        return task_config(NAME, self.data, self.fingerprints, sizes)
+    def sizes(self) -> dict[str, int]:
+        """Windows in each part."""
+        return {part: len(starts) for part, starts in self.starts.items()}

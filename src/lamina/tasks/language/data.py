@@ -23,7 +23,7 @@ from lamina.data import (
 )
 from lamina.data.text.normalize import Level, Normalize
 from lamina.spec import LaminaError, Part
-from lamina.tasks.source import is_corpus
+from lamina.tasks.base import is_corpus
 
 
 class LanguageModelData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

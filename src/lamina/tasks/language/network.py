@@ -18,8 +18,7 @@ from lamina.nn.heads.adaptive import AdaptiveSoftmax
 from lamina.nn.recurrent.dropout import drop, drop_embedded, drop_rows
 from lamina.nn.recurrent.options import check_embedding, check_share
 from lamina.spec import TYPED_TEXT, LaminaError, Model, State
-from lamina.tasks.examples import check_several
-from lamina.tasks.saved import SavedModel
+from lamina.tasks.saved import SavedModel, check_several
 
 NAME = "language-model"
 ASSET = "vocabulary.json"

@@ -4,48 +4,51 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from lamina.data import PARTS, ChainedBatches, Mixture, StreamBatches, Tokens, tokenise
-from lamina.spec import PERPLEXITY, Batch, LaminaError, Model, Part, State, Step, detach
-from lamina.store.structs import changed, struct_from
-from lamina.tasks.config import task_config
+from lamina.spec import PERPLEXITY, LaminaError, Part, State, Step, StreamBatch, detach
+from lamina.tasks.base import DataTask, as_source
 from lamina.tasks.language.data import LanguageModelData, count, read, renumbered, vocabulary
 from lamina.tasks.language.network import NAME, LanguageModelOptions, LanguageNetwork
-from lamina.tasks.source import as_sources
 
 #: Tokens in a row from one source of a mixture, in multiples of ``steps``: a piece begins behind
 #: another author's words, and few do.
 PIECE_STEPS = 20
 
 
-class LanguageModel:
+class LanguageModel(DataTask[LanguageNetwork, StreamBatch]):
     """Learn to say what comes next in a text.
 
     >>> task = LanguageModel("book.txt", level="char")                # doctest: +SKIP
     >>> model = task.model(cell="lstm", depth=2, width=256)           # doctest: +SKIP
 
-    Args:
-        source: a file or the name of a corpus, or several of them; with ``changes``, the fields
-            of :class:`LanguageModelData`.
-
-    Raises:
-        LaminaError: a text that cannot be read or is too short.
+    The source may also be a list of files or names, whose texts are mixed. Fields:
+    :class:`LanguageModelData`.
     """
 
     name = NAME
+    unit = "token"
     metric = PERPLEXITY
     Data = LanguageModelData
     Options = LanguageModelOptions
     Network = LanguageNetwork
 
-    def __init__(self, source: str | Path | Sequence[str | Path], **changes: Any):
-        self.data = data = struct_from(
-            LanguageModelData, {"source": as_sources(source), **changes}, what="field"
-        )
+    data: LanguageModelData
+
+    @staticmethod
+    def source_of(source: Any) -> str | tuple[str, ...]:
+        """See :class:`lamina.tasks.base.DataTask`."""
+        if isinstance(source, list | tuple):
+            return as_source(source[0]) if len(source) == 1 else tuple(map(as_source, source))
+        return as_source(source)
+
+    def learn(self) -> None:
+        """See :class:`lamina.tasks.base.DataTask`."""
+        data = self.data
         sources = read(data)
         self.names = [source.name for source in sources]
         self.fingerprints = {p: sha for source in sources for p, sha in source.fingerprints.items()}
@@ -65,35 +68,32 @@ class LanguageModel:
         self.batches("train")  # too short a text is refused here, not in the first epoch
 
     @classmethod
-    def for_model(cls, model: LanguageNetwork, path: str | Path, **changes: Any) -> LanguageModel:
-        """A task whose test part is the file at ``path``, read as ``model`` reads."""
-        task = cls.__new__(cls)
-        known = task.vocabulary = model.vocabulary
-        as_model = {"level": known.level, "normalize": known.normalize}
-        fields = {"source": str(path), **as_model, **changes}
-        task.data = struct_from(LanguageModelData, fields, what="field")
+    def known(cls, model: LanguageNetwork) -> dict[str, Any]:
+        """See :class:`lamina.tasks.base.DataTask`: how a text is cut into tokens."""
+        return {"level": model.vocabulary.level, "normalize": model.vocabulary.normalize}
+
+    def follow(self, model: LanguageNetwork, given: Mapping[str, Any]) -> None:
+        """See :class:`lamina.tasks.base.DataTask`."""
+        known = self.vocabulary = model.vocabulary
+        (path,) = self.data.sources
         whole, sha = tokenise(path, level=known.level, normalize=known.normalize)
         test = renumbered(whole["train"], known)
         if len(test) < 2:
-            raise LaminaError(f"got {len(test)} tokens; need at least 2", place=str(path))
+            raise LaminaError(f"got {len(test)} tokens; need at least 2", place=path)
         nothing = np.zeros(0, np.int64)
-        task.texts = {"train": [nothing], "validation": [nothing], "test": [test]}
-        task.names, task.fingerprints = [str(path)], {str(path): sha}
-        return task
+        self.texts = {"train": [nothing], "validation": [nothing], "test": [test]}
+        self.names, self.fingerprints = [path], {path: sha}
 
     @property
     def tokens(self) -> dict[Part, Tokens]:
         """Of each part, the tokens of the first source."""
         return {part: texts[0] for part, texts in self.texts.items()}
 
-    def model(
-        self, options: LanguageModelOptions | None = None, /, **changes: Any
-    ) -> LanguageNetwork:
+    def network(self, options: LanguageModelOptions) -> LanguageNetwork:
         """A fresh network for this vocabulary."""
-        chosen = changed(options or LanguageModelOptions(), changes, what="model option")
-        return LanguageNetwork(chosen, self.vocabulary)
+        return LanguageNetwork(options, self.vocabulary)
 
-    def batches(self, part: Part, *, epoch: int = 0, seed: int = 0) -> Sequence[Batch]:
+    def batches(self, part: Part, *, epoch: int = 0, seed: int = 0) -> Sequence[StreamBatch]:
         """A contiguous stream; each batch goes on where the one before ended.
 
         Several sources are mixed to one stream in training; to be scored, each is a stream of
@@ -101,7 +101,7 @@ class LanguageModel:
         """
         data, texts = self.data, self.texts[part]
         if part != "train":
-            streams = [self._stream(text) for text in texts]
+            streams = [self._stream(text, part) for text in texts]
             return ChainedBatches(streams) if len(texts) > 1 else streams[0]
         rng = np.random.default_rng([seed, epoch])
         tokens = texts[0]
@@ -114,27 +114,26 @@ class LanguageModel:
             offset = int(rng.integers(0, min(data.steps, spare) + 1))
         return StreamBatches(tokens, batch_size=data.batch_size, steps=data.steps, offset=offset)
 
-    def _stream(self, tokens: Tokens) -> Sequence[Batch]:
+    def _stream(self, tokens: Tokens, part: Part) -> Sequence[StreamBatch]:
         """All of a text, to be scored."""
         if len(tokens) < 2:
             return []
         # Every column starts without a past, so a short part is read in few columns.
         columns = min(self.data.batch_size, max(1, len(tokens) // (20 * self.data.steps)))
-        return StreamBatches(tokens, batch_size=columns, steps=self.data.steps)
+        return StreamBatches(tokens, batch_size=columns, steps=self.data.steps, part=part)
 
-    def step(self, model: Model, batch: Batch, state: State | None) -> Step:
-        """Mean cross-entropy of a batch's tokens; where they are of one source among several, also
+    def step(self, model: LanguageNetwork, batch: StreamBatch, state: State | None) -> Step:
+        """Mean cross-entropy of a batch's tokens; where one source among several is scored, also
         what to add up for that source."""
-        assert isinstance(model, LanguageNetwork)
         loss, final = model.loss(batch.inputs, batch.targets, state)
         count = batch.targets.numel()
         total = loss.detach() * count
         sums = {"loss": total}
-        if (source := batch.more.get("source")) is not None:
+        if batch.source is not None and batch.part != "train":
             for number, name in enumerate(self.names):
-                here = source == number
+                here = batch.source == number
                 sums[f"loss[{name}]"] = total * here
-                sums[f"count[{name}]"] = count * here
+                sums[f"count[{name}]"] = torch.tensor(count * here)
         return Step(loss, sums, count, detach(final))
 
     def baseline(self) -> float:
@@ -166,16 +165,15 @@ class LanguageModel:
         if counted:
             loss = sum(loss for loss, _ in counted) / sum(n for _, n in counted)
         else:
-            loss = sums["loss"] / count
+            loss = super().summary(sums, count)["loss"]
         found = {"loss": loss, "perplexity": _perplexity(loss)}
         for name, (total, n) in each.items():
             found[f"perplexity[{name}]"] = _perplexity(total / n)
         return found
 
-    def config(self) -> dict[str, Any]:
-        """See :class:`lamina.spec.Task`."""
-        sizes = {part: sum(map(len, texts)) for part, texts in self.texts.items()}
-        return task_config(NAME, self.data, self.fingerprints, sizes)
+    def sizes(self) -> dict[str, int]:
+        """Tokens in each part."""
+        return {part: sum(map(len, texts)) for part, texts in self.texts.items()}
 
 
 def _perplexity(loss: float) -> float:

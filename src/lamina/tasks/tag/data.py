@@ -12,7 +12,7 @@ from lamina.data.read.registry import SENTENCES
 from lamina.data.read.sentences import Sentence
 from lamina.data.text.span_schemes import Matching, Scheme
 from lamina.spec import LaminaError
-from lamina.tasks.source import is_corpus
+from lamina.tasks.base import is_corpus
 from lamina.tasks.tag.inputs import FORMATS, TagInputs
 
 #: Corpora that can be labelled, and how they are read.

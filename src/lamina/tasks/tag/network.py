@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding
 
 from lamina.data import Vocabulary
-from lamina.data.batch.labelled import LabelledBatches
+from lamina.data.batch.order import buckets, lengths_of
 from lamina.data.read.sentences import Sentence
 from lamina.data.text.lexicon import Lexicon
 from lamina.data.text.span_schemes import Matching, Scheme, convert
@@ -22,8 +22,8 @@ from lamina.nn import CHARACTERS, CRF, Independent, Stack, StackOptions, valid_s
 from lamina.nn.recurrent.dropout import drop, drop_rows, drop_words
 from lamina.nn.recurrent.options import check_embedding, check_share
 from lamina.spec import TYPED_TEXT, LaminaError, Model
-from lamina.tasks.examples import check_several
-from lamina.tasks.saved import SavedModel
+from lamina.tasks.saved import SavedModel, check_several
+from lamina.tasks.tag.batch import Spelling, collate
 from lamina.tasks.tag.inputs import TagInputs
 
 NAME = "tag"
@@ -135,10 +135,10 @@ class Tagger(Model):
         self,
         inputs: Tensor,
         lengths: Tensor | None = None,
-        more: Mapping[str, Tensor] | None = None,
+        spelling: Spelling | None = None,
     ) -> Tensor:
-        """Words ``(T, B)`` -> scores ``(T, B, K)``; ``more`` as
-        :class:`lamina.data.batch.labelled.LabelledBatches` gives it."""
+        """Words ``(T, B)`` -> scores ``(T, B, K)``; ``spelling``: their
+        characters, where the network reads them."""
         p, kind = self.options.dropout, self.options.dropout_kind
         unknown = self.lexicon.words.unknown
         inputs = drop_words(inputs, self.options.word_dropout, unknown, training=self.training)
@@ -146,9 +146,9 @@ class Tagger(Model):
             x, tokens = drop_rows(self.embedding.weight, inputs, p, kind, training=self.training)
             outputs, _ = self.stack(x, lengths=lengths, tokens=tokens)
         else:
-            assert more is not None
-            spelled = self.spelling(more["characters"], more["character_lengths"])  # (W, C)
-            which = more["spelling"]
+            assert spelling is not None
+            spelled = self.spelling(spelling.characters, spelling.lengths)  # (W, C)
+            which = spelling.which
             if lengths is not None:
                 padded = ~valid_steps(lengths, len(inputs), inputs.device)
                 inputs, which = inputs.masked_fill(padded, 0), which.masked_fill(padded, 0)
@@ -245,18 +245,14 @@ class Tagger(Model):
         forms, encoded = self.lexicon.encode([sentence.words for sentence in sentences])
         steps = [np.stack((words, np.zeros_like(words)), axis=1) for words in encoded]
         spelled = self.spelling is not None
-        batches = LabelledBatches(
-            forms, steps, spelled=spelled, batch_size=batch_size, shuffle=False
-        )
         device = self.head.weight.device
         found: list[list[str]] = [[] for _ in sentences]
         with self.evaluating():
-            for k in range(len(batches)):
-                batch = batches[k].to(device)
-                scores = self(batch.inputs, batch.lengths, batch.more)
+            for members in buckets(lengths_of(steps), batch_size=batch_size):
+                batch = collate(forms, steps, members, spelled=spelled).to(device)
+                scores = self(batch.inputs, batch.lengths, batch.spelling)
                 best = self.output.decode(scores, batch.lengths).T.tolist()
-                assert batch.index is not None
-                for i, row in zip(batch.index.tolist(), best, strict=True):
+                for i, row in zip(members.tolist(), best, strict=True):
                     length = len(sentences[i].words)
                     found[i] = [self.labels.names[label] for label in row[:length]]
         return found

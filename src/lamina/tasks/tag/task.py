@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -12,41 +12,38 @@ import numpy as np
 import torch
 
 from lamina.data import PARTS, fingerprint
-from lamina.data.batch.labelled import NOT_COUNTED, LabelledBatches
+from lamina.data.batch.batches import CollatedBatches
+from lamina.data.batch.order import buckets, lengths_of
 from lamina.data.text.lexicon import Lexicon
 from lamina.data.text.span_schemes import OUTSIDE, recognise
-from lamina.spec import ACCURACY, SPAN_F1, Batch, LaminaError, Model, Part, State, Step
-from lamina.store.structs import changed, struct_from
-from lamina.tasks.config import task_config
+from lamina.spec import ACCURACY, SPAN_F1, LaminaError, Part, State, Step
+from lamina.tasks.base import DataTask
 from lamina.tasks.scores.spans import SpanCounts, f1
-from lamina.tasks.source import as_source
+from lamina.tasks.tag.batch import NOT_COUNTED, WordBatch, collate
 from lamina.tasks.tag.data import TagData, counted, read
 from lamina.tasks.tag.network import NAME, Tagger, TagLabels, TagOptions
 
 
-class Tag:
+class Tag(DataTask[Tagger, WordBatch]):
     """Learn to put a label on every word of a sentence.
 
     >>> task = Tag("train.conll", test="test.conll", scheme="IOBES")      # doctest: +SKIP
     >>> model = task.model(depth=2, width=128, dropout=0.5)               # doctest: +SKIP
 
-    The metric is F1 over spans where labels mark spans, else accuracy.
-
-    Args:
-        source: a file or the name of a corpus; with ``changes``, the fields of :class:`TagData`.
-
-    Raises:
-        LaminaError: data that cannot be read, with file and line.
+    The metric is F1 over spans where labels mark spans, else accuracy. Fields: :class:`TagData`.
     """
 
     name = NAME
+    unit = "label"
     Data = TagData
     Options = TagOptions
     Network = Tagger
 
-    def __init__(self, source: str | Path, **changes: Any):
-        values = {"source": as_source(source), **changes}
-        self.data = data = struct_from(TagData, values, what="field")
+    data: TagData
+
+    def learn(self) -> None:
+        """See :class:`lamina.tasks.base.DataTask`."""
+        data = self.data
         self.inputs = data.inputs()
         self.parts, self.fingerprints = read(data)
         train = self.parts["train"]
@@ -62,27 +59,26 @@ class Tag:
         self._encode()
 
     @classmethod
-    def for_model(cls, model: Tagger, path: str | Path, **changes: Any) -> Tag:
-        """A task whose test part is the file at ``path``, read as ``model`` reads."""
-        task = cls.__new__(cls)
-        task.labels, task.lexicon = model.labels, model.lexicon
-        if model.inputs.residues and "label" not in changes:
+    def known(cls, model: Tagger) -> dict[str, Any]:
+        """See :class:`lamina.tasks.base.DataTask`: how files are read, and spans from labels."""
+        return {**msgspec.to_builtins(model.inputs), "matching": model.labels.matching}
+
+    def follow(self, model: Tagger, given: Mapping[str, Any]) -> None:
+        """See :class:`lamina.tasks.base.DataTask`."""
+        path = self.data.source
+        if model.inputs.residues and "label" not in given:
             raise LaminaError(
-                "need label= (--label), a FASTA file with the labels of its residues",
-                place=str(path),
+                "need label= (--label), a FASTA file with the labels of its residues", place=path
             )
-        known = msgspec.to_builtins(model.inputs)
-        values = {**known, "source": str(path), "matching": model.labels.matching, **changes}
-        task.data = data = struct_from(TagData, values, what="field")
-        task.inputs = data.inputs()
-        test = task.inputs.read(path, mask=data.mask)
-        task.parts = {"train": [], "validation": [], "test": test}
+        self.labels, self.lexicon = model.labels, model.lexicon
+        self.inputs = self.data.inputs()
+        test = self.inputs.read(path, mask=self.data.mask)
+        self.parts = {"train": [], "validation": [], "test": test}
         written = recognise(sentence.labels or () for sentence in test)
         if model.labels.scheme is not None and written is not None:
-            task.labels = msgspec.structs.replace(model.labels, written=written)
-        task.fingerprints = {str(path): fingerprint(path)}
-        task._encode()
-        return task
+            self.labels = msgspec.structs.replace(model.labels, written=written)
+        self.fingerprints = {path: fingerprint(path)}
+        self._encode()
 
     def _learn_labels(self) -> TagLabels:
         """What the training part's labels are, and the scheme that they follow."""
@@ -132,28 +128,27 @@ class Tag:
         if scheme is not None:
             self.spans = SpanCounts(self.names, scheme, self.labels.matching)
 
-    def model(self, options: TagOptions | None = None, /, **changes: Any) -> Tagger:
+    def network(self, options: TagOptions) -> Tagger:
         """A fresh tagger for these labels and words."""
-        chosen = changed(options or TagOptions(), changes, what="model option")
-        return Tagger(chosen, self.inputs, self.lexicon, self.labels)
+        return Tagger(options, self.inputs, self.lexicon, self.labels)
 
-    def batches(self, part: Part, *, epoch: int = 0, seed: int = 0) -> Sequence[Batch]:
+    def batches(self, part: Part, *, epoch: int = 0, seed: int = 0) -> Sequence[WordBatch]:
         """Length-bucketed batches; shuffled for training only."""
-        return LabelledBatches(
-            self.forms[part],
-            self.steps[part],
-            spelled=not self.inputs.residues,
+        forms, steps = self.forms[part], self.steps[part]
+        members = buckets(
+            lengths_of(steps),
             batch_size=self.data.batch_size,
             shuffle=part == "train",
             seed=seed,
             epoch=epoch,
         )
+        spelled = not self.inputs.residues
+        return CollatedBatches(members, partial(collate, forms, steps, spelled=spelled, part=part))
 
-    def step(self, model: Model, batch: Batch, state: State | None) -> Step:
+    def step(self, model: Tagger, batch: WordBatch, state: State | None) -> Step:
         """Mean loss of a label, and how many labels and spans are right."""
-        assert isinstance(model, Tagger)
         targets, count = batch.targets, batch.predictions
-        scores = model(batch.inputs, batch.lengths, batch.more)
+        scores = model(batch.inputs, batch.lengths, batch.spelling)
         learned = targets.masked_fill(targets >= len(self.labels.names), NOT_COUNTED)
         loss = model.output.loss(scores, learned, batch.lengths) / max(count, 1)
         best = model.output.decode(scores.detach(), batch.lengths)
@@ -186,12 +181,11 @@ class Tag:
     def summary(self, sums: Mapping[str, float], count: int) -> dict[str, float]:
         """``loss`` in nats a label and ``accuracy`` in 0..1; of spans also ``f1``, ``precision``
         and ``recall``."""
-        scores = {"loss": sums["loss"] / count, "accuracy": sums["correct"] / count}
+        scores = {**super().summary(sums, count), "accuracy": sums["correct"] / count}
         if self.spans is None:
             return scores
         return scores | f1(sums)
 
-    def config(self) -> dict[str, Any]:
-        """See :class:`lamina.spec.Task`."""
-        sizes = {part: len(sentences) for part, sentences in self.parts.items()}
-        return task_config(NAME, self.data, self.fingerprints, sizes)
+    def sizes(self) -> dict[str, int]:
+        """Sentences in each part."""
+        return {part: len(sentences) for part, sentences in self.parts.items()}

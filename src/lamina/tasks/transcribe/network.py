@@ -14,13 +14,14 @@ from torch import Tensor, nn
 from torch.nn.functional import ctc_loss, log_softmax
 
 from lamina.data import Vocabulary
-from lamina.data.batch.batches import buckets, padded
+from lamina.data.batch.batches import padded, ragged
+from lamina.data.batch.order import buckets
 from lamina.data.prepare.standardize import Standardizer
 from lamina.data.read.registry import TABLES
 from lamina.nn import Pyramid, PyramidState, StackOptions
 from lamina.nn.recurrent.dropout import drop
 from lamina.spec import LaminaError, Model
-from lamina.tasks.decode.ctc import decode
+from lamina.tasks.decode.ctc import decode, decoder
 from lamina.tasks.saved import SavedModel
 from lamina.tasks.transcribe.inputs import SpeechInputs
 from lamina.tasks.transcribe.stream import TranscriptStream, checked
@@ -154,8 +155,31 @@ class Transcriber(Model):
         return {} if isinstance(example, np.ndarray) else {"id": str(example)}
 
     def stream(self) -> TranscriptStream:
-        """A transcription of audio that arrives in pieces; of a model that reads forwards only."""
-        return TranscriptStream(self)
+        """Transcribe audio that arrives in pieces. Do not train the model meanwhile.
+
+        Raises:
+            LaminaError: the model is bidirectional.
+        """
+        if self.options.bidirectional:
+            raise LaminaError(
+                "a bidirectional model reads each recording from its end too, so it cannot "
+                "transcribe a stream; need bidirectional=False"
+            )
+        return TranscriptStream(
+            self.inputs.features.stream(),
+            self._score_piece,
+            decoder(self.blank, self.options.beam),
+            self.text,
+        )
+
+    def _score_piece(
+        self, frames: np.ndarray, state: PyramidState | None
+    ) -> tuple[np.ndarray, PyramidState]:
+        """The next frames ``(T, I)`` of one recording -> log-probabilities ``(T', V)``."""
+        x = torch.from_numpy(self.scale(frames))[:, None].to(self.head.weight.device)
+        with self.evaluating():
+            log_probs, state = self.scores(x, state)
+        return self.sayable(log_probs[:, 0]), state
 
     def answers(self, examples: Sequence[Any]) -> list[dict[str, Any]]:
         """The text of each audio file (a path), or of samples ``(N,)`` in -1..1 at the model's
@@ -170,10 +194,8 @@ class Transcriber(Model):
         frames = [self._frames(example, i) for i, example in enumerate(examples, start=1)]
         lengths = np.array([len(x) for x in frames], np.int64)
         for members in buckets(lengths, batch_size=16, shuffle=False):
-            valid = lengths[members]
-            for i, answer in zip(
-                members, self._answers([frames[i] for i in members], valid), strict=True
-            ):
+            answers = self._answers([frames[i] for i in members])
+            for i, answer in zip(members, answers, strict=True):
                 found[i] = answer
         return found
 
@@ -198,10 +220,10 @@ class Transcriber(Model):
             )
         return frames
 
-    def _answers(self, frames: list[np.ndarray], lengths: np.ndarray) -> list[dict[str, Any]]:
+    def _answers(self, frames: list[np.ndarray]) -> list[dict[str, Any]]:
+        inputs, lengths = padded(frames)
         with self.evaluating():
-            valid = None if lengths.min() == lengths.max() else torch.from_numpy(lengths)
-            log_probs, shorter = self(padded(frames, lengths).to(self.head.weight.device), valid)
+            log_probs, shorter = self(inputs.to(self.head.weight.device), ragged(lengths))
         log_probs = log_probs.cpu()
         found = self.tokens(log_probs, shorter)
         sizes = torch.tensor([len(tokens) for tokens in found])

@@ -2,65 +2,60 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-import torch
 
+from lamina.data.speech.mel import MelStream
 from lamina.spec import LaminaError
-from lamina.tasks.decode.ctc import decoder
-
-if TYPE_CHECKING:
-    from lamina.tasks.transcribe.network import Transcriber
+from lamina.tasks.decode.ctc import CTCDecoder
 
 
 class TranscriptStream:
-    """Transcribes one recording that arrives in pieces, and carries all that it takes: the samples
-    of an unfinished frame, the state of every layer, frames that wait for their partner, and the
-    decoder. After the last piece the text is that of the whole recording.
+    """Transcribes one recording that arrives in pieces. It carries all the state that takes: the
+    samples of an unfinished frame, the network's state, and the decoder. After the last piece the
+    text is that of the whole recording.
 
     >>> stream = model.stream()                                # doctest: +SKIP
     >>> for samples in microphone:                             # doctest: +SKIP
     ...     print(stream.feed(samples))
 
     Args:
-        model: one that reads forwards only. It is used as it is: do not train it meanwhile.
-
-    Raises:
-        LaminaError: the model is bidirectional.
+        frames:  turns samples into frames ``(T, I)``.
+        score:   frames and the network's state (``None`` at the start) -> log-probabilities
+            ``(T', V)`` and the next state.
+        decoder: turns log-probabilities into tokens.
+        text:    turns tokens into text.
     """
 
-    def __init__(self, model: Transcriber):
-        if model.options.bidirectional:
-            raise LaminaError(
-                "a bidirectional model reads each recording from its end too, so it cannot "
-                "transcribe a stream; need bidirectional=False"
-            )
-        self._model = model
-        self._frames = model.inputs.features.stream()
-        self._decoder = decoder(model.blank, model.options.beam)
+    def __init__(
+        self,
+        frames: MelStream,
+        score: Callable[[np.ndarray, Any], tuple[np.ndarray, Any]],
+        decoder: CTCDecoder,
+        text: Callable[[list[int]], str],
+    ):
+        self._frames, self._score, self._decoder, self._text = frames, score, decoder, text
         self._state: Any = None
 
     def feed(self, samples: np.ndarray) -> str:
-        """Read the next samples ``(N,)`` in -1..1, at the model's rate; the text up to now. With a
-        beam of more than 1, later samples may still change it.
+        """Read the next samples ``(N,)`` in -1..1, at the model's rate; the text so far. With a
+        beam wider than 1, later samples may still change it.
 
         Raises:
-            LaminaError: anything else than a row of finite numbers.
+            LaminaError: anything but a row of finite numbers.
         """
-        model = self._model
         frames = self._frames.feed(checked(samples))
         if len(frames):
-            x = torch.from_numpy(model.scale(frames))[:, None].to(model.head.weight.device)
-            with model.evaluating():
-                log_probs, self._state = model.scores(x, self._state)
-            self._decoder.feed(model.sayable(log_probs[:, 0]))
+            log_probs, self._state = self._score(frames, self._state)
+            self._decoder.feed(log_probs)
         return self.text
 
     @property
     def text(self) -> str:
-        """The text up to now."""
-        return self._model.text(self._decoder.tokens())
+        """The text so far."""
+        return self._text(self._decoder.tokens())
 
 
 def checked(samples: Any) -> np.ndarray:

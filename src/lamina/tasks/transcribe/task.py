@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,15 +14,15 @@ import torch
 from torch.nn.functional import ctc_loss
 
 from lamina.data import Vocabulary
-from lamina.data.batch.speech import SpeechBatches
+from lamina.data.batch.batches import CollatedBatches
+from lamina.data.batch.order import buckets, lengths_of
 from lamina.data.prepare.standardize import Standardizer
 from lamina.data.read.manifest import Manifest
-from lamina.spec import Batch, LaminaError, Model, Part, State, Step
-from lamina.store.structs import changed, struct_from
-from lamina.tasks.config import task_config
+from lamina.spec import LaminaError, Part, State, Step
+from lamina.tasks.base import DataTask
 from lamina.tasks.decode.ctc import frames_needed
 from lamina.tasks.scores.error_rates import WORD_ERROR_RATE, error_counts
-from lamina.tasks.source import as_source
+from lamina.tasks.transcribe.batch import SpeechBatch, collate
 from lamina.tasks.transcribe.data import Recordings, TranscribeData, read
 from lamina.tasks.transcribe.network import (
     BLANK,
@@ -37,28 +36,27 @@ from lamina.tasks.transcribe.network import (
 _UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 
 
-class Transcribe:
+class Transcribe(DataTask[Transcriber, SpeechBatch]):
     """Learn to write down what is said.
 
     >>> task = Transcribe("recordings.csv", audio="file", text="sentence")   # doctest: +SKIP
     >>> model = task.model(cell="gru", depth=3, width=128, halvings=1)       # doctest: +SKIP
 
-    Args:
-        source: a manifest; with ``changes``, the fields of :class:`TranscribeData`.
-
-    Raises:
-        LaminaError: data that cannot be read, with file and line.
+    The source is a manifest. Fields: :class:`TranscribeData`.
     """
 
     name = NAME
+    unit = "recording"
     metric = WORD_ERROR_RATE
     Data = TranscribeData
     Options = TranscribeOptions
     Network = Transcriber
 
-    def __init__(self, source: str | Path, **changes: Any):
-        values = {"source": as_source(source), **changes}
-        self.data = data = struct_from(TranscribeData, values, what="field")
+    data: TranscribeData
+
+    def learn(self) -> None:
+        """See :class:`lamina.tasks.base.DataTask`."""
+        data = self.data
         self.inputs, manifests, self.fingerprints = read(data)
         self.vocabulary = Vocabulary.build(
             manifests["train"].texts or [],
@@ -70,22 +68,20 @@ class Transcribe:
         self.scale = Standardizer.fit(self.parts["train"].frames)
 
     @classmethod
-    def for_model(cls, model: Transcriber, path: str | Path, **changes: Any) -> Transcribe:
-        """A task whose test part is the manifest at ``path``, read as ``model`` reads."""
-        task = cls.__new__(cls)
-        columns = {"audio": model.inputs.audio, "text": model.inputs.text}
-        fields = {"source": str(path), **columns, **changes}
-        task.data = struct_from(TranscribeData, fields, what="field")
-        task.inputs = msgspec.structs.replace(
-            model.inputs, audio=task.data.audio, text=task.data.text
+    def known(cls, model: Transcriber) -> dict[str, Any]:
+        """See :class:`lamina.tasks.base.DataTask`: the columns."""
+        return {"audio": model.inputs.audio, "text": model.inputs.text}
+
+    def follow(self, model: Transcriber, given: Mapping[str, Any]) -> None:
+        """See :class:`lamina.tasks.base.DataTask`."""
+        self.inputs = msgspec.structs.replace(
+            model.inputs, audio=self.data.audio, text=self.data.text
         )
-        task.vocabulary, task.scale = model.vocabulary, model.scale
-        task.fingerprints = {}
-        test = task.inputs.manifest(path)
+        self.vocabulary, self.scale = model.vocabulary, model.scale
+        test = self.inputs.manifest(self.data.source)
         empty = test.take([])
-        task._encode({"train": empty, "validation": empty, "test": test})
-        task.check(model.options)
-        return task
+        self._encode({"train": empty, "validation": empty, "test": test})
+        self.check(model.options)
 
     def _encode(self, manifests: Mapping[str, Manifest]) -> None:
         error_counts([], [])  # a package that is missing is told before the work, not after
@@ -126,37 +122,43 @@ class Transcribe:
                         place=place,
                     )
 
-    def model(self, options: TranscribeOptions | None = None, /, **changes: Any) -> Transcriber:
+    def network(self, options: TranscribeOptions) -> Transcriber:
         """A fresh transcriber for these tokens and features.
 
         Raises:
             LaminaError: options that do not fit together, or a text too long for its recording.
         """
-        chosen = changed(options or TranscribeOptions(), changes, what="model option")
-        self.check(chosen)
-        return Transcriber(chosen, self.inputs, self.vocabulary, self.scale)
+        self.check(options)
+        return Transcriber(options, self.inputs, self.vocabulary, self.scale)
 
-    def batches(self, part: Part, *, epoch: int = 0, seed: int = 0) -> Sequence[Batch]:
+    def batches(self, part: Part, *, epoch: int = 0, seed: int = 0) -> Sequence[SpeechBatch]:
         """Length-bucketed batches; shuffled and augmented for training only."""
-        training = part == "train"
-        return SpeechBatches(
-            self.parts[part].frames,
-            self.tokens[part],
-            self.scale,
-            [max(frames_needed(tokens), 1) * 2**MOST_HALVINGS for tokens in self.tokens[part]],
+        frames, tokens = self.parts[part].frames, self.tokens[part]
+        augmentation = self.data.augmentation
+
+        def member(i: int) -> np.ndarray:
+            if part != "train":
+                return self.scale(frames[i])
+            least = max(frames_needed(tokens[i]), 1) * 2**MOST_HALVINGS
+            rng = np.random.default_rng([seed, epoch, i])
+            return augmentation(frames[i], self.scale, least, rng)
+
+        members = buckets(
+            lengths_of(frames),
             batch_size=self.data.batch_size,
-            augmentation=self.data.augmentation if training else None,
-            shuffle=training,
+            shuffle=part == "train",
             seed=seed,
             epoch=epoch,
         )
+        return CollatedBatches(
+            members, lambda some: collate([member(int(i)) for i in some], tokens, some, part)
+        )
 
-    def step(self, model: Model, batch: Batch, state: State | None) -> Step:
+    def step(self, model: Transcriber, batch: SpeechBatch, state: State | None) -> Step:
         """Mean of ``-ln P(text)`` a token (Graves et al. 2006, equation 8), and the errors of the
         text that was found: with the model's beam, but greedily while it learns."""
-        assert isinstance(model, Transcriber)
         log_probs, lengths = model(batch.inputs, batch.lengths)
-        sizes = batch.more["target_lengths"]
+        sizes = batch.target_lengths
         nats = ctc_loss(
             log_probs, batch.targets, lengths, sizes, blank=model.blank, reduction="sum"
         )
@@ -183,12 +185,11 @@ class Transcribe:
         """``loss`` in nats a token, ``WER`` and ``CER``: errors in words and in characters over
         their number."""
         return {
-            "loss": sums["loss"] / count,
+            **super().summary(sums, count),
             WORD_ERROR_RATE.name: sums["word_errors"] / max(sums["words"], 1),
             "CER": sums["character_errors"] / max(sums["characters"], 1),
         }
 
-    def config(self) -> dict[str, Any]:
-        """See :class:`lamina.spec.Task`."""
-        sizes = {part: len(recordings) for part, recordings in self.parts.items()}
-        return task_config(NAME, self.data, self.fingerprints, sizes)
+    def sizes(self) -> dict[str, int]:
+        """Recordings in each part."""
+        return {part: len(recordings) for part, recordings in self.parts.items()}

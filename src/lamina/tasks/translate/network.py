@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import msgspec
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from lamina.data.batch.pairs import PairBatches
+from lamina.data.batch.batches import padded
+from lamina.data.batch.order import buckets, lengths_of
 from lamina.data.read.pairs import read_sources
 from lamina.data.text.subwords import BEGIN, END, Subwords
 from lamina.nn import StackOptions, valid_steps
@@ -23,8 +23,7 @@ from lamina.nn.sequence.decoder import Decoder
 from lamina.nn.sequence.encoder import Encoder
 from lamina.spec import TYPED_TEXT, LaminaError, Model, State
 from lamina.tasks.decode.beam import Hypothesis, beam_search
-from lamina.tasks.examples import check_several
-from lamina.tasks.saved import SavedModel
+from lamina.tasks.saved import SavedModel, check_several
 
 NAME = "translate"
 #: The file of a vocabulary that both languages share, or of each one's own.
@@ -222,18 +221,14 @@ class Translator(Model):
                     "sentence a line of its own.",
                     place=f"example {number}",
                 )
-        nothing = [np.full(1, END)] * len(sources)
         device = self.readout.weight.device
         found: dict[int, Hypothesis] = {}
         with self.evaluating():
-            for batch in PairBatches(sources, nothing, batch_size=64, shuffle=False):
-                assert batch.lengths is not None
-                assert batch.index is not None
-                memory, state = self.encode(batch.inputs.to(device), batch.lengths)
-                best = self.search(
-                    memory, state, limits(batch.lengths).to(device), self.options.beam
-                )
-                found.update(zip(batch.index.tolist(), best, strict=True))
+            for members in buckets(lengths_of(sources), batch_size=64):
+                inputs, lengths = padded([sources[i] for i in members])
+                memory, state = self.encode(inputs.to(device), lengths)
+                best = self.search(memory, state, limits(lengths).to(device), self.options.beam)
+                found.update(zip(members.tolist(), best, strict=True))
         best = [found[i] for i in range(len(texts))]
         translations = self.target_vocabulary.decode_many([one.tokens for one in best])
         return [

@@ -4,52 +4,50 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
 from lamina.data import fingerprint
-from lamina.data.batch.pairs import PairBatches
+from lamina.data.batch.batches import CollatedBatches
+from lamina.data.batch.order import buckets, lengths_of
 from lamina.data.read.shapes import Pairs
 from lamina.data.text.subwords import END, Subwords
 from lamina.nn import valid_steps
 from lamina.nn.heads.cross_entropy import output_loss
-from lamina.spec import BLEU, Batch, LaminaError, Model, Part, State, Step
-from lamina.store.structs import changed, struct_from
-from lamina.tasks.config import task_config
+from lamina.spec import BLEU, LaminaError, Part, State, Step
+from lamina.tasks.base import DataTask
 from lamina.tasks.decode.beam import Hypothesis
 from lamina.tasks.scores.translation import check_installed, counts, scores
-from lamina.tasks.source import as_source
+from lamina.tasks.translate.batch import PairBatch, collate
 from lamina.tasks.translate.data import TranslateData, read, read_files
 from lamina.tasks.translate.network import NAME, TranslateOptions, Translator, limits, shifted
 
 
-class Translate:
+class Translate(DataTask[Translator, PairBatch]):
     """Learn to translate.
 
     >>> task = Translate("train.en", target="train.de")          # doctest: +SKIP
     >>> model = task.model(cell="gru", depth=2, width=256)       # doctest: +SKIP
 
-    Args:
-        source: a file or the name of a corpus; with ``changes``, the fields of
-            :class:`TranslateData`.
-
-    Raises:
-        LaminaError: data that cannot be read, with file and line.
+    Fields: :class:`TranslateData`.
     """
 
     name = NAME
+    unit = "pair"
     metric = BLEU
     Data = TranslateData
     Options = TranslateOptions
     Network = Translator
 
-    def __init__(self, source: str | Path, **changes: Any):
+    data: TranslateData
+
+    def learn(self) -> None:
+        """See :class:`lamina.tasks.base.DataTask`."""
         check_installed()
-        values = {"source": as_source(source), **changes}
-        self.data = data = struct_from(TranslateData, values, what="field")
+        data = self.data
         self.parts, self.fingerprints = read(data)
         train = self.parts["train"]
         if data.joint:
@@ -67,20 +65,19 @@ class Translate:
             )
 
     @classmethod
-    def for_model(cls, model: Translator, path: str | Path, **changes: Any) -> Translate:
-        """A task whose test part is the file of pairs at ``path``, or its lines with those of the
-        file ``target=``, read as ``model`` reads."""
+    def known(cls, model: Translator) -> dict[str, Any]:
+        """See :class:`lamina.tasks.base.DataTask`."""
+        return {"bleu_tokenizer": model.bleu_tokenizer}
+
+    def follow(self, model: Translator, given: Mapping[str, Any]) -> None:
+        """See :class:`lamina.tasks.base.DataTask`: a file of pairs, or one of texts with their
+        translations in the file ``target=``."""
         check_installed()
-        task = cls.__new__(cls)
-        fields = {"source": str(path), "bleu_tokenizer": model.bleu_tokenizer, **changes}
-        task.data = data = struct_from(TranslateData, fields, what="field")
-        task.vocabulary, task.target_vocabulary = model.vocabulary, model.target_vocabulary
-        files = data.files
-        nothing = Pairs([], [], [])
-        task.parts = {"train": nothing, "validation": nothing, "test": read_files(files)}
-        task.fingerprints = {file: fingerprint(file) for file in files}
-        task._encode()
-        return task
+        self.vocabulary, self.target_vocabulary = model.vocabulary, model.target_vocabulary
+        files, nothing = self.data.files, Pairs([], [], [])
+        self.parts = {"train": nothing, "validation": nothing, "test": read_files(files)}
+        self.fingerprints = {file: fingerprint(file) for file in files}
+        self._encode()
 
     def _encode(self) -> None:
         self.sources: dict[str, list[np.ndarray]] = {}
@@ -100,34 +97,30 @@ class Translate:
             self.sources[part] = [sources[i] for i in kept]
             self.targets[part] = [targets[i] for i in kept]
 
-    def model(self, options: TranslateOptions | None = None, /, **changes: Any) -> Translator:
+    def network(self, options: TranslateOptions) -> Translator:
         """A fresh network for these vocabularies."""
-        chosen = changed(options or TranslateOptions(), changes, what="model option")
-        return Translator(chosen, self.vocabulary, self.target_vocabulary, self.data.bleu_tokenizer)
+        tokenizer = self.data.bleu_tokenizer
+        return Translator(options, self.vocabulary, self.target_vocabulary, tokenizer)
 
-    def batches(self, part: Part, *, epoch: int = 0, seed: int = 0) -> Sequence[Batch]:
-        """Pairs of like length together; shuffled for training only.
-
-        Outside training, ``more["beam"]`` says how a batch is translated: greedily, to choose by
-        (``False``), or with a beam too, to judge by (``True``).
-        """
-        more = {} if part == "train" else {"beam": torch.tensor(part == "test")}
-        return PairBatches(
-            self.sources[part],
-            self.targets[part],
+    def batches(self, part: Part, *, epoch: int = 0, seed: int = 0) -> Sequence[PairBatch]:
+        """Pairs of like length together, by the target's length and then by the source's; shuffled
+        for training only."""
+        sources, targets = self.sources[part], self.targets[part]
+        members = buckets(
+            lengths_of(sources),
+            lengths_of(targets),
             batch_size=self.data.batch_size,
             shuffle=part == "train",
             seed=seed,
             epoch=epoch,
-            more=more,
         )
+        return CollatedBatches(members, partial(collate, sources, targets, part=part))
 
-    def step(self, model: Model, batch: Batch, state: State | None) -> Step:
+    def step(self, model: Translator, batch: PairBatch, state: State | None) -> Step:
         """Mean cross-entropy of the target's tokens with smoothed labels; ``sums["loss"]`` is
-        without smoothing. Outside training the batch is translated too."""
-        assert isinstance(model, Translator)
-        assert batch.lengths is not None
-        lengths = batch.more["target_lengths"]
+        without smoothing. A batch of the validation part is translated too, greedily, to choose
+        by; one of the test part also with a beam, to judge by."""
+        lengths = batch.target_lengths
         memory, begin = model.encode(batch.inputs, batch.lengths)
         h, _ = model.decode(shifted(batch.targets), begin, memory, lengths)  # (N, embedding)
         valid = valid_steps(lengths, len(batch.targets), batch.targets.device)
@@ -135,10 +128,10 @@ class Translate:
         loss, plain = output_loss(h, model.output_weight, batch.targets[valid], share)
         count = int(lengths.sum())
         sums = {"loss": plain * count}
-        if "beam" in batch.more:
+        if batch.part != "train":
             most = limits(batch.lengths).to(batch.inputs.device)
             greedy = model.search(memory, begin, most, 1)
-            if batch.more["beam"]:
+            if batch.part == "test":
                 sums |= self._counts(greedy, batch, "greedy_")
                 sums |= self._counts(model.search(memory, begin, most, model.options.beam), batch)
             else:
@@ -146,12 +139,12 @@ class Translate:
         return Step(loss, sums, count)
 
     def _counts(
-        self, hypotheses: list[Hypothesis], batch: Batch, prefix: str = ""
+        self, hypotheses: list[Hypothesis], batch: PairBatch, prefix: str = ""
     ) -> dict[str, torch.Tensor]:
         """What BLEU and chrF are made of."""
         decode = self.target_vocabulary.decode_many
         found = [one.tokens for one in hypotheses]
-        lengths = batch.more["target_lengths"].tolist()
+        lengths = batch.target_lengths.tolist()
         wanted = [
             tokens[: length - 1]
             for tokens, length in zip(batch.targets.T.tolist(), lengths, strict=True)
@@ -172,9 +165,8 @@ class Translate:
         """``loss`` in nats a token; ``bleu`` and ``chrf`` in 0..1 where batches were translated;
         ``greedy_bleu`` and ``greedy_chrf`` beside them where that was done with a beam."""
         greedy = {f"greedy_{name}": value for name, value in scores(sums, "greedy_").items()}
-        return {"loss": sums["loss"] / count, **scores(sums), **greedy}
+        return {**super().summary(sums, count), **scores(sums), **greedy}
 
-    def config(self) -> dict[str, Any]:
-        """See :class:`lamina.spec.Task`."""
-        sizes = {part: len(found) for part, found in self.sources.items()}
-        return task_config(NAME, self.data, self.fingerprints, sizes)
+    def sizes(self) -> dict[str, int]:
+        """Pairs in each part."""
+        return {part: len(found) for part, found in self.sources.items()}

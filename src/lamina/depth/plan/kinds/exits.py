@@ -71,7 +71,7 @@ class AllDepths:
 
     def __init__(self, task: Task, depths: Sequence[int]):
         self.task, self.depths = task, tuple(depths)
-        self.name, self.metric = task.name, task.metric
+        self.name, self.metric, self.unit = task.name, task.metric, task.unit
 
     def model(self, options: Any = None, /, **changes: Any) -> Model:
         """See :class:`lamina.spec.Task`: a network of one depth."""

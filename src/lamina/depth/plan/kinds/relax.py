@@ -95,8 +95,30 @@ class Relaxed(Model):
 class Turn(Batch):
     """A batch for the weights, or for the choice, and the temperature that has come by then."""
 
+    batch: Batch | None = None
     chooses: bool = False
     temperature: float = 1.0
+
+    @classmethod
+    def of(cls, batch: Batch, *, chooses: bool, temperature: float) -> Turn:
+        """The turn of a batch of any kind."""
+        return cls(
+            batch.inputs,
+            batch.targets,
+            batch.lengths,
+            batch.fresh,
+            batch.index,
+            batch.part,
+            batch=batch,
+            chooses=chooses,
+            temperature=temperature,
+        )
+
+    def to(self, device: torch.device | str) -> Turn:
+        """See :class:`lamina.spec.Batch`."""
+        assert self.batch is not None
+        moved = self.batch.to(device)
+        return self.of(moved, chooses=self.chooses, temperature=self.temperature)
 
 
 class ChosenDepth(AllDepths):
@@ -139,14 +161,14 @@ class ChosenDepth(AllDepths):
     def step(self, model: Model, batch: Batch, state: State | None) -> Step:
         """See :class:`lamina.spec.Task`."""
         assert isinstance(model, Relaxed)
-        if not isinstance(batch, Turn):
+        if not isinstance(batch, Turn) or batch.batch is None:
             return self._told(model, joint(model.every.steps(self.task, batch, state)))
         model.temperature.fill_(batch.temperature)
         if not batch.chooses:
-            steps = model.every.steps(self.task, batch, state)
+            steps = model.every.steps(self.task, batch.batch, state)
             return self._told(model, joint(steps, model.shares().detach()))
         with torch.no_grad():
-            steps = model.every.steps(self.task, batch, None)
+            steps = model.every.steps(self.task, batch.batch, None)
         # The stream of the weights goes on after this batch.
         return replace(self._told(model, joint(steps, model.shares())), state=state)
 
@@ -183,7 +205,6 @@ class _Turns(Sequence[Batch]):
 
     def __init__(self, weights: Sequence[Batch], choice: Sequence[Batch], epoch: int, epochs: int):
         self.weights, self.choice, self.epoch, self.epochs = weights, choice, epoch, epochs
-        self.names = set(weights[0].more)
 
     def __len__(self) -> int:
         return 2 * len(self.weights)
@@ -195,10 +216,9 @@ class _Turns(Sequence[Batch]):
         first, last = TEMPERATURES
         temperature = first * (last / first) ** (done / max(self.epochs * len(self) - 1, 1))
         if k % 2 == 0:
-            return Turn(**vars(self.weights[k // 2]), temperature=temperature)
+            return Turn.of(self.weights[k // 2], chooses=False, temperature=temperature)
         batch = self.choice[(done // 2) % len(self.choice)]
-        # As training would see it: what only an evaluation asks for is left out. Not fresh, so
-        # that the state of the stream is handed through.
-        asked = {name: part for name, part in batch.more.items() if name in self.names}
-        given = {**vars(batch), "more": asked, "fresh": False}
-        return Turn(**given, chooses=True, temperature=temperature)
+        # As training sees it, not an evaluation. Not fresh, so that the state of the stream is
+        # handed through.
+        batch = replace(batch, part="train", fresh=False)
+        return Turn.of(batch, chooses=True, temperature=temperature)
