@@ -1,10 +1,16 @@
-"""Reading, vocabulary, splitting, batching, named corpora.
+"""From files to batches: reading, vocabulary, splitting, batching, named corpora.
 
-The path of the data: a reader gives texts or sequences, a vocabulary turns texts into numbers, a
-split says which rows train, and batches are what a model sees.
+A reader gives texts or sequences, a vocabulary turns texts into numbers, a split says which rows
+train, and batches are what a model sees.
+
+Only batches need torch, so they load on first use: all else here works without it.
 """
 
-from lamina.data.batch.batches import BucketedBatches, ChainedBatches, StreamBatches
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from lamina.data.batch.mixture import Mixture, Renumbered, Tokens
 from lamina.data.cache.sequences import kept_sequence_table
 from lamina.data.cache.tokenised import TokenisedText, tokenise
@@ -27,6 +33,9 @@ from lamina.data.read.sequence_table import read_sequence_table
 from lamina.data.read.shapes import SequenceTable
 from lamina.data.read.text_table import TextTable, read_text_table
 from lamina.data.text.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from lamina.data.batch.batches import BucketedBatches, ChainedBatches, StreamBatches
 
 __all__ = [
     "CORPORA",
@@ -64,3 +73,11 @@ __all__ = [
     "split_stream",
     "tokenise",
 ]
+
+_BATCHES = ("BucketedBatches", "ChainedBatches", "StreamBatches")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _BATCHES:
+        return getattr(importlib.import_module("lamina.data.batch.batches"), name)
+    raise AttributeError(f"module 'lamina.data' has no attribute {name!r}")

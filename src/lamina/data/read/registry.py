@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from lamina.data.read.files import suffix_of
+from lamina.data.read.formats.arrow import read_arrow
 from lamina.data.read.formats.conll import Columns
 from lamina.data.read.formats.conllu import ConllU
 from lamina.data.read.formats.delimited import read_csv, read_tsv
@@ -105,6 +106,7 @@ TABLES: Shape[_ReadsTable] = Shape(
         Reader((".tsv",), read_tsv, header=True),
         Reader((".jsonl", ".ndjson"), read_json_lines),
         Reader((".parquet",), read_parquet),
+        Reader((".arrow", ".feather"), read_arrow),
     )
 )
 
