@@ -155,7 +155,7 @@ def measure(lab: Lab) -> tuple[Finding, str]:
                 (f"{name}, {shown}: {level:.4g}", f"{depth}", *cell)
                 for depth, cell in zip(depths, cells, strict=True)
             ]
-        told.append(f"{name}, {held(outcomes, 'steps', name)}, {held(outcomes, 'time', name)}")
+        told.append(f"{name}: {held(outcomes, 'steps', name)}, {held(outcomes, 'time', name)}")
 
     halves: dict[tuple[str, ...], Outcome] = {
         (what, name): majority([o for key, o in outcomes.items() if key[:2] == (what, name)])
@@ -286,9 +286,9 @@ def ms_ratio(times: Sequence[float], base: Sequence[float]) -> Interval:
 
 
 def held(outcomes: Mapping[tuple[str, ...], Outcome], what: str, name: str) -> str:
-    """``steps in 3 of 12 (later in 2)``."""
+    """``3 of 12 in steps (later: 2)``."""
     found = [outcome for key, outcome in outcomes.items() if key[:2] == (what, name)]
-    return f"{what} in {found.count('holds')} of {len(found)} (later in {found.count('fails')})"
+    return f"{found.count('holds')} of {len(found)} in {what} (later: {found.count('fails')})"
 
 
 def show(value: Interval, course: Course) -> str:

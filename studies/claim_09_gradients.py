@@ -109,11 +109,11 @@ def measure(lab: Lab) -> tuple[Finding, str]:
         because=told(said(effects, CLAIMED)),
         rule=(
             "For a remedy and a cell that needs it, the claim holds if the remedy cures what it"
-            f" is said to cure, and fails if it neither cures nor helps. Judged are {judged}."
+            f" is said to cure, and fails if it neither cures nor helps. Judged pairs: {judged}."
             " Gradients need a cure if less than 1% arrives (the whole interval), and are cured"
             " if between 1% and 100 times arrive. A high rate needs a cure if half of the"
-            " training runs fail, and is cured if at most a tenth do. To help is to be better by"
-            " an interval that excludes 0 (for failures: Fisher's exact test, 5%)."
+            " training runs fail, and is cured if at most a tenth do. A remedy helps if it improves"
+            " the result by an interval that excludes 0 (for failures: Fisher's exact test, 5%)."
         ),
         setting=(
             "scikit-learn's handwritten digits, 64 pixels in 32 steps of two, the class after the"
