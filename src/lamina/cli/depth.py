@@ -15,9 +15,9 @@ from lamina.cli.fields import add_fields
 from lamina.cli.help import EXAMPLE, Command, Group
 from lamina.cli.show import next_command, note, picked, run_name
 from lamina.depth import Verdict, parse_count, parse_depths, search
-from lamina.depth.ask.budget import parse_seconds
-from lamina.depth.ask.defaults import EPOCHS, STEPS, settings_for
+from lamina.depth.ask.setup import EPOCHS, STEPS, settings_for
 from lamina.depth.ask.space import parse_vary
+from lamina.depth.phrases import parse_seconds
 from lamina.depth.plan.strategies import STRATEGIES
 from lamina.depth.tell.report import write_report
 from lamina.depth.tell.table import show

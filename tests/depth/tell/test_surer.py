@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lamina.depth.ask.problem import Problem
 from lamina.depth.job import Job
+from lamina.depth.plan.problem import Problem
 from lamina.depth.tell.surer import seconds_a_seed, surer
 from lamina.depth.trials import Trial
 from lamina.spec import ACCURACY

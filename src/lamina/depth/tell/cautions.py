@@ -6,8 +6,8 @@ import statistics
 from collections.abc import Sequence
 
 from lamina.depth.ask.measure import Checked
-from lamina.depth.counted import layers, listed
 from lamina.depth.judge.decision import Decision
+from lamina.depth.phrases import layers, listed
 from lamina.depth.tell.words import amount, gain_percent, percent
 from lamina.depth.trials import Trial
 from lamina.spec import ACCURACY, Metric

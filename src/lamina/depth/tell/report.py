@@ -13,10 +13,10 @@ from statistics import fmean
 from string import Template
 from typing import Any
 
-from lamina.depth.counted import layers, listed, listed_range
 from lamina.depth.judge.decision import Decision, Stage
+from lamina.depth.phrases import duration, layers, listed, listed_range
+from lamina.depth.plan.kinds import KINDS
 from lamina.depth.tell import charts, words
-from lamina.depth.tell.progress import duration
 from lamina.depth.tell.table import layer_gain, score, size, width
 from lamina.depth.tell.verdict import Verdict
 from lamina.depth.trials import Trial, apart, longest, spent
@@ -215,15 +215,6 @@ def _sure(verdict: Verdict) -> list[str]:
     ]
 
 
-#: How trainings of each kind are called; ``{}``: the layers.
-_KINDS = {
-    "train": "{}, alone",
-    "exits": "all depths up to {}, together",
-    "grow": "grown to {}",
-    "relax": "a choice among depths up to {}",
-}
-
-
 def _trained(verdict: Verdict) -> str:
     """A row for trainings of one kind, depth and use; a training that went on counts once."""
     every = longest((*verdict.trials, *verdict.tried))
@@ -231,7 +222,7 @@ def _trained(verdict: Verdict) -> str:
     rows: dict[tuple[bool, int, str, str], list[Trial]] = {}
     for trial in every:
         used = trial.job.run in judged
-        what = _KINDS.get(trial.job.kind, "{}").format(layers(trial.depth))
+        what = KINDS[trial.job.kind].title.format(layers(trial.depth))
         key = (not used, trial.depth, what, "the verdict" if used else _use(trial))
         rows.setdefault(key, []).append(trial)
     head = ("what", "used for", "trainings", "epochs", "time")
@@ -251,11 +242,9 @@ def _trained(verdict: Verdict) -> str:
 
 def _use(trial: Trial) -> str:
     """What a training was for that is not judged."""
-    if trial.job.kind == "relax":
-        return "a proposal"
-    if trial.job.epochs is not None and not trial.job.changes:
-        return "a first look"
-    return "a choice of settings" if trial.job.changes else "comparison"
+    if trial.job.changes:
+        return "a choice of settings"
+    return KINDS[trial.job.kind].purpose if trial.job.epochs is None else "a first look"
 
 
 def _seen(verdict: Verdict) -> list[str]:

@@ -6,12 +6,11 @@ import dataclasses
 import statistics
 from collections.abc import Mapping, Sequence
 
-from lamina.depth.ask.problem import Problem
-from lamina.depth.counted import layers
 from lamina.depth.judge.decision import Decision
 from lamina.depth.judge.evidence import MOST_MORE_SEEDS
+from lamina.depth.phrases import duration, layers
 from lamina.depth.plan.clock import makespan
-from lamina.depth.tell.progress import duration
+from lamina.depth.plan.problem import Problem
 from lamina.depth.tell.words import amount, gain_percent
 from lamina.depth.trials import Trial
 

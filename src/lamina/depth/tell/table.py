@@ -11,8 +11,8 @@ from rich.text import Text
 
 from lamina.depth.ask.candidates import Candidate
 from lamina.depth.ask.measure import Cost
-from lamina.depth.counted import listed_range
 from lamina.depth.judge.decision import Decision
+from lamina.depth.phrases import listed_range
 from lamina.depth.tell.verdict import Verdict
 from lamina.depth.tell.words import gain_percent, without_network
 from lamina.depth.trials import Trial, apart

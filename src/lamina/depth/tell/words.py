@@ -7,10 +7,10 @@ from collections.abc import Collection, Sequence
 
 from lamina.depth.ask.candidates import TOLERANCE, Candidate
 from lamina.depth.ask.measure import Checked, Cost
-from lamina.depth.counted import layers, listed, listed_range
 from lamina.depth.judge.decision import Decision, Gain, Stage
 from lamina.depth.judge.evidence import MOST_MORE_SEEDS
 from lamina.depth.judge.failures import ENOUGH_FREE
+from lamina.depth.phrases import layers, listed, listed_range
 from lamina.depth.trials import Trial
 from lamina.spec import Metric
 
