@@ -37,6 +37,7 @@ from lamina.depth.tell import words
 from lamina.depth.tell.cautions import cautions
 from lamina.depth.tell.progress import SearchPlan, SearchProgress, choose_progress, opening
 from lamina.depth.tell.surer import surer
+from lamina.depth.tell.told import tell
 from lamina.depth.tell.verdict import Tested, Verdict
 from lamina.depth.trials import apart, spent
 from lamina.spec import LaminaError, Task
@@ -332,20 +333,14 @@ def _conclude(asked: _Asked, costs: tuple[Cost, ...], ran: _Ran, place: _Place) 
     problem = dataclasses.replace(strategy.problem, looks=len(before))
     decision = problem.decide(strategy.evidence(), own)
     best, value = hand_over(decision.shown, judged, setup, place.folder, place.progress)
+    told = tell(decision, metric, apart(judged), asked.baseline)
+    kept, checked, schedule = best if place.kept else None, asked.checked, setup.settings.schedule
     return Verdict(
-        headline=words.headline(decision),
+        headline=words.headline(told),
         reasons=(
-            *words.why(decision, metric, costs, best if place.kept else None, question.seeds),
-            *cautions(
-                decision,
-                metric,
-                question.min_gain,
-                apart(judged),
-                asked.checked,
-                asked.baseline,
-                setup.settings.schedule,
-            ),
-            words.about(decision, setup.candidates, asked.checked, asked.space),
+            *words.why(told, costs, kept, question.seeds),
+            *cautions(told, question.min_gain, apart(judged), checked, schedule),
+            words.about(told, setup.candidates, checked, asked.space),
         ),
         metric=metric,
         min_gain=question.min_gain,
@@ -362,7 +357,7 @@ def _conclude(asked: _Asked, costs: tuple[Cost, ...], ran: _Ran, place: _Place) 
         expected_seconds=ran.expected_seconds,
         wall_seconds=time.monotonic() - ran.begun,
         expected_wall_seconds=ran.expected_wall_seconds,
-        checked=asked.checked,
+        checked=checked,
         baseline=asked.baseline,
         tested=None if best is None else Tested(best.depth, best.seed, value),
         looks=(*before, *[question.seeds] * own),
