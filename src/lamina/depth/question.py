@@ -14,6 +14,10 @@ from lamina.depth.plan.strategies import STRATEGIES
 from lamina.options import Count, Options, Positive
 
 
+def _depths(text: str) -> tuple[int, ...] | Literal["auto"]:
+    return "auto" if text.strip() == "auto" else parse_depths(text)
+
+
 class Question(Options, frozen=True, kw_only=True):
     """What a depth search is asked. A new option is a field here, and its use.
 
@@ -29,7 +33,7 @@ class Question(Options, frozen=True, kw_only=True):
         Meta(
             description="Numbers of layers to compare, such as 1-5 or 1,2,4; auto: those that "
             "rules of thumb suggest.",
-            extra={"parse": parse_depths, "metavar": "LIST|auto", "default": "1-5"},
+            extra={"parse": _depths, "metavar": "LIST|auto", "default": "1-5"},
         ),
     ] = (1, 2, 3, 4, 5)
     seeds: Annotated[
