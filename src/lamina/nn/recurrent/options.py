@@ -17,23 +17,23 @@ class StackOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     cell:              ``"rnn"``, ``"gru"`` or ``"lstm"``.
     depth:             number of layers ``L``.
-    width:             hidden units ``H`` of every layer, or one number a layer.
-    activation:        of a plain RNN: ``"tanh"``, ``"relu"``, or one name a layer.
-    bidirectional:     each layer runs both ways and gives ``2 H`` outputs.
-    residual:          from the second layer on, a layer's input is added to its output
-                       (Wu et al. 2016, section 3.1), through a learned matrix where sizes differ.
-    norm:              ``"none"``; ``"layer"``: inside the cell (Ba, Kiros and Hinton 2016);
-                       ``"batch"``: of the input projection, over batch and time (Laurent et
+    width:             hidden units ``H`` of every layer, or one number per layer.
+    activation:        activation of a plain RNN: ``"tanh"``, ``"relu"``, or one name per layer.
+    bidirectional:     run each layer in both directions, for ``2 H`` outputs.
+    residual:          from the second layer on, add a layer's input to its output (Wu et al. 2016,
+                       section 3.1), through a learned matrix if their sizes differ.
+    norm:              normalisation: ``"none"``; ``"layer"``: inside the cell (Ba, Kiros and Hinton
+                       2016); ``"batch"``: of the input projection, over batch and time (Laurent et
                        al. 2016).
-    dropout:           share of a layer's outputs set to zero on the way to the next layer.
-    dropout_kind:      ``"plain"``: drawn anew at every step (Zaremba et al. 2014); ``"locked"``:
+    dropout:           share of a layer's outputs set to zero before the next layer.
+    dropout_kind:      ``"plain"``: a new mask at every step (Zaremba et al. 2014); ``"locked"``:
                        one mask for all steps of a sequence (Gal and Ghahramani 2016).
     recurrent_dropout: share of ``h`` set to zero where it enters ``U h``, one mask for all steps.
-    init:              how weights start: torch's ``"uniform"``, ``"xavier"`` (Glorot and Bengio
+    init:              initial weights: torch's ``"uniform"``, ``"xavier"`` (Glorot and Bengio
                        2010), ``"he"`` (He et al. 2015), or ``"orthogonal"`` for ``U`` (Saxe et al.
                        2014) with Xavier for ``W``.
-    forget_bias:       of an LSTM's forget gate at the start (Gers et al. 2000; Jozefowicz et al.
-                       2015 advise 1); ``None`` leaves what ``init`` gives.
+    forget_bias:       initial bias of an LSTM's forget gate (Gers et al. 2000; Jozefowicz et al.
+                       2015 advise 1); ``None`` keeps what ``init`` gives.
     """
 
     cell: CellKind = "lstm"

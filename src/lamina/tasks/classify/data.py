@@ -46,31 +46,31 @@ class ClassifyData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
                        (``digits``, ``imdb``, ``japanese_vowels``, ``names``, ``trec``).
     label:             the column of the label.
     text:              the column of the text; for texts.
-    id:                the column that says to which sequence a row belongs; for numbers.
-    features:          the columns of numbers; empty: every other column of numbers.
-    separator:         what stands between labels, where an example may have several or none;
-                       ``None``: each has one.
-    threshold:         of several labels, those are given that are at least so probable.
-    class_weights:     ``balanced``, or NAME=WEIGHT for labels whose mistakes weigh more or less
-                       than 1 in training.
-    label_smoothing:   share of certainty that training does not ask for.
-    missing:           values that are missing: an error, the ``mean`` of the training part, or
-                       the last value before (``forward``).
-    missing_indicator: adds features that are 1 where a value was missing.
-    max_steps:         longer sequences of numbers are cut; ``None``: none is.
-    validation:        a file with the validation part; ``None``: split from ``source``.
-    test:              a file with the test part; ``None``: split from ``source``.
-    fractions:         shares of train, validation and test; a part with a file of its own takes
-                       none.
-    split_seed:        of the split, which is stratified by label (not by several) and keeps
-                       copies together.
-    level:             tokens are words or characters.
-    normalize:         of the text, before it is cut into tokens.
-    max_vocabulary:    the most frequent tokens are kept, ``<unk>`` among them.
-    min_count:         tokens seen less often in the training part are unknown.
-    max_tokens:        longer texts are cut.
-    keep:              which end of a long text or sequence stays.
-    batch_size:        sequences in a batch.
+    id:                the column that names the sequence of each row; for numbers.
+    features:          the numeric columns to read; empty: every other numeric column.
+    separator:         the separator between labels, if an example may have several or none;
+                       ``None``: each has exactly one.
+    threshold:         the smallest probability at which one of several labels is predicted.
+    class_weights:     ``balanced``, or NAME=WEIGHT for labels whose errors weigh more or less than
+                       1 in training.
+    label_smoothing:   the share of probability spread evenly over the labels in training.
+    missing:           treat missing values as an error, or fill in the ``mean`` of the training
+                       part or the last value (``forward``).
+    missing_indicator: add features that are 1 where a value was missing.
+    max_steps:         truncate longer numeric sequences; ``None``: keep them whole.
+    validation:        a file with the validation part; ``None``: split it from ``source``.
+    test:              a file with the test part; ``None``: split it from ``source``.
+    fractions:         shares of train, validation and test; a part with its own file takes none.
+    split_seed:        random seed of the split, which is stratified by label (unless there are
+                       several) and keeps duplicates together.
+    level:             tokens: words or characters.
+    normalize:         how to normalise text before it is split into tokens.
+    max_vocabulary:    size of the vocabulary, ``<unk>`` included; the most frequent tokens are
+                       kept.
+    min_count:         tokens seen less often in the training part are read as unknown.
+    max_tokens:        truncate longer texts.
+    keep:              the end of a long text or sequence to keep.
+    batch_size:        sequences per batch.
     """
 
     source: str

@@ -36,11 +36,11 @@ class ClassifyOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_fi
 
     embedding:         size of a token's vector (texts only).
     embedding_dropout: share of the embedding's outputs set to zero; ``None``: as ``dropout``.
-    word_dropout:      share of words that training reads as unknown (texts only).
-    convolution:       features of a convolution with rectifier in front of the stack (Zhou et al.
-                       2015); ``None``: there is none.
+    word_dropout:      share of words read as unknown in training (texts only).
+    convolution:       features of a rectified convolution before the stack (Zhou et al. 2015);
+                       ``None``: no convolution.
     kernel:            steps in a window of the convolution.
-    stride:            steps from one window to the next.
+    stride:            steps between windows.
     pooling:           ``last`` (the last valid state), ``mean``, ``max`` or ``attention``.
 
     ``dropout`` also falls on the embedding and on what the top layer gives, so that a stack of

@@ -23,24 +23,25 @@ class ForecastData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Where the series are and how they are read, split, forecast and batched.
 
     source:      a CSV, TSV, JSONL or Parquet file, or the name of a corpus (``etth1``).
-    time:        the column of the time: dates, date-times or whole numbers, one step apart.
-    id:          the column that says to which series a row belongs; ``None``: a wide table.
-    series:      the columns to forecast; empty: every other column of numbers.
-    covariates:  columns of numbers that are known in advance.
-    calendar:    features made from the time, each as the sine and cosine of its cycle.
-    time_format: as strftime writes it (``%d.%m.%Y``); ``None``: found by the first row.
-    missing:     empty values and left out time stamps are refused, or filled with what came
-                 before (``forward``) and then not scored.
+    time:        the time column: dates, date-times or integers, evenly spaced.
+    id:          the column that names the series of each row; ``None``: a wide table.
+    series:      the columns to forecast; empty: every other numeric column.
+    covariates:  numeric columns that are known in advance.
+    calendar:    features derived from the time, each as the sine and cosine of its cycle.
+    time_format: the time format as in strftime (``%d.%m.%Y``); ``None``: recognised from the first
+                 row.
+    missing:     refuse empty values and skipped time stamps, or fill them with the last value
+                 (``forward``), unscored.
     look_back:   steps that a forecast reads.
-    horizon:     steps that it tells.
-    fractions:   shares of train, validation and test, in the order of time.
-    rows:        rows of train, validation and test instead; rows behind them are not used.
-    dates:       the first time of validation and of test instead.
-    loss:        of training: squared or absolute error, or the pinball loss of ``quantiles``.
-    quantiles:   what is told of each value with ``loss="quantile"``; the median among them.
-    season:      steps in a season, for the baseline that repeats the last one; ``None``: by the
-                 step between rows (24 for hours, 7 for days, 12 for months).
-    batch_size:  windows in a batch.
+    horizon:     steps that it predicts.
+    fractions:   shares of train, validation and test, in time order.
+    rows:        numbers of rows of train, validation and test instead; later rows are unused.
+    dates:       the start of validation and of test instead.
+    loss:        the training loss: squared or absolute error, or the pinball loss of ``quantiles``.
+    quantiles:   the quantiles to predict with ``loss="quantile"``, the median among them.
+    season:      steps in a season, for the seasonal naive forecast; ``None``: by the spacing of the
+                 rows (24 for hours, 7 for days, 12 for months).
+    batch_size:  windows per batch.
     """
 
     source: str

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
 import torch
+from msgspec import Meta
 from torch import Tensor
 
 from lamina.data.time.series import Series
@@ -27,11 +28,11 @@ ASSET = "scale.json"
 class ForecastOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A forecaster's shape: the stack's options and
 
-    scheme:        ``segments``: the recurrence runs over segments, all of the horizon at once
-                   (Lin et al. 2023); ``direct``: all steps from the last state; ``recursive``: one
-                   step at a time, each read to make the next.
-    segment:       steps of a segment; the look-back holds a whole number of them.
-    subtract_last: series are read and told relative to their last value.
+    scheme:        ``segments``: read segments, predict the whole horizon at once (Lin et al. 2023);
+                   ``direct``: predict all steps from the last state; ``recursive``: predict one
+                   step at a time and feed it back.
+    segment:       steps per segment; the look-back is a whole number of segments.
+    subtract_last: read and predict series relative to their last value.
 
     ``dropout`` also falls on what the top layer gives.
     """
@@ -41,7 +42,10 @@ class ForecastOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_fi
     dropout: float = 0.1
     scheme: Scheme = "segments"
     segment: int = 24
-    subtract_last: bool = True
+    subtract_last: Annotated[
+        bool,
+        Meta(extra={"off": "Read and predict values as they are, not relative to the last one."}),
+    ] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -6,9 +6,11 @@ import math
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 import numpy as np
+from msgspec import Meta
 
 from lamina.data import (
     CORPORA,
@@ -30,26 +32,25 @@ class LanguageModelData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """Where the text is and how it is read, split and batched.
 
     source:         a UTF-8 text file, or the name of a corpus (``timemachine``,
-                    ``tinyshakespeare``, ``wikitext2``); several are mixed, and each is scored by
-                    itself too.
-    weights:        shares of the training tokens, one a source; 0: it is scored only. An epoch
-                    has as many tokens as the sources that train have together. Empty: each token
-                    is read about once.
-    validation:     a file with the validation part; ``None``: cut from ``source``.
-    test:           a file with the test part; ``None``: cut from ``source``.
-    fractions:      shares of train, validation and test, by position: the start of the text
-                    trains, its end tests. A part with a file of its own takes none.
-    level:          tokens are characters, words, or what stands between white space, with
-                    ``<eos>`` for each line end (``space``: for texts cut into words already).
-    normalize:      of the text, before it is cut into tokens.
-    max_vocabulary: the most frequent tokens of the training part are kept.
-    min_count:      tokens seen less often in the training part are unknown.
-    max_tokens:     only so many tokens of the training part are used (of each source); ``None``:
-                    all.
-    batch_size:     columns that are read side by side.
-    steps:          tokens between two truncations of back-propagation through time.
-    random_offset:  pass over up to ``steps`` tokens at the start, drawn anew each epoch, so that
-                    the truncations fall elsewhere.
+                    ``tinyshakespeare``, ``wikitext2``); several are mixed, and each is also scored
+                    on its own.
+    weights:        shares of the training tokens, one per source; 0: score it only. An epoch has as
+                    many tokens as all sources that train together. Empty: read each token about
+                    once per epoch.
+    validation:     a file with the validation part; ``None``: cut it from ``source``.
+    test:           a file with the test part; ``None``: cut it from ``source``.
+    fractions:      shares of train, validation and test, by position: the text's start trains, its
+                    end tests. A part with its own file takes none.
+    level:          tokens: characters, words, or whatever is separated by white space, with
+                    ``<eos>`` for each line end (``space``: for tokenised texts).
+    normalize:      how to normalise text before it is split into tokens.
+    max_vocabulary: size of the vocabulary; the most frequent tokens of the training part are kept.
+    min_count:      tokens seen less often in the training part are read as unknown.
+    max_tokens:     use only this many tokens of the training part (of each source); ``None``: all.
+    batch_size:     columns read in parallel.
+    steps:          tokens between truncations of back-propagation through time.
+    random_offset:  skip up to ``steps`` tokens at the start, drawn anew each epoch, to move the
+                    truncations.
     """
 
     source: str | tuple[str, ...]
@@ -64,7 +65,9 @@ class LanguageModelData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     max_tokens: int | None = None
     batch_size: int = 32
     steps: int = 35
-    random_offset: bool = True
+    random_offset: Annotated[bool, Meta(extra={"off": "Start every epoch at the first token."})] = (
+        True
+    )
 
     def __post_init__(self) -> None:
         as_shares(self.fractions)

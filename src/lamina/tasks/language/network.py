@@ -28,15 +28,15 @@ class LanguageModelOptions(StackOptions, frozen=True, kw_only=True, forbid_unkno
     """A language model's shape: the stack's options and
 
     embedding: size of a token's vector, or ``"onehot"``: the token itself is the input.
-    tied:      the embedding is the output map too (Press and Wolf 2017; with an adaptive softmax,
-               Baevski and Auli 2019); where the sizes differ, a linear map without bias stands
-               between.
+    tied:      share the embedding with the output layer (Press and Wolf 2017; with an adaptive
+               softmax, Baevski and Auli 2019); if their sizes differ, a linear map without bias
+               joins them.
     softmax:   ``"full"``, or ``"adaptive"`` (Grave et al. 2017): rare tokens are scored through
-               smaller maps, and only where they are needed; several times as fast for words.
-    cutoffs:   of the adaptive softmax: the numbers of tokens, the most frequent first, at which
-               a smaller map begins.
-    embedding_dropout: share of the tokens whose embedding is set to zero wherever they stand in a
-               batch (Merity et al. 2018, section 4.3).
+               smaller matrices, and only when needed; several times as fast for words.
+    cutoffs:   numbers of tokens, most frequent first, at which the adaptive softmax switches to a
+               smaller matrix.
+    embedding_dropout: share of the tokens whose embedding is set to zero throughout a batch (Merity
+                       et al. 2018, section 4.3).
 
     ``dropout`` also falls on the embedding and on what the top layer gives, so that a stack of
     one layer has it too.

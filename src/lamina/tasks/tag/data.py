@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 import numpy as np
+from msgspec import Meta
 
 from lamina.data import PARTS, as_shares, fill_parts, find, fingerprint
 from lamina.data.read.registry import SENTENCES
@@ -30,22 +31,22 @@ class TagData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     source:         a file, or the name of a corpus (``conll2003``, ``wnut17``,
                     ``ud_english_ewt``, ``protein_ss3``).
     format:         words in columns, CoNLL-U, or residues in FASTA; ``auto``: by the file's name.
-    word:           the column of the word, from 1; of columns only.
-    label:          the column of the label: a number, -1 for the last; of CoNLL-U ``upos`` or
-                    ``xpos``; of FASTA the file of the labels. ``None``: the last column, or upos.
-    mask:           a FASTA file with 1 for residues that count, 0 for others; ``None``: all do.
-    validation:     a file with the validation part; ``None``: split from ``source``.
-    test:           a file with the test part; ``None``: split from ``source``.
-    fractions:      shares of train, validation and test; a part that the data has takes none.
-    split_seed:     of the split, which keeps copies together.
-    scheme:         labels of spans are turned into this scheme; ``None``: they stay.
-    matching:       how spans are read from labels to be scored: ``conlleval`` bears labels that
+    word:           the column of the word, counted from 1; for columns only.
+    label:          the column of the label: a number, -1 for the last; for CoNLL-U ``upos`` or
+                    ``xpos``; for FASTA the file of labels. ``None``: the last column, or upos.
+    mask:           a FASTA file with 1 for residues that count, 0 for others; ``None``: all count.
+    validation:     a file with the validation part; ``None``: split it from ``source``.
+    test:           a file with the test part; ``None``: split it from ``source``.
+    fractions:      shares of train, validation and test; a part that the data defines takes none.
+    split_seed:     random seed of the split, which keeps duplicates together.
+    scheme:         convert span labels to this scheme; ``None``: keep them.
+    matching:       how to read spans from labels for scoring: ``conlleval`` accepts labels that
                     break the scheme, ``strict`` does not.
-    lower:          words are looked up in lower case; their characters are read as they stand.
-    digits:         words are looked up with 0 for every digit.
-    max_vocabulary: the most frequent words are kept, ``<unk>`` among them.
-    min_count:      words seen less often in the training part are unknown.
-    batch_size:     sentences in a batch.
+    lower:          look words up in lower case; their characters keep their case.
+    digits:         look words up with 0 for every digit.
+    max_vocabulary: size of the vocabulary, ``<unk>`` included; the most frequent words are kept.
+    min_count:      words seen less often in the training part are read as unknown.
+    batch_size:     sentences per batch.
     """
 
     source: str
@@ -59,8 +60,8 @@ class TagData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     split_seed: int = 0
     scheme: Scheme | None = None
     matching: Matching = "conlleval"
-    lower: bool = True
-    digits: bool = True
+    lower: Annotated[bool, Meta(extra={"off": "Look words up case-sensitively."})] = True
+    digits: Annotated[bool, Meta(extra={"off": "Look words up with their digits."})] = True
     max_vocabulary: int = 50_000
     min_count: int = 1
     batch_size: int = 32

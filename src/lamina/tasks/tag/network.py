@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from textwrap import shorten
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 import torch
+from msgspec import Meta
 from torch import Tensor, nn
 from torch.nn.functional import embedding
 
@@ -34,21 +35,22 @@ class TagOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_fields=
     """A tagger's shape: the stack's options and
 
     embedding:           size of a word's (or residue's) vector.
-    characters:          what reads the characters of a word: a bidirectional layer over them,
-                         filters over windows of three, or nothing. ``auto``: recurrent for words,
-                         none for residues.
+    characters:          encoder of a word's characters: a bidirectional layer, filters over windows
+                         of three, or none. ``auto``: recurrent for words, none for residues.
     character_embedding: size of a character's vector.
-    character_width:     units of each direction of that layer, or number of filters.
-    output:              labels depend on each other (``crf``), or not (``softmax``). ``auto``: crf
-                         where labels mark spans.
-    word_dropout:        share of words that are read as unknown in training.
+    character_width:     units per direction of that layer, or number of filters.
+    output:              whether labels depend on each other (``crf``) or not (``softmax``).
+                         ``auto``: crf if labels mark spans.
+    word_dropout:        share of words read as unknown in training.
 
     ``dropout`` also falls on what the stack reads and on what its top layer gives.
     """
 
     cell: Literal["rnn", "gru", "lstm"] = "lstm"
     depth: int = 1
-    bidirectional: bool = True
+    bidirectional: Annotated[
+        bool, Meta(extra={"off": "Run layers in the forward direction only."})
+    ] = True
     embedding: int = 100
     characters: Literal["auto", "recurrent", "convolution", "none"] = "auto"
     character_embedding: int = 25

@@ -25,23 +25,23 @@ T = TypeVar("T")
 class TranscribeData(SpeechAugmentation, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the recordings are and how they are read, split, batched, and changed in training.
 
-    source:     a manifest: a CSV, TSV or JSONL file with a recording a row.
+    source:     a manifest: a table with one recording per row.
     audio:      the column of the audio file (WAV, FLAC, Ogg, MP3), relative to the manifest.
-    text:       the column of what is said.
-    speaker:    the column of who says it; a speaker's recordings then stay in one part.
+    text:       the column of the transcript.
+    speaker:    the column of the speaker; each speaker's recordings then stay in one part.
     split:      the column of the part: ``train``, ``validation`` or ``test``.
-    validation: a manifest with the validation part; ``None``: split from ``source``.
-    test:       a manifest with the test part; ``None``: split from ``source``.
-    fractions:  shares of train, validation and test; a part with a file of its own takes none.
-    split_seed: of the split.
-    level:      tokens are characters or words.
-    normalize:  of the text, before it is cut into tokens.
-    rate:       samples a second; ``None``: those of the first recording.
-    resample:   resample a recording of another rate, in place of refusing it.
-    bins:       bands of the mel scale in a frame.
+    validation: a manifest with the validation part; ``None``: split it from ``source``.
+    test:       a manifest with the test part; ``None``: split it from ``source``.
+    fractions:  shares of train, validation and test; a part with its own file takes none.
+    split_seed: random seed of the split.
+    level:      tokens: characters or words.
+    normalize:  how to normalise text before it is split into tokens.
+    rate:       samples per second; ``None``: as in the first recording.
+    resample:   resample recordings of another rate instead of refusing them.
+    bins:       mel bands per frame.
     window_ms:  length of a frame.
-    step_ms:    from the start of a frame to the start of the next.
-    batch_size: recordings in a batch.
+    step_ms:    time between the starts of two frames.
+    batch_size: recordings per batch.
     """
 
     source: str

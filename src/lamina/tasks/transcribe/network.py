@@ -36,9 +36,9 @@ MOST_HALVINGS = 3
 class TranscribeOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A transcriber's shape: the stack's options and
 
-    halvings: after each of so many of the lowest layers, pairs of frames are joined (Chan et al.
-              2016, section 3.1); 0 to 3, and at most ``depth``.
-    beam:     prefixes that are kept in the search for the text; 1: the best token of each frame.
+    halvings: number of lowest layers after which pairs of frames are joined (Chan et al. 2016,
+              section 3.1); 0 to 3, and at most ``depth``.
+    beam:     prefixes kept in the beam search; 1: greedy decoding.
 
     ``dropout`` also falls on what the top layer gives, so that a stack of one layer has it too.
     """

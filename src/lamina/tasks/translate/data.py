@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
+from msgspec import Meta
 
 from lamina.data import PARTS, as_shares, fill_parts, find, fingerprint
 from lamina.data.prepare.split import linked
@@ -25,21 +26,21 @@ NAMED = {"multi30k": ("en", "de", "fr"), "fra_eng": ("en", "fr")}
 class TranslateData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the pairs are and how they are read, split and batched.
 
-    source:         a file of texts, one a line; or one of pairs, with a tab between the two; or the
-                    name of a corpus (``multi30k``, ``fra_eng``).
-    target:         the file of their translations, line by line; ``None``: ``source`` holds both.
-    languages:      of a corpus with a name: from which into which (``en,de``).
-    validation:     a file of pairs, or two of lines with a comma between; empty: split from
+    source:         a file with one text per line, or with tab-separated pairs, or the name of a
+                    corpus (``multi30k``, ``fra_eng``).
+    target:         the file of translations, line by line; ``None``: ``source`` holds both.
+    languages:      source and target language of a named corpus (``en,de``).
+    validation:     a file of pairs, or two aligned files separated by a comma; empty: split from
                     ``source``.
-    test:           likewise, the test part.
-    fractions:      shares of train, validation and test; a part with a file of its own takes none.
-    split_seed:     of the split, which keeps pairs with the same source together.
-    subwords:       size of the vocabulary of subwords.
-    joint:          one vocabulary of both languages; else each has one of that size.
-    max_tokens:     pairs of which a side is longer are left out of training.
-    batch_size:     pairs in a batch.
-    bleu_tokenizer: how texts are cut into the words that BLEU compares, as sacrebleu names it;
-                    ``zh`` or ``char`` for languages without spaces.
+    test:           the same for the test part.
+    fractions:      shares of train, validation and test; a part with its own file takes none.
+    split_seed:     random seed of the split, which keeps pairs with the same source together.
+    subwords:       size of the subword vocabulary.
+    joint:          share one vocabulary between both languages; otherwise each has one of that
+                    size.
+    max_tokens:     leave out longer pairs in training.
+    batch_size:     pairs per batch.
+    bleu_tokenizer: sacrebleu's tokenizer for BLEU; ``zh`` or ``char`` for languages without spaces.
     """
 
     source: str
@@ -50,7 +51,9 @@ class TranslateData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
     split_seed: int = 0
     subwords: int = 8000
-    joint: bool = True
+    joint: Annotated[bool, Meta(extra={"off": "Give each language a vocabulary of its own."})] = (
+        True
+    )
     max_tokens: int = 100
     batch_size: int = 32
     bleu_tokenizer: BleuTokenizer = "13a"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 import torch
+from msgspec import Meta
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
@@ -40,11 +41,12 @@ class TranslateOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_f
     embedding:       size of a token's vector.
     attention:       ``multiplicative`` (Luong et al. 2015, general) or ``additive`` (Bahdanau et
                      al. 2015).
-    tied:            the target's embedding is the output map too (``"output"``, Press and Wolf
-                     2017), or one table is both and the source's embedding (``"all"``), or neither.
-    label_smoothing: share of the probability that is spread evenly over the vocabulary in
-                     training (Szegedy et al. 2016, section 7).
-    beam:            hypotheses of a text in the search for its translation; 1: greedy.
+    tied:            share the target's embedding with the output layer (``"output"``, Press and
+                     Wolf 2017), or one table between both and the source's embedding (``"all"``),
+                     or neither.
+    label_smoothing: share of probability spread evenly over the vocabulary in training (Szegedy et
+                     al. 2016, section 7).
+    beam:            hypotheses kept in the beam search; 1: greedy decoding.
     length_penalty:  exponent of the penalty on short translations (Wu et al. 2016, equation 14).
 
     The encoder's first layer reads both ways. ``dropout`` also falls on the embeddings and on what
@@ -53,7 +55,7 @@ class TranslateOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_f
 
     cell: Literal["rnn", "gru", "lstm"] = "gru"
     width: int | tuple[int, ...] = 256
-    residual: bool = True
+    residual: Annotated[bool, Meta(extra={"off": "Leave out the residual connections."})] = True
     dropout: float = 0.3
     embedding: int = 256
     attention: Literal["multiplicative", "additive"] = "multiplicative"
