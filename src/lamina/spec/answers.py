@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -15,6 +15,41 @@ def shown(value: Any) -> str:
     if isinstance(value, list):
         return ",".join(map(shown, value))
     return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+class Answers:
+    """What answers examples that a user types or that a file holds."""
+
+    #: How an example is typed on a command line (:data:`TYPED_TEXT`, ``"FILE.wav"``); ``None``: it
+    #: cannot be, examples come in files.
+    typed: str | None = None
+
+    def read(self, path: str | Path) -> Sequence[Any]:
+        """Examples from a file of the kind that the model was trained on; it needs no answers."""
+        raise NotImplementedError
+
+    def predict(self, examples: Sequence[Any]) -> list[str]:
+        """The model's answer to each example."""
+        raise NotImplementedError
+
+    def answers(self, examples: Sequence[Any]) -> list[dict[str, Any]]:
+        """The same with what is known about each answer (a probability); JSON values."""
+        raise NotImplementedError
+
+    def label(self, example: Any) -> dict[str, str]:
+        """What tells an example from the others where answers are printed: ``id`` (a file's path),
+        or nothing."""
+        return {}
+
+    def read_labelled(self, path: str | Path) -> tuple[Sequence[Any], list[dict[str, str]]]:
+        """What :meth:`read` gives, and what tells each example from the others: as :meth:`label`
+        says, or ``id`` or ``place`` (``file:line``) as only the file knows it."""
+        examples = self.read(path)
+        return examples, [self.label(example) for example in examples]
+
+    def show(self, example: Any, answer: Mapping[str, Any]) -> str:
+        """One of :meth:`answers` as ``lamina predict`` prints it: its values, with tabs between."""
+        return "\t".join(map(shown, answer.values()))
 
 
 @runtime_checkable

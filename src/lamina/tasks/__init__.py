@@ -1,40 +1,44 @@
-"""Tasks: data and a goal. To add one, write its class and its network, and its name in ``TASKS``.
+"""Tasks: data and a goal. To add one, write its folder (see :mod:`lamina.tasks.base`) and its line
+in ``TASKS``.
 
-A task class has ``name``, ``metric``, ``Data`` (the fields that say where the data is and how it
-is read; ``source`` among them), ``Options`` (the shape of its network), ``Network`` (the
-:class:`lamina.spec.Model`, with ``from_saved``), ``for_model`` (the task that scores a model on a
-file), ``data`` and ``fingerprints`` (what it was made with), and the methods of
-:class:`lamina.spec.Task`.
+Names load on first use, and nothing here loads torch but what needs a network.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import importlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-
-from lamina.spec import LaminaError, Model
+from lamina.spec import LaminaError
 from lamina.store import RunFolder
-from lamina.tasks.classify.network import Classifier
-from lamina.tasks.classify.task import Classify
-from lamina.tasks.forecast.network import Forecaster
-from lamina.tasks.forecast.task import Forecast
-from lamina.tasks.language.network import LanguageNetwork
-from lamina.tasks.language.task import LanguageModel
-from lamina.tasks.saved import SavedModel
-from lamina.tasks.tag.network import Tagger
-from lamina.tasks.tag.task import Tag
-from lamina.tasks.transcribe.network import Transcriber
-from lamina.tasks.transcribe.task import Transcribe
-from lamina.tasks.translate.network import Translator
-from lamina.tasks.translate.task import Translate
+from lamina.tasks.saved import SavedModel, no_network
+
+if TYPE_CHECKING:
+    import torch
+
+    from lamina.spec import Model
+    from lamina.spec.answers import Answers
+    from lamina.tasks.base import DataTask
+    from lamina.tasks.classify.network import Classifier
+    from lamina.tasks.classify.task import Classify
+    from lamina.tasks.forecast.network import Forecaster
+    from lamina.tasks.forecast.task import Forecast
+    from lamina.tasks.language.network import LanguageNetwork
+    from lamina.tasks.language.task import LanguageModel
+    from lamina.tasks.tag.network import Tagger
+    from lamina.tasks.tag.task import Tag
+    from lamina.tasks.transcribe.network import Transcriber
+    from lamina.tasks.transcribe.task import Transcribe
+    from lamina.tasks.translate.network import Translator
+    from lamina.tasks.translate.task import Translate
 
 __all__ = [
     "TASKS",
     "Classifier",
     "Classify",
+    "DataTask",
     "Forecast",
     "Forecaster",
     "LanguageModel",
@@ -46,13 +50,64 @@ __all__ = [
     "Translate",
     "Translator",
     "load",
+    "load_processor",
     "reopen",
     "task_class",
 ]
 
-TASKS: dict[str, Any] = {
-    kind.name: kind for kind in (LanguageModel, Classify, Tag, Forecast, Translate, Transcribe)
-}
+
+class _Lazy(Mapping[str, Any]):
+    """Classes by name, each imported when it is looked up."""
+
+    def __init__(self, places: Mapping[str, str]):
+        self.places = places
+
+    def __getitem__(self, name: str) -> Any:
+        module, _, kind = self.places[name].rpartition(".")
+        return getattr(importlib.import_module(f"lamina.tasks.{module}"), kind)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.places)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.places
+
+
+#: Every task: its name, and where in this package its class lies.
+TASKS = _Lazy(
+    {
+        "language-model": "language.task.LanguageModel",
+        "classify": "classify.task.Classify",
+        "tag": "tag.task.Tag",
+        "forecast": "forecast.task.Forecast",
+        "translate": "translate.task.Translate",
+        "transcribe": "transcribe.task.Transcribe",
+    }
+)
+#: What is around a network, where that is a class of its own.
+PROCESSORS = _Lazy({"classify": "classify.processor.ClassifyProcessor"})
+#: What else this package gives by name.
+_NAMES = _Lazy(
+    {
+        **{place.rpartition(".")[2]: place for place in TASKS.places.values()},
+        "Classifier": "classify.network.Classifier",
+        "DataTask": "base.DataTask",
+        "Forecaster": "forecast.network.Forecaster",
+        "LanguageNetwork": "language.network.LanguageNetwork",
+        "Tagger": "tag.network.Tagger",
+        "Transcriber": "transcribe.network.Transcriber",
+        "Translator": "translate.network.Translator",
+    }
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NAMES:
+        return _NAMES[name]
+    raise AttributeError(f"module 'lamina.tasks' has no attribute {name!r}")
 
 
 def task_class(name: object, place: str | None = None) -> Any:
@@ -95,8 +150,13 @@ def load(path: str | Path, *, device: str | torch.device = "cpu") -> Model:
     and weights take memory only once their shapes are known to fit.
 
     Raises:
-        LaminaError: no run, or one that is incomplete, truncated or altered.
+        LaminaError: no run, or one that is incomplete, truncated or altered; or torch is missing.
     """
+    try:
+        import torch
+    except ImportError:
+        raise no_network(str(path)) from None
+
     config, assets, tensors = RunFolder(path).load_model_files()
     place = str(Path(path) / "config.json")
     kind = task_class(config["model"].get("task"), place)
@@ -118,6 +178,21 @@ def load(path: str | Path, *, device: str | torch.device = "cpu") -> Model:
     for parameter in model.parameters():
         parameter.requires_grad_(True)
     return model.to(device).eval()
+
+
+def load_processor(path: str | Path) -> Answers:
+    """Everything of a run folder's model but its network: it reads and encodes examples, and
+    decodes scores, without torch. Of a classifier; other tasks keep theirs in the network.
+
+    Raises:
+        LaminaError: as :func:`load` does.
+    """
+    config, assets = RunFolder(path).load_assets()
+    place = str(Path(path) / "config.json")
+    name = config["model"].get("task")
+    if name not in PROCESSORS:
+        raise no_network(str(path))
+    return PROCESSORS[name].from_saved(SavedModel(config["model"], assets, place))
 
 
 def _shapes(tensors: Mapping[str, torch.Tensor]) -> dict[str, str]:

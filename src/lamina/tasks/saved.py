@@ -49,6 +49,14 @@ class SavedModel:
         return self.assets[name]
 
 
+def no_network(place: str | None = None) -> LaminaError:
+    """The error where a network is needed and torch is missing."""
+    return LaminaError(
+        "the network runs on torch, which is not installed. Install it: pip install torch",
+        place=place,
+    )
+
+
 def check_several(examples: Sequence[Any]) -> None:
     """Refuse a single text, each character of which would pass for an example.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -48,9 +49,16 @@ class Chain:
 
 def search(chain: Chain, members: list[int], limits: list[int], **how: float) -> list[Hypothesis]:
     settings = {"width": 3, "alpha": 1.0, **how}
-    return beam_search(
-        chain, chain.begin(members), torch.tensor(limits), begin=BEGIN, end=END, **settings
-    )  # type: ignore[arg-type]
+    state = chain.begin(members)
+
+    def step(tokens: np.ndarray, rows: np.ndarray | None) -> np.ndarray:
+        nonlocal state
+        if rows is not None:
+            state = ((state[0][0][:, torch.from_numpy(rows)],),)
+        log_p, state = chain(torch.from_numpy(tokens), state)
+        return log_p.numpy()
+
+    return beam_search(step, np.array(limits), begin=BEGIN, end=END, **settings)  # type: ignore[arg-type]
 
 
 @given(st.integers(0, 10_000), st.integers(1, 4), st.sampled_from([0.0, 0.6, 1.0, 3.0]))

@@ -16,8 +16,9 @@ from torch import nn
 
 from lamina.spec import LaminaError, Reports, Tabular, Task
 from lamina.tasks import Forecast, load, reopen
+from lamina.tasks.forecast.errors import error_sums, mean_loss, pinball
 from lamina.tasks.forecast.schemes import SCHEMES
-from lamina.tasks.scores.forecast import error_sums, mean_loss, pinball, score
+from lamina.tasks.scores.forecast import score
 from lamina.train import Silent, evaluate, fit
 from laws import EXACT
 

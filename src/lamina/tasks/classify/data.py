@@ -17,7 +17,7 @@ from lamina.data.prepare.missing import Missing
 from lamina.data.read.files import suffix_of
 from lamina.data.read.registry import SEQUENCES
 from lamina.data.text.normalize import Level, Normalize
-from lamina.nn.recurrent.options import check_share
+from lamina.options import Share, refuse
 from lamina.spec import LaminaError
 from lamina.tasks.base import is_corpus
 from lamina.tasks.classify.inputs import (
@@ -105,7 +105,7 @@ class ClassifyData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
                 raise LaminaError(f"{name} is {value}; need at least 1")
         if not 0 < self.threshold < 1:
             raise LaminaError(f"threshold is {self.threshold}; need a number between 0 and 1")
-        check_share("label_smoothing", self.label_smoothing)
+        refuse("label_smoothing", self.label_smoothing, Share)
         check_separator(self.separator)
         if self.missing_indicator and self.missing == "refuse":
             raise LaminaError(

@@ -1,4 +1,5 @@
-"""What a classifier's scores mean: one label of several, or any number of labels at once."""
+"""What a classifier's scores mean: one label of several, or any number of labels at once. Losses
+are in :mod:`lamina.tasks.classify.losses`."""
 
 from __future__ import annotations
 
@@ -7,9 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+from scipy.special import expit, softmax
 
 from lamina.spec import ACCURACY, LaminaError, Metric
 
@@ -42,20 +41,6 @@ class OneLabel:
         counts = np.bincount(targets, minlength=len(self.names))
         return len(targets) / (len(self.names) * np.maximum(counts, 1))
 
-    @staticmethod
-    def loss(
-        scores: Tensor, targets: Tensor, weights: Tensor | None = None, smoothing: float = 0.0
-    ) -> Tensor:
-        """The cross-entropy in nats, mean over the batch, each example times its class's weight.
-        ``smoothing``: Szegedy et al. (2016), section 7."""
-        each = cross_entropy(scores, targets, reduction="none", label_smoothing=smoothing)
-        return (each if weights is None else each * weights.to(each)[targets]).mean()
-
-    @staticmethod
-    def sums(scores: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        """What :meth:`summary` adds up over batches."""
-        return {"correct": (scores.argmax(dim=1) == targets).sum()}
-
     def summary(self, sums: Mapping[str, float], count: int) -> dict[str, float]:
         """``accuracy`` in 0..1."""
         return {"accuracy": sums["correct"] / count}
@@ -66,9 +51,9 @@ class OneLabel:
         return float((validation == counts.argmax()).mean())
 
     @staticmethod
-    def probabilities(scores: Tensor) -> Tensor:
+    def probabilities(scores: np.ndarray) -> np.ndarray:
         """``(B, C)``, rows that sum to 1."""
-        return torch.softmax(scores, dim=1)
+        return softmax(scores, axis=1)
 
     def answer(self, probabilities: np.ndarray) -> dict[str, Any]:
         """The most probable label."""
@@ -111,28 +96,6 @@ class ManyLabels:
         yes = targets.sum(axis=0, dtype=np.float64)
         return np.maximum(len(targets) - yes, 1) / np.maximum(yes, 1)
 
-    @staticmethod
-    def loss(
-        scores: Tensor, targets: Tensor, weights: Tensor | None = None, smoothing: float = 0.0
-    ) -> Tensor:
-        """The binary cross-entropy in nats, mean over batch and labels; each yes times its label's
-        weight. ``smoothing`` moves targets towards one half."""
-        wanted = targets.to(scores) * (1 - smoothing) + smoothing / 2
-        return binary_cross_entropy_with_logits(
-            scores, wanted, pos_weight=None if weights is None else weights.to(scores)
-        )
-
-    def sums(self, scores: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        """True positives, and all that is said or wanted, of each label by its number."""
-        said = torch.sigmoid(scores) >= self.threshold
-        wanted = targets > 0.5
-        found = {"hit": said & wanted, "said": said, "wanted": wanted}
-        return {
-            f"{name}_{i}": value
-            for name, flags in found.items()
-            for i, value in enumerate(flags.sum(dim=0).unbind())
-        }
-
     def summary(self, sums: Mapping[str, float], count: int) -> dict[str, float]:
         """``micro_f1`` over all decisions, and ``macro_f1``: the mean over labels, where one that
         is neither said nor wanted counts 0."""
@@ -156,9 +119,9 @@ class ManyLabels:
         return score(validation, best)
 
     @staticmethod
-    def probabilities(scores: Tensor) -> Tensor:
+    def probabilities(scores: np.ndarray) -> np.ndarray:
         """``(B, C)``, each in 0..1."""
-        return torch.sigmoid(scores)
+        return expit(scores)
 
     def answer(self, probabilities: np.ndarray) -> dict[str, Any]:
         """The labels above the threshold, the most probable first, and their probabilities."""
@@ -201,9 +164,9 @@ def labelling(names: list[str], separator: str | None, threshold: float) -> Labe
     return OneLabel(names) if separator is None else ManyLabels(names, separator, threshold)
 
 
-def class_weights(given: Sequence[str], kind: Labelling, targets: np.ndarray) -> Tensor | None:
-    """``(C,)`` from ``("balanced",)``, or from ``("name=2", ...)`` where others weigh 1; ``None``
-    for nothing given.
+def class_weights(given: Sequence[str], kind: Labelling, targets: np.ndarray) -> np.ndarray | None:
+    """``(C,)`` float64 from ``("balanced",)``, or from ``("name=2", ...)`` where others weigh 1;
+    ``None`` for nothing given.
 
     Raises:
         LaminaError: no weight above 0, or a name that is no label.
@@ -211,8 +174,8 @@ def class_weights(given: Sequence[str], kind: Labelling, targets: np.ndarray) ->
     if not given:
         return None
     if tuple(given) == ("balanced",):
-        return torch.as_tensor(kind.balanced(targets))
-    weights = torch.ones(len(kind.names), dtype=torch.float64)
+        return kind.balanced(targets)
+    weights = np.ones(len(kind.names))
     for entry in given:
         name, _, text = entry.rpartition("=")
         if name not in kind.names:

@@ -11,21 +11,22 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lamina.data import BucketedBatches, Vocabulary
+from lamina.data import Vocabulary
+from lamina.data.batch.batches import padded, ragged
+from lamina.data.batch.order import buckets, lengths_of
 from lamina.nn import Convolution, Stack, StackOptions, pool
 from lamina.nn.recurrent.dropout import drop, drop_rows, drop_words
 from lamina.nn.recurrent.options import check_embedding, check_share
 from lamina.nn.sequence.convolution import check_convolution
-from lamina.spec import TYPED_TEXT, LaminaError, Model
+from lamina.spec import LaminaError, Model
 from lamina.tasks.classify.inputs import (
     Fitted,
     Inputs,
-    Rows,
     TextInputs,
-    inputs_from,
 )
-from lamina.tasks.classify.labels import Labelling, ManyLabels, labelling
-from lamina.tasks.saved import SavedModel, check_several
+from lamina.tasks.classify.labels import Labelling
+from lamina.tasks.classify.processor import ClassifyProcessor
+from lamina.tasks.saved import SavedModel
 
 NAME = "classify"
 _UNKNOWN = 0  # in every vocabulary
@@ -86,7 +87,8 @@ class Classifier(Model):
         super().__init__()
         self.options, self.inputs, self.fitted = options, inputs, fitted
         self.labelling = labelling
-        self.typed = TYPED_TEXT if isinstance(inputs, TextInputs) else None
+        self.processor = ClassifyProcessor(inputs, fitted, labelling)
+        self.typed = self.processor.typed
         if isinstance(inputs, TextInputs):
             assert isinstance(fitted, Vocabulary)
             self.embedding = nn.Embedding(len(fitted), options.embedding)
@@ -134,14 +136,12 @@ class Classifier(Model):
         return {
             "task": NAME,
             "options": msgspec.to_builtins(self.options),
-            "inputs": msgspec.to_builtins(self.inputs),
-            "labels": self.labels,
-            **_threshold(self.labelling),
+            **self.processor.config(),
         }
 
     def assets(self) -> dict[str, str]:
         """See :class:`lamina.spec.Model`."""
-        return {self.inputs.asset: self.fitted.to_json()}
+        return self.processor.assets()
 
     @classmethod
     def from_saved(cls, saved: SavedModel) -> Classifier:
@@ -150,28 +150,19 @@ class Classifier(Model):
         Raises:
             LaminaError: malformed.
         """
-        inputs = inputs_from(saved)
-        labels = saved.config.get("labels")
-        if not (isinstance(labels, list) and all(isinstance(name, str) for name in labels)):
-            raise LaminaError("has no list of labels", place=saved.place)
-        threshold = saved.config.get("threshold", 0.5)
-        if not (isinstance(threshold, float) and 0 < threshold < 1):
-            raise LaminaError(
-                f"has threshold {threshold!r}; need 0 < threshold < 1", place=saved.place
-            )
-        fitted = inputs.fitted(saved.asset(inputs.asset))
-        kind = labelling(labels, inputs.separator, threshold)
-        return cls(saved.part("options", ClassifyOptions), inputs, fitted, kind)
+        known = ClassifyProcessor.from_saved(saved)
+        options = saved.part("options", ClassifyOptions)
+        return cls(options, known.inputs, known.fitted, known.labelling)
 
     # -- answers
 
     def read(self, path: str | Path) -> Sequence[Any]:
         """Examples from a file of the kind that the model was trained on; it needs no labels."""
-        return self.inputs.read(path, labelled=False).values
+        return self.processor.read(path)
 
     def read_labelled(self, path: str | Path) -> tuple[Sequence[Any], list[dict[str, str]]]:
         """See :class:`lamina.spec.Model`: ``place`` of a text, ``id`` of a sequence."""
-        return self.inputs.read_labelled(path)
+        return self.processor.read_labelled(path)
 
     def predict_proba(self, examples: Sequence[Any], batch_size: int = 64) -> np.ndarray:
         """Probability of each class for texts, or for arrays ``(T, I)``: ``(N, classes)``.
@@ -179,37 +170,22 @@ class Classifier(Model):
         Raises:
             LaminaError: an example that cannot be read, with its position.
         """
-        check_several(examples)
-        places = [f"example {i}" for i in range(1, len(examples) + 1)]
-        return self._probabilities(Rows(examples, None, places), batch_size)
+        arrays = self.processor.encode(examples)
+        scores = torch.empty(len(arrays), len(self.labels))
+        device = self.head.weight.device
+        with self.evaluating():
+            for members in buckets(lengths_of(arrays), batch_size=batch_size):
+                inputs, lengths = padded([arrays[i] for i in members])
+                given = self(inputs.to(device), ragged(lengths))
+                scores[torch.from_numpy(members)] = given.float().cpu()
+        return self.labelling.probabilities(scores.numpy())
 
     def predict(self, examples: Sequence[Any]) -> list[str]:
         """The most probable label of each text, or of each array ``(T, I)``; of several labels,
         those above the threshold with the separator between them."""
         return [self.labelling.predicted(row) for row in self.predict_proba(examples)]
 
-    def _probabilities(self, rows: Rows, batch_size: int) -> np.ndarray:
-        if not rows.values:
-            return np.zeros((0, len(self.labels)), dtype=np.float32)
-        arrays = self.inputs.arrays(rows, self.fitted)  # type: ignore[arg-type]
-        batches = BucketedBatches(
-            arrays, np.zeros(len(arrays), np.int64), batch_size=batch_size, shuffle=False
-        )
-        device = self.head.weight.device
-        probabilities = torch.empty(len(arrays), len(self.labels))
-        with self.evaluating():
-            for batch in batches:
-                scores = self(batch.inputs.to(device), batch.lengths)
-                assert batch.index is not None
-                probabilities[batch.index] = self.labelling.probabilities(scores.float()).cpu()
-        return probabilities.numpy()
-
     def answers(self, examples: Sequence[Any]) -> list[dict[str, Any]]:
         """For people and programs: ``label`` and ``probability`` of each example, or its
         ``labels`` and their ``probabilities``."""
         return [self.labelling.answer(row) for row in self.predict_proba(examples)]
-
-
-def _threshold(kind: Labelling) -> dict[str, float]:
-    """What a model's configuration says of several labels beside their names."""
-    return {"threshold": kind.threshold} if isinstance(kind, ManyLabels) else {}

@@ -13,6 +13,7 @@ from lamina.data import BucketedBatches, Vocabulary, fingerprint
 from lamina.data.prepare.standardize import Standardizer
 from lamina.spec import Batch, Part, State, Step
 from lamina.tasks.base import DataTask
+from lamina.tasks.classify import losses
 from lamina.tasks.classify.data import ClassifyData, read
 from lamina.tasks.classify.inputs import Fitted, Rows, TextInputs
 from lamina.tasks.classify.labels import class_weights, label_names, labelling
@@ -54,9 +55,8 @@ class Classify(DataTask[Classifier, Batch]):
         else:
             self.fitted = Standardizer.fit(train.values)
         self._encode()
-        self.class_weights = class_weights(
-            data.class_weights, self.labelling, self.targets["train"]
-        )
+        weights = class_weights(data.class_weights, self.labelling, self.targets["train"])
+        self.class_weights = None if weights is None else torch.from_numpy(weights)
 
     @classmethod
     def known(cls, model: Classifier) -> dict[str, Any]:
@@ -109,12 +109,14 @@ class Classify(DataTask[Classifier, Batch]):
         kind = self.labelling
         scores = model(batch.inputs, batch.lengths)
         count = len(batch.targets)
-        plain = kind.loss(scores, batch.targets)
+        plain = losses.loss(kind, scores, batch.targets)
         loss = plain
         if self.class_weights is not None or self.data.label_smoothing:
-            loss = kind.loss(scores, batch.targets, self.class_weights, self.data.label_smoothing)
+            loss = losses.loss(
+                kind, scores, batch.targets, self.class_weights, self.data.label_smoothing
+            )
         with torch.no_grad():
-            sums = kind.sums(scores, batch.targets)
+            sums = losses.sums(kind, scores, batch.targets)
         return Step(loss, {"loss": plain.detach() * count, **sums}, count)
 
     def baseline(self) -> float:

@@ -6,10 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-
-from lamina.spec import State
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -31,11 +28,9 @@ def length_penalty(length: int, alpha: float) -> float:
     return ((5.0 + length) / 6.0) ** alpha
 
 
-@torch.no_grad()
 def beam_search(
-    step: Callable[[Tensor, State], tuple[Tensor, State]],
-    state: State,
-    limits: Tensor,
+    step: Callable[[np.ndarray, np.ndarray | None], np.ndarray],
+    limits: np.ndarray,
     *,
     width: int,
     begin: int,
@@ -44,15 +39,15 @@ def beam_search(
 ) -> list[Hypothesis]:
     """The best sequence that is found for each member of a batch. ``width=1`` is greedy search.
 
-    At each step the ``width`` most probable unfinished hypotheses of a member go on. One that ends
-    while it is among the ``width`` best of that step is finished, and is scored by
-    ``log p / lp(length)``. A member is done with ``width`` finished hypotheses, or when none is
-    left to go on. Members do not depend on each other.
+    At each step the ``width`` most probable unfinished hypotheses of a member go on; of equally
+    probable ones, the first. One that ends while it is among the ``width`` best of that step is
+    finished, and is scored by ``log p / lp(length)``. A member is done with ``width`` finished
+    hypotheses, or when none is left to go on. Members do not depend on each other.
 
     Args:
-        step:   tokens ``(B, K)`` and the state after those before them, parts ``(D, B*K, H)``, to
-                log-probabilities of the next ``(B, K, V)`` and the state; ``K`` is up to ``width``.
-        state:  before the first token, parts ``(D, B, H)``.
+        step:   tokens ``(B, K)``, and for each of them the row of the hypothesis that it continues,
+                ``(B * K,)`` of the ``B * K`` of the step before, or ``None`` at the start; to
+                log-probabilities of the next ``(B, K, V)``; ``K`` is up to ``width``.
         limits: ``(B,)`` int64, each at least 1: the most tokens of a member, its end included; what
                 has not ended there is ended.
         width:  hypotheses of a member.
@@ -60,40 +55,54 @@ def beam_search(
         end:    the token that ends a sequence.
         alpha:  exponent of the length penalty; 0: the most probable sequence wins.
     """
-    device = limits.device
     members = len(limits)
     finished: list[list[Hypothesis]] = [[] for _ in range(members)]
-    tokens = torch.full((members, 1), begin, device=device)
-    totals: Tensor | None = None  # (B, K), log-probability of each hypothesis
-    history = torch.zeros((members, 1, 0), dtype=torch.int64, device=device)  # (B, K, t)
+    tokens = np.full((members, 1), begin, np.int64)
+    rows: np.ndarray | None = None
+    totals: np.ndarray | None = None  # (B, K), log-probability of each hypothesis
+    history = np.zeros((members, 1, 0), np.int64)  # (B, K, t)
     for length in range(1, int(limits.max()) + 1):
-        log_p, state = step(tokens, state)
+        log_p = step(tokens, rows)
         kept, size = log_p.shape[1:]
-        spent = (limits <= length)[:, None, None]
-        others = torch.arange(size, device=device) != end
-        log_p = log_p.masked_fill(spent & others, -torch.inf)
+        others = np.arange(size) != end
+        spent = (limits <= length)[:, None, None] & others
+        log_p = np.where(spent, log_p.dtype.type(-np.inf), log_p)
         if totals is not None:
             log_p = totals[:, :, None] + log_p
         # Each hypothesis can end in one way only, so that of twice as many enough go on.
-        best, index = log_p.flatten(1).topk(min(2 * width, kept * size), dim=1)
+        best, index = _largest(log_p.reshape(members, -1), min(2 * width, kept * size))
         parent, token = index // size, index % size
         ends = token == end
-        for b, rank in (ends & best.isfinite())[:, :width].nonzero().tolist():
+        for b, rank in np.argwhere((ends & np.isfinite(best))[:, :width]).tolist():
             if len(finished[b]) < width:
                 p = float(best[b, rank])
                 found = history[b, parent[b, rank]].tolist()
                 finished[b].append(Hypothesis(found, p, p / length_penalty(length, alpha)))
-        go_on = ends.int().argsort(dim=1, stable=True)[:, : min(width, kept * (size - 1))]
-        totals, parent, tokens = (part.gather(1, go_on) for part in (best, parent, token))
-        going = totals.isfinite().any(dim=1).tolist()
-        if not any(g and len(f) < width for g, f in zip(going, finished, strict=True)):
+        go_on = ends.argsort(axis=1, kind="stable")[:, : min(width, kept * (size - 1))]
+        totals = np.take_along_axis(best, go_on, axis=1)
+        parent = np.take_along_axis(parent, go_on, axis=1)
+        tokens = np.take_along_axis(token, go_on, axis=1)
+        going = np.isfinite(totals).sum(axis=1)
+        if not any(going[b] and len(found) < width for b, found in enumerate(finished)):
             break
-        past = history.gather(1, parent[:, :, None].expand(-1, -1, history.shape[2]))
-        history = torch.cat((past, tokens[:, :, None]), dim=2)
-        rows = (parent + kept * torch.arange(members, device=device)[:, None]).flatten()
-        state = tuple(tuple(part.index_select(1, rows) for part in layer) for layer in state)
+        past = np.take_along_axis(history, parent[:, :, None], axis=1)
+        history = np.concatenate((past, tokens[:, :, None]), axis=2)
+        rows = (parent + kept * np.arange(members)[:, None]).ravel()
     # What gives not-a-number ends nowhere; whoever looks at the probability is to see that.
     nothing = Hypothesis([], math.nan, math.nan)
     return [
         max(found, key=lambda hypothesis: hypothesis.score, default=nothing) for found in finished
     ]
+
+
+def _largest(values: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The ``count`` largest of each row of ``values`` ``(B, N)`` in falling order, and where they
+    are; of equal ones the first comes first."""
+    negated = -values
+    # All that may be among them, whatever stands beside it at the edge: not more than that.
+    edge = np.partition(negated, count - 1, axis=1)[:, count - 1 : count]
+    index = np.empty((len(values), count), np.int64)
+    for b, row in enumerate(negated):
+        near = np.flatnonzero(~(row > edge[b]))  # not-a-number is kept, and sorted last
+        index[b] = near[np.argsort(row[near], kind="stable")[:count]]
+    return np.take_along_axis(values, index, axis=1), index

@@ -16,10 +16,11 @@ from lamina.spec import LaminaError, Metric, Part, State, Step
 from lamina.tasks.base import DataTask
 from lamina.tasks.forecast.batch import WindowBatch, WindowBatches
 from lamina.tasks.forecast.data import ForecastData, read, split
+from lamina.tasks.forecast.errors import error_sums, mean_loss
 from lamina.tasks.forecast.inputs import ForecastInputs
 from lamina.tasks.forecast.network import NAME, Forecaster, ForecastOptions
 from lamina.tasks.forecast.scale import Scale
-from lamina.tasks.scores.forecast import error_sums, mean_loss, score
+from lamina.tasks.scores.forecast import score
 
 _NAIVE = "the better of the last value and the season before"
 MSE = Metric("mse", higher_is_better=False, gain="relative", blind=_NAIVE)

@@ -18,10 +18,11 @@ from lamina.data.text.lexicon import Lexicon
 from lamina.data.text.span_schemes import OUTSIDE, recognise
 from lamina.spec import ACCURACY, SPAN_F1, LaminaError, Part, State, Step
 from lamina.tasks.base import DataTask
-from lamina.tasks.scores.spans import SpanCounts, f1
+from lamina.tasks.scores.spans import f1
 from lamina.tasks.tag.batch import NOT_COUNTED, WordBatch, collate
 from lamina.tasks.tag.data import TagData, counted, read
 from lamina.tasks.tag.network import NAME, Tagger, TagLabels, TagOptions
+from lamina.tasks.tag.spans import SpanCounts
 
 
 class Tag(DataTask[Tagger, WordBatch]):

@@ -17,7 +17,7 @@ from lamina.data.read.pairs import read_pair_table, read_pairs
 from lamina.data.read.shapes import Pairs
 from lamina.spec import LaminaError
 from lamina.tasks.base import is_corpus
-from lamina.tasks.translate.network import BleuTokenizer
+from lamina.tasks.scores.translation import BleuTokenizer
 
 #: Corpora that can be translated, and their languages; the first two are translated by default.
 NAMED = {"multi30k": ("en", "de", "fr"), "fra_eng": ("en", "fr")}

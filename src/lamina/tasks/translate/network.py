@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
+import numpy as np
 import torch
 from msgspec import Meta
 from torch import Tensor, nn
@@ -25,14 +26,13 @@ from lamina.nn.sequence.encoder import Encoder
 from lamina.spec import TYPED_TEXT, LaminaError, Model, State
 from lamina.tasks.decode.beam import Hypothesis, beam_search
 from lamina.tasks.saved import SavedModel, check_several
+from lamina.tasks.scores.translation import BleuTokenizer
 
 NAME = "translate"
 #: The file of a vocabulary that both languages share, or of each one's own.
 JOINT, SOURCE, TARGET = "subwords.json", "source_subwords.json", "target_subwords.json"
 #: A longer text is no sentence, and its translation would take many minutes.
 MOST_SUBWORDS = 10_000
-#: How text is cut into the words that BLEU compares; names of sacrebleu.
-BleuTokenizer = Literal["13a", "intl", "zh", "char"]
 
 
 class TranslateOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -167,14 +167,22 @@ class Translator(Model):
     @torch.no_grad()
     def search(self, memory: Memory, state: State, limits: Tensor, width: int) -> list[Hypothesis]:
         """The best translation found of each member of a batch, in evaluation mode."""
+        device = self.output_weight.device
 
-        def step(tokens: Tensor, state: State) -> tuple[Tensor, State]:
-            h, state = self.decode(tokens.flatten()[None], state, memory)
+        def step(tokens: np.ndarray, rows: np.ndarray | None) -> np.ndarray:
+            nonlocal state
+            if rows is not None:
+                kept = torch.from_numpy(rows).to(device)
+                state = tuple(tuple(p.index_select(1, kept) for p in layer) for layer in state)
+            read = torch.from_numpy(tokens.reshape(1, -1)).to(device)
+            h, state = self.decode(read, state, memory)
             log_p = torch.log_softmax(linear(h, self.output_weight), dim=1)
-            return log_p.view(*tokens.shape, -1), state
+            if log_p.dtype not in (torch.float32, torch.float64):  # numpy has no bfloat16
+                log_p = log_p.float()
+            return log_p.view(*tokens.shape, -1).cpu().numpy()
 
         alpha = self.options.length_penalty
-        return beam_search(step, state, limits, width=width, begin=BEGIN, end=END, alpha=alpha)
+        return beam_search(step, limits.numpy(), width=width, begin=BEGIN, end=END, alpha=alpha)
 
     def config(self) -> dict[str, Any]:
         """See :class:`lamina.spec.Model`."""
@@ -229,7 +237,7 @@ class Translator(Model):
             for members in buckets(lengths_of(sources), batch_size=64):
                 inputs, lengths = padded([sources[i] for i in members])
                 memory, state = self.encode(inputs.to(device), lengths)
-                best = self.search(memory, state, limits(lengths).to(device), self.options.beam)
+                best = self.search(memory, state, limits(lengths), self.options.beam)
                 found.update(zip(members.tolist(), best, strict=True))
         best = [found[i] for i in range(len(texts))]
         translations = self.target_vocabulary.decode_many([one.tokens for one in best])

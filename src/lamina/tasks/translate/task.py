@@ -129,7 +129,7 @@ class Translate(DataTask[Translator, PairBatch]):
         count = int(lengths.sum())
         sums = {"loss": plain * count}
         if batch.part != "train":
-            most = limits(batch.lengths).to(batch.inputs.device)
+            most = limits(batch.lengths)
             greedy = model.search(memory, begin, most, 1)
             if batch.part == "test":
                 sums |= self._counts(greedy, batch, "greedy_")
