@@ -8,7 +8,7 @@ PYTHON ?= $(shell for python in python3.12 python3.11 python3.10 python3; do \
 BIN := .venv/bin
 READY := .venv/.ready
 PEERS := .venv/.peers
-CORE := CMakeLists.txt $(wildcard csrc/*.h csrc/*.cpp)
+CORE := CMakeLists.txt $(filter-out csrc/tests/%, $(wildcard csrc/*/*.h csrc/*/*.cpp))
 PIP = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 # pyright would ask the network whether a newer pyright exists.

@@ -8,7 +8,7 @@
 #include <limits>
 #include <vector>
 
-#include "isa.h"
+#include "isa/isa.h"
 
 LAMINA_DECLARE(void maths(char f, const float* from, float* to, int64_t n);
                float maths_sum(const float*);

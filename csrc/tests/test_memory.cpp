@@ -1,5 +1,5 @@
 // Blocks of memory: whole, aligned, nobody else's while they are held, and few while they are not.
-#include "memory.h"
+#include "memory/memory.h"
 
 #include <sys/wait.h>
 #include <unistd.h>

@@ -1,6 +1,6 @@
 // The pool and the barrier. What the ranks write is plain memory, so that ThreadSanitizer sees
 // whether `parallel` and `Barrier` order it.
-#include "pool.h"
+#include "threads/pool.h"
 
 #include <pthread.h>
 #include <sys/resource.h>

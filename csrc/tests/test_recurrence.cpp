@@ -7,7 +7,7 @@
 // The tolerance is derived as in docs/design.md: an error may be a few times what the same equations
 // make of the same numbers when they are written plainly in float32, or when in double precision
 // every number that enters is changed by one unit in its last place of float32.
-#include "recurrence.h"
+#include "scan/recurrence.h"
 
 #include <algorithm>
 #include <cmath>
@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "check.h"
-#include "isa.h"
+#include "isa/isa.h"
 #include "tape.h"
 
 namespace {

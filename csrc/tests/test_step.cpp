@@ -8,8 +8,8 @@
 #include <random>
 #include <vector>
 
-#include "isa.h"
-#include "step.h"
+#include "isa/isa.h"
+#include "step/step.h"
 
 using lamina::Cell;
 using std::vector;
