@@ -1,9 +1,9 @@
-// memory.h for Python: arrays in blocks that serve again, as DLPack capsules.
+// memory.h for Python: arrays in blocks that are used again, as DLPack capsules.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/vector.h>
 
 #include <cstdint>
-#include <new>
+#include <memory>
 #include <stdexcept>
 #include <vector>
 
@@ -31,32 +31,24 @@ struct DLManagedTensor {
 constexpr int32_t cpu = 1;
 constexpr uint8_t floating = 2;
 
-// One array. Whoever has it last frees it, on any thread, with or without Python's lock.
+// One array. Its last owner frees it, on any thread, with or without Python's lock.
 struct Array {
-  DLManagedTensor managed{};
+  lamina::Block block;
   std::vector<int64_t> shape;
+  DLManagedTensor managed{};
 
-  Array(std::vector<int64_t> sizes, int64_t count) : shape(std::move(sizes)) {
-    managed.tensor = {lamina::take_block((size_t)count * sizeof(float)),
-                      cpu,
-                      0,
-                      (int32_t)shape.size(),
-                      floating,
-                      32,
-                      1,
-                      shape.data(),
-                      nullptr,
-                      0};
+  Array(std::vector<int64_t> sizes, int64_t count)
+      : block(lamina::take_block((size_t)count * sizeof(float))), shape(std::move(sizes)) {
+    managed.tensor = {block.get(), cpu, 0, (int32_t)shape.size(), floating, 32, 1, shape.data(), nullptr, 0};
     managed.context = this;
-    managed.deleter = [](DLManagedTensor* self) { delete static_cast<Array*>(self->context); };
+    managed.deleter = [](DLManagedTensor* self) {
+      std::unique_ptr<Array>(static_cast<Array*>(self->context));
+    };
   }
-  Array(const Array&) = delete;
-  Array& operator=(const Array&) = delete;
-  ~Array() { lamina::give_block(managed.tensor.data); }
 };
 
-// Nobody has taken the array out of its capsule: else the capsule has another name.
-void forget(PyObject* capsule) {
+// Called with the capsule; one that was opened has another name, and its array another owner.
+void drop(PyObject* capsule) {
   if (!PyCapsule_IsValid(capsule, "dltensor")) return;
   auto* managed = static_cast<DLManagedTensor*>(PyCapsule_GetPointer(capsule, "dltensor"));
   managed->deleter(managed);
@@ -69,12 +61,10 @@ nb::object room(std::vector<int64_t> shape) {
       throw std::invalid_argument("a size is negative, or there are too many numbers");
     }
   }
-  auto* array = new Array(std::move(shape), count);
-  PyObject* capsule = PyCapsule_New(&array->managed, "dltensor", forget);
-  if (!capsule) {
-    delete array;
-    throw nb::python_error();
-  }
+  auto array = std::make_unique<Array>(std::move(shape), count);
+  PyObject* capsule = PyCapsule_New(&array->managed, "dltensor", drop);
+  if (!capsule) throw nb::python_error();
+  (void)array.release();  // the capsule's now
   return nb::steal(capsule);
 }
 

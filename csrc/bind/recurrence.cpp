@@ -1,63 +1,22 @@
 // recurrence.h for Python: arrays that were checked, and exceptions where they do not fit.
 #include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 
-#include <initializer_list>
 #include <optional>
 #include <stdexcept>
 #include <string>
 
+#include "bind/arguments.h"
 #include "scan/recurrence.h"
 
 namespace nb = nanobind;
 
 namespace {
 
-using Floats = nb::ndarray<const float, nb::c_contig, nb::device::cpu>;
-using Room = nb::ndarray<float, nb::c_contig, nb::device::cpu>;
-using Integers = nb::ndarray<const int64_t, nb::c_contig, nb::device::cpu>;
-
-using Shape = std::initializer_list<int64_t>;
-
-std::string text(Shape shape) {
-  std::string all = "(";
-  for (int64_t size : shape) all += (all.size() > 1 ? ", " : "") + std::to_string(size);
-  return all + ")";
-}
-
-// The numbers of an array of just this shape; null where it is absent.
-template <class Array>
-auto checked(const std::optional<Array>& array, const char* name, Shape shape)
-    -> decltype(array->data()) {
-  if (!array) return nullptr;
-  bool same = array->ndim() == shape.size();
-  size_t axis = 0;
-  for (int64_t size : shape) {
-    same = same && (int64_t)array->shape(axis) == size;
-    axis++;
-  }
-  if (!same) throw std::invalid_argument(std::string(name) + " is not " + text(shape));
-  return array->data();
-}
-
-template <class Array>
-auto required(const Array& array, const char* name, Shape shape) {
-  return checked(std::optional<Array>(array), name, shape);
-}
-
 template <class A, class B>
 void both(const A& a, const B& b, const char* names) {
   if (bool(a) != bool(b)) throw std::invalid_argument(std::string("need both or neither of ") + names);
-}
-
-lamina::Cell cell_of(const std::string& name) {
-  if (name == "lstm") return lamina::Cell::lstm;
-  if (name == "gru") return lamina::Cell::gru;
-  if (name == "rnn_tanh") return lamina::Cell::rnn_tanh;
-  if (name == "rnn_relu") return lamina::Cell::rnn_relu;
-  throw std::invalid_argument("cell is '" + name + "'; need rnn_tanh, rnn_relu, gru or lstm");
 }
 
 // A layer over time: what it is given, kept alive, and checked once.
@@ -69,16 +28,18 @@ class Recurrence {
              std::optional<Floats> b_ih, std::optional<Floats> b_hh, std::optional<Floats> gain_ih,
              std::optional<Floats> gain_hh, std::optional<Floats> gain_c,
              std::optional<Floats> shift_c, std::optional<Floats> mask)
-      : x_(x), h0_(h0), w_hh_(w_hh), tokens_(tokens), lengths_(lengths), c0_(c0), w_ih_(w_ih),
-        b_ih_(b_ih), b_hh_(b_hh), gain_ih_(gain_ih), gain_hh_(gain_hh), gain_c_(gain_c),
-        shift_c_(shift_c), mask_(mask) {
+      : x_(std::move(x)), h0_(std::move(h0)), w_hh_(std::move(w_hh)), tokens_(std::move(tokens)),
+        lengths_(std::move(lengths)), c0_(std::move(c0)), w_ih_(std::move(w_ih)),
+        b_ih_(std::move(b_ih)), b_hh_(std::move(b_hh)), gain_ih_(std::move(gain_ih)),
+        gain_hh_(std::move(gain_hh)), gain_c_(std::move(gain_c)), shift_c_(std::move(shift_c)),
+        mask_(std::move(mask)) {
     p_.cell = cell_of(cell);
     p_.reverse = reverse;
     if (threads < 1) throw std::invalid_argument("threads is less than 1");
     p_.threads = threads;
     set_sizes();
     const int64_t rows = lamina::gates(p_.cell) * p_.hidden;
-    const bool memory = p_.cell == lamina::Cell::lstm;
+    const bool memory = lamina::state_parts(p_.cell) == 2;
     both(b_ih_, b_hh_, "b_ih and b_hh");
     both(gain_ih_, gain_hh_, "gain_ih and gain_hh");
     both(gain_c_, shift_c_, "gain_c and shift_c");
@@ -90,19 +51,19 @@ class Recurrence {
       throw std::invalid_argument("x is not projected to " + std::to_string(rows) + " numbers");
     }
     p_.x = x_.data();
-    p_.h0 = required(h0_, "h0", {p_.batch, p_.hidden});
-    p_.c0 = checked(c0_, "c0", {p_.batch, p_.hidden});
-    p_.w_ih = checked(w_ih_, "w_ih", {rows, p_.inputs});
-    p_.w_hh = required(w_hh_, "w_hh", {rows, p_.hidden});
-    p_.b_ih = checked(b_ih_, "b_ih", {rows});
-    p_.b_hh = checked(b_hh_, "b_hh", {rows});
-    p_.gain_ih = checked(gain_ih_, "gain_ih", {rows});
-    p_.gain_hh = checked(gain_hh_, "gain_hh", {rows});
-    p_.gain_c = checked(gain_c_, "gain_c", {p_.hidden});
-    p_.shift_c = checked(shift_c_, "shift_c", {p_.hidden});
-    p_.mask = checked(mask_, "mask", {p_.batch, p_.hidden});
-    p_.lengths = checked(lengths_, "lengths", {p_.batch});
-    p_.tokens = checked(tokens_, "tokens", {p_.steps, p_.batch});
+    p_.h0 = h0_.numbers("h0", {p_.batch, p_.hidden});
+    p_.c0 = numbers(c0_, "c0", {p_.batch, p_.hidden});
+    p_.w_ih = numbers(w_ih_, "w_ih", {rows, p_.inputs});
+    p_.w_hh = w_hh_.numbers("w_hh", {rows, p_.hidden});
+    p_.b_ih = numbers(b_ih_, "b_ih", {rows});
+    p_.b_hh = numbers(b_hh_, "b_hh", {rows});
+    p_.gain_ih = numbers(gain_ih_, "gain_ih", {rows});
+    p_.gain_hh = numbers(gain_hh_, "gain_hh", {rows});
+    p_.gain_c = numbers(gain_c_, "gain_c", {p_.hidden});
+    p_.shift_c = numbers(shift_c_, "shift_c", {p_.hidden});
+    p_.mask = numbers(mask_, "mask", {p_.batch, p_.hidden});
+    p_.lengths = numbers(lengths_, "lengths", {p_.batch});
+    p_.tokens = numbers(tokens_, "tokens", {p_.steps, p_.batch});
     static const int64_t none = 0;
     if (tokens_ && !p_.tokens) p_.tokens = &none;  // an array without elements may have no address
     check_lengths();
@@ -125,7 +86,7 @@ class Recurrence {
                 std::optional<Room> d_gain_c, std::optional<Room> d_shift_c) const {
     const int64_t rows = lamina::gates(p_.cell) * p_.hidden;
     lamina::Results r{};
-    r.outputs = required(outputs, "outputs", {p_.steps, p_.batch, p_.hidden});
+    r.outputs = outputs.numbers("outputs", {p_.steps, p_.batch, p_.hidden});
     r.saved = saved_room(saved);
     // A gradient of what is absent has nowhere to come from.
     const auto of = [](bool given, const auto& gradient, const char* name) {
@@ -137,21 +98,21 @@ class Recurrence {
     of(bool(gain_c_), d_gain_c, "gain_c");
     both(d_gain_c, d_shift_c, "d_gain_c and d_shift_c");
     lamina::Gradients d{};
-    d.outputs = checked(d_outputs, "d_outputs", {p_.steps, p_.batch, p_.hidden});
-    d.h_n = checked(d_h_n, "d_h_n", {p_.batch, p_.hidden});
-    d.c_n = checked(d_c_n, "d_c_n", {p_.batch, p_.hidden});
-    d.x = p_.tokens ? checked(d_x, "d_x", {p_.table, p_.inputs})
-                    : checked(d_x, "d_x", {p_.steps, p_.batch, p_.inputs});
-    d.h0 = checked(d_h0, "d_h0", {p_.batch, p_.hidden});
-    d.c0 = checked(d_c0, "d_c0", {p_.batch, p_.hidden});
-    d.w_ih = checked(d_w_ih, "d_w_ih", {rows, p_.inputs});
-    d.w_hh = checked(d_w_hh, "d_w_hh", {rows, p_.hidden});
-    d.b_ih = checked(d_b_ih, "d_b_ih", {rows});
-    d.b_hh = checked(d_b_hh, "d_b_hh", {rows});
-    d.gain_ih = checked(d_gain_ih, "d_gain_ih", {rows});
-    d.gain_hh = checked(d_gain_hh, "d_gain_hh", {rows});
-    d.gain_c = checked(d_gain_c, "d_gain_c", {p_.hidden});
-    d.shift_c = checked(d_shift_c, "d_shift_c", {p_.hidden});
+    d.outputs = numbers(d_outputs, "d_outputs", {p_.steps, p_.batch, p_.hidden});
+    d.h_n = numbers(d_h_n, "d_h_n", {p_.batch, p_.hidden});
+    d.c_n = numbers(d_c_n, "d_c_n", {p_.batch, p_.hidden});
+    d.x = p_.tokens ? numbers(d_x, "d_x", {p_.table, p_.inputs})
+                    : numbers(d_x, "d_x", {p_.steps, p_.batch, p_.inputs});
+    d.h0 = numbers(d_h0, "d_h0", {p_.batch, p_.hidden});
+    d.c0 = numbers(d_c0, "d_c0", {p_.batch, p_.hidden});
+    d.w_ih = numbers(d_w_ih, "d_w_ih", {rows, p_.inputs});
+    d.w_hh = numbers(d_w_hh, "d_w_hh", {rows, p_.hidden});
+    d.b_ih = numbers(d_b_ih, "d_b_ih", {rows});
+    d.b_hh = numbers(d_b_hh, "d_b_hh", {rows});
+    d.gain_ih = numbers(d_gain_ih, "d_gain_ih", {rows});
+    d.gain_hh = numbers(d_gain_hh, "d_gain_hh", {rows});
+    d.gain_c = numbers(d_gain_c, "d_gain_c", {p_.hidden});
+    d.shift_c = numbers(d_shift_c, "d_shift_c", {p_.hidden});
     nb::gil_scoped_release release;
     lamina::backward(p_, r, d);
   }
@@ -159,17 +120,17 @@ class Recurrence {
  private:
   void set_sizes() {
     const size_t axes = tokens_ ? 2 : 3;
-    if (x_.ndim() != axes) {
-      throw std::invalid_argument("x has " + std::to_string(x_.ndim()) + " axes; need " +
+    if (x_.axes() != axes) {
+      throw std::invalid_argument("x has " + std::to_string(x_.axes()) + " axes; need " +
                                   std::to_string(axes));
     }
-    if (tokens_ && tokens_->ndim() != 2) throw std::invalid_argument("tokens is not (T, B)");
-    if (w_hh_.ndim() != 2) throw std::invalid_argument("w_hh is not (G*H, H)");
-    p_.table = tokens_ ? (int64_t)x_.shape(0) : 0;
-    p_.steps = (int64_t)(tokens_ ? tokens_->shape(0) : x_.shape(0));
-    p_.batch = (int64_t)(tokens_ ? tokens_->shape(1) : x_.shape(1));
-    p_.inputs = (int64_t)x_.shape(axes - 1);
-    p_.hidden = (int64_t)w_hh_.shape(1);
+    if (tokens_ && tokens_->axes() != 2) throw std::invalid_argument("tokens is not (T, B)");
+    if (w_hh_.axes() != 2) throw std::invalid_argument("w_hh is not (G*H, H)");
+    p_.table = tokens_ ? x_.size(0) : 0;
+    p_.steps = tokens_ ? tokens_->size(0) : x_.size(0);
+    p_.batch = tokens_ ? tokens_->size(1) : x_.size(1);
+    p_.inputs = x_.size(axes - 1);
+    p_.hidden = w_hh_.size(1);
     if (p_.hidden < 1 || p_.inputs < 1) throw std::invalid_argument("a size is 0");
   }
 
@@ -196,8 +157,8 @@ class Recurrence {
   }
 
   float* saved_room(const Room& saved) const {
-    if (saved.ndim() != 1 || (int64_t)saved.size() < saved_size()) {
-      throw std::invalid_argument("saved is not (" + std::to_string(saved_size()) + ",)");
+    if (saved.axes() != 1 || saved.size(0) < saved_size()) {
+      throw std::invalid_argument("saved is not " + text({saved_size()}));
     }
     return saved.data();
   }
@@ -206,9 +167,9 @@ class Recurrence {
                              std::optional<Room>& saved) const {
     if (bool(c0_) != bool(c_n)) throw std::invalid_argument("an lstm, and no other, has a c_n");
     lamina::Results r{};
-    r.outputs = required(outputs, "outputs", {p_.steps, p_.batch, p_.hidden});
-    r.h_n = required(h_n, "h_n", {p_.batch, p_.hidden});
-    r.c_n = checked(c_n, "c_n", {p_.batch, p_.hidden});
+    r.outputs = outputs.numbers("outputs", {p_.steps, p_.batch, p_.hidden});
+    r.h_n = h_n.numbers("h_n", {p_.batch, p_.hidden});
+    r.c_n = numbers(c_n, "c_n", {p_.batch, p_.hidden});
     r.saved = saved ? saved_room(*saved) : nullptr;
     return r;
   }

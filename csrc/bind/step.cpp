@@ -1,9 +1,6 @@
-// The step engine as lamina.kernels._core.Stepper. Everything that comes from Python is checked
-// here: behind this border sizes and pointers are right.
+// step.h for Python. What does not fit raises ValueError.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
-
-#include <string.h>
 
 #include <memory>
 #include <mutex>
@@ -11,99 +8,24 @@
 #include <string>
 #include <vector>
 
+#include "bind/arguments.h"
 #include "step/step.h"
 
 namespace nb = nanobind;
-using lamina::Cell;
 
 namespace {
-
-std::string shape_name(const std::vector<int64_t>& shape) {
-  std::string text = "(";
-  for (size_t i = 0; i < shape.size(); i++) text += (i ? ", " : "") + std::to_string(shape[i]);
-  return text + (shape.size() == 1 ? ",)" : ")");
-}
-
-// The numbers of an array, by Python's buffer protocol: of what a step costs, reading its arguments
-// is a part, and this way it is a tenth of a microsecond.
-class View {
- public:
-  // ValueError, with got and need, for an array of another type or shape, or one whose numbers do
-  // not stand together as those of a C array do.
-  View(nb::handle array, const char* name, char type, const std::vector<int64_t>& shape,
-       bool write = false) {
-    const int flags = PyBUF_FORMAT | PyBUF_STRIDES | (write ? PyBUF_WRITABLE : 0);
-    if (PyObject_GetBuffer(array.ptr(), &view_, flags)) {
-      PyErr_Clear();
-      const char* kind = write ? "that can be written" : "of numpy";
-      refuse(std::string(name) + " is a " + nb::type_name(array.type()).c_str() +
-             "; need an array " + kind);
-    }
-    if (fits(type, shape)) return;
-    std::vector<int64_t> got(view_.shape, view_.shape + view_.ndim);
-    const std::string format = this->format(), problem = contiguous() ? "" : ", not contiguous";
-    PyBuffer_Release(&view_);
-    refuse(std::string(name) + " is " + shape_name(got) + " of type '" + format + "'" + problem +
-           "; need " + shape_name(shape) + " " + (type == 'f' ? "float32" : "int64") +
-           ", contiguous");
-  }
-  View(View&& other) noexcept : view_(other.view_) { other.view_.obj = nullptr; }
-  View(const View&) = delete;
-  View& operator=(const View&) = delete;
-  ~View() { PyBuffer_Release(&view_); }
-
-  template <class T>
-  T* data() const {
-    return static_cast<T*>(view_.buf);
-  }
-
- private:
-  [[noreturn]] static void refuse(const std::string& message) {
-    throw nb::value_error(message.c_str());
-  }
-
-  const char* format() const { return view_.format ? view_.format : "B"; }
-
-  bool fits(char type, const std::vector<int64_t>& shape) const {
-    const char* format = this->format();
-    const bool same = type == 'f' ? !strcmp(format, "f")
-                                  : (!strcmp(format, "l") || !strcmp(format, "q")) &&
-                                        view_.itemsize == 8;
-    if (!same || view_.ndim != static_cast<int>(shape.size())) return false;
-    for (size_t i = 0; i < shape.size(); i++)
-      if (view_.shape[i] != shape[i]) return false;
-    return contiguous();
-  }
-
-  bool contiguous() const {
-    Py_ssize_t step = view_.itemsize;
-    for (int i = view_.ndim; i-- > 0; step *= view_.shape[i])
-      if (view_.shape[i] > 1 && view_.strides[i] != step) return false;
-    return true;
-  }
-
-  Py_buffer view_;
-};
-
-Cell cell_of(const std::string& name) {
-  if (name == "rnn_tanh") return Cell::rnn_tanh;
-  if (name == "rnn_relu") return Cell::rnn_relu;
-  if (name == "gru") return Cell::gru;
-  if (name == "lstm") return Cell::lstm;
-  throw nb::value_error("cell must be rnn_tanh, rnn_relu, gru or lstm");
-}
 
 // Reads one layer's dictionary; keeps its arrays alive while it lives.
 class Given {
  public:
   explicit Given(nb::dict layer) : layer_(std::move(layer)) {}
 
-  const float* array(const char* name, const std::vector<int64_t>& shape) {
+  const float* array(const char* name, const Shape& shape) {
     if (!layer_.contains(name) || layer_[name].is_none()) return nullptr;
-    return kept_.emplace_back(layer_[name], name, 'f', shape).data<const float>();
+    return kept_.emplace_back(Floats::required(layer_[name], name, shape)).data();
   }
 
-  const float* needed(const char* name, const std::vector<int64_t>& shape) {
+  const float* needed(const char* name, const Shape& shape) {
     const float* found = array(name, shape);
     if (!found) throw nb::value_error((std::string(name) + " is missing").c_str());
     return found;
@@ -114,7 +36,7 @@ class Given {
 
  private:
   nb::dict layer_;
-  std::vector<View> kept_;
+  std::vector<Floats> kept_;
 };
 
 constexpr int64_t most_units = 1 << 24;  // so that no product of sizes overflows
@@ -156,19 +78,21 @@ class PyStepper {
     std::vector<lamina::StepWeights> weights;
     for (Given& one : given) {
       weights.push_back(read(one, inputs, weights.empty() && !table.is_none()));
-      if (lamina::gates(weights[0].cell) != lamina::gates(weights.back().cell))
+      const lamina::Cell first = weights[0].cell, cell = weights.back().cell;
+      if (lamina::gates(first) != lamina::gates(cell) ||
+          lamina::state_parts(first) != lamina::state_parts(cell))
         throw nb::value_error("all layers need the same cell");
       inputs = weights.back().hidden;
     }
-    std::optional<View> rows;
+    Floats rows;
     const int64_t tokens = table.is_none() ? 0 : static_cast<int64_t>(nb::len(table));
     if (!table.is_none()) {
       if (tokens < 1) throw nb::value_error("table is empty; need a row for each token");
       const int64_t row = lamina::gates(weights[0].cell) * weights[0].hidden;
-      rows.emplace(table, "table", 'f', std::vector<int64_t>{tokens, row});
+      rows = Floats::required(table, "table", {tokens, row});
     }
     stepper_ = std::make_unique<lamina::Stepper>(weights.data(), weights.size(), batch, int8,
-                                                 rows ? rows->data<const float>() : nullptr, tokens,
+                                                 table.is_none() ? nullptr : rows.data(), tokens,
                                                  threads);
     x_shape_ = {batch};
     if (table.is_none()) x_shape_.push_back(stepper_->inputs());
@@ -176,12 +100,12 @@ class PyStepper {
   }
 
   void step(nb::handle x, nb::handle out) {
-    const View to(out, "out", 'f', out_shape_, true);
-    if (stepper_->tokens()) return step_tokens(x, to.data<float>());
-    const View from(x, "x", 'f', x_shape_);
+    const Room to = Room::required(out, "out", out_shape_);
+    if (stepper_->tokens()) return step_tokens(x, to.data());
+    const Floats from = Floats::required(x, "x", x_shape_);
     nb::gil_scoped_release release;
     std::lock_guard lock(mutex_);
-    stepper_->step(from.data<const float>(), to.data<float>());
+    stepper_->step(from.data(), to.data());
   }
 
   void reset() {
@@ -191,28 +115,27 @@ class PyStepper {
   }
 
   void get_state(int64_t layer, int part, nb::handle out) {
-    const View to(out, "state", 'f', part_shape(layer, part), true);
+    const Room to = Room::required(out, "state", part_shape(layer, part));
     nb::gil_scoped_release release;
     std::lock_guard lock(mutex_);
-    stepper_->get_state(layer, part, to.data<float>());
+    stepper_->get_state(layer, part, to.data());
   }
 
   void set_state(int64_t layer, int part, nb::handle from) {
-    const View values(from, "state", 'f', part_shape(layer, part));
+    const Floats values = Floats::required(from, "state", part_shape(layer, part));
     nb::gil_scoped_release release;
     std::lock_guard lock(mutex_);
-    stepper_->set_state(layer, part, values.data<const float>());
+    stepper_->set_state(layer, part, values.data());
   }
 
   const lamina::Stepper& engine() const { return *stepper_; }
 
  private:
   void step_tokens(nb::handle x, float* to) {
-    const View view(x, "tokens", 'l', x_shape_);
-    const int64_t* given = view.data<const int64_t>();
+    const Integers given = Integers::required(x, "tokens", x_shape_);
     int64_t tokens[lamina::most_step_batch];  // a copy: nobody can change them after the check
     for (int64_t b = 0; b < stepper_->batch(); b++) {
-      tokens[b] = given[b];
+      tokens[b] = given.data()[b];
       if (tokens[b] < 0 || tokens[b] >= stepper_->tokens()) {
         const std::string message = "got token " + std::to_string(tokens[b]) + "; need 0 to " +
                                     std::to_string(stepper_->tokens() - 1);
@@ -224,14 +147,14 @@ class PyStepper {
     stepper_->step_tokens(tokens, to);
   }
 
-  std::vector<int64_t> part_shape(int64_t layer, int part) const {
+  Shape part_shape(int64_t layer, int part) const {
     if (layer < 0 || layer >= stepper_->layers() || part < 0 || part >= stepper_->parts())
       throw nb::index_error("no such part of the state");
     return {stepper_->batch(), stepper_->hidden(layer)};
   }
 
   std::unique_ptr<lamina::Stepper> stepper_;
-  std::vector<int64_t> x_shape_, out_shape_;
+  Shape x_shape_, out_shape_;
   std::mutex mutex_;
 };
 

@@ -1,5 +1,5 @@
-// The equations of each cell, for `lanes` hidden units of one member of the batch at a time. The scan
-// over time and the step engine both run these; kernels/reference.py is the definition.
+// The equations of each cell, for `lanes` hidden units of one member of the batch at a time. The
+// scan over time and the step engine both run these; kernels/reference.py is the definition.
 //
 // The numbers of the same units are kept together in a *panel* of `width` vectors. It holds
 // pre-activations before the equations run and the gates afterwards. In the backward pass a second
@@ -18,9 +18,10 @@
 //     in_source, re_source       which rows of W and of U the v-th of those vectors stands for
 //     has_memory, mixes_h        it carries c beside h; h_{t-1} enters h_t past the product
 //     activate                   pre-activations to gates; returns c_t
-//     output                     h_t, from the gates, c_t (normalised where the layer does so), h_{t-1}
-//     output_gradient            from dh, the gradients of the gates that `output` reads; returns what
-//                                reaches c_t, and in `direct` what reaches h_{t-1} past the product
+//     output                     h_t, from the gates, c_t (normalised if the layer is) and h_{t-1}
+//     output_gradient            from dh, the gradients of the gates that `output` reads; returns
+//                                what reaches c_t, and in `direct` what reaches h_{t-1} past the
+//                                product
 //     memory_gradient            from dc, the gradients of the other gates; returns that of c_{t-1}
 #pragma once
 

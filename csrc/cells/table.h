@@ -16,6 +16,10 @@ namespace lamina {
 enum class Cell { LAMINA_CELLS(LAMINA_NAME) };
 #undef LAMINA_NAME
 
+#define LAMINA_VALUE(name, ...) Cell::name,
+constexpr Cell all_cells[] = {LAMINA_CELLS(LAMINA_VALUE)};
+#undef LAMINA_VALUE
+
 int64_t gates(Cell);
 int state_parts(Cell);
 

@@ -100,7 +100,9 @@ Header* fresh(size_t bytes) {
 #if defined(MADV_HUGEPAGE)
   if (large) madvise(block, bytes, MADV_HUGEPAGE);  // a wish
 #endif
-  return new (block) Header{bytes};
+  auto* header = static_cast<Header*>(block);
+  header->bytes = bytes;
+  return header;
 }
 
 }  // namespace

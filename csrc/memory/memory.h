@@ -1,19 +1,26 @@
-// Large arrays, of which an idle one serves again: fresh pages cost more time than some layers do.
+// Large blocks of memory that are used again: fresh pages cost more time than some layers do.
 #pragma once
 
 #include <stddef.h>
 
+#include <memory>
+
 namespace lamina {
 
-// At least `bytes`, 64-byte aligned, with anything in it. From any thread, and in the child of a
-// fork. Throws std::bad_alloc.
+// At least `bytes`, aligned to 64, of any content. May be called from any thread, and in the child
+// of a fork. Throws std::bad_alloc.
 void* take_block(size_t bytes);
 
-// Back, from any thread; null is nothing. Idle blocks together hold no more than a sixteenth of the
-// memory that the process may have, and go back to the system when it has no other.
+// Gives a block back, from any thread; null is allowed. Idle blocks together hold at most a
+// sixteenth of the memory that the process may have, and are freed when an allocation fails.
 void give_block(void* block) noexcept;
 
-// Bytes that idle blocks hold now.
+struct GiveBlock {
+  void operator()(void* block) const noexcept { give_block(block); }
+};
+using Block = std::unique_ptr<void, GiveBlock>;
+
+// How many bytes idle blocks hold now.
 size_t idle_bytes() noexcept;
 
 }  // namespace lamina

@@ -20,8 +20,7 @@ struct Backward : Frame<C> {
   Panels c_hat;    // of the normalised c_t
   Panels w_in, w_re;        // packed for products with rows of panels; see pack_back
   float *in_gain, *re_gain, *in_valid, *re_valid, *c_gain, *c_valid;
-  float *direct, *back, *dc;  // (B, padded) each: what reaches h_{t-1} past the product and through
-                              // it, and what reaches c_{t-1}
+  float *direct, *back, *dc;  // (B, padded): what reaches h_{t-1} past the product, through it; c_{t-1}
   const float** before;       // of each slot: the row of h that entered it
   float* buffers;             // of each rank
   int64_t buffer_floats;
@@ -46,18 +45,18 @@ struct Backward : Frame<C> {
     if (p.gain_c) c_hat = Panels::take(work, shape.panels, plan.slots, 1);
     if (p.w_ih && d.x) w_in = Panels::take(work, w_in_panels(), n * C::in, back_vectors);
     w_re = Panels::take(work, shape.padded / back_columns, n * C::re, back_vectors);
-    in_gain = work.take(n * C::in);
-    in_valid = work.take(n * C::in);
-    re_gain = work.take(n * C::re);
-    re_valid = work.take(n * C::re);
-    c_gain = work.take(shape.padded);
-    c_valid = work.take(shape.padded);
-    direct = work.take(p.batch * shape.padded);
-    back = work.take(p.batch * shape.padded);
-    dc = work.take(p.batch * shape.padded);
-    before = (const float**)work.take(plan.slots * 2 /* floats a pointer */);
+    in_gain = work.take<float>(n * C::in);
+    in_valid = work.take<float>(n * C::in);
+    re_gain = work.take<float>(n * C::re);
+    re_valid = work.take<float>(n * C::re);
+    c_gain = work.take<float>(shape.padded);
+    c_valid = work.take<float>(shape.padded);
+    direct = work.take<float>(p.batch * shape.padded);
+    back = work.take<float>(p.batch * shape.padded);
+    dc = work.take<float>(p.batch * shape.padded);
+    before = work.take<const float*>(plan.slots);
     buffer_floats = rounded_up(p.inputs > shape.padded ? p.inputs : shape.padded, lanes) * lanes;
-    buffers = work.take(buffer_floats * this->ranks);
+    buffers = work.take<float>(buffer_floats * this->ranks);
   }
 
   Deltas re_deltas() const {
@@ -117,11 +116,9 @@ struct Backward : Frame<C> {
       pack_row(shape, re_window<C>, p.gain_hh, re_gain);
       this->pack_valid(in_window<C>, in_valid);
       this->pack_valid(re_window<C>, re_valid);
-      for (int64_t unit = 0; p.gain_c && unit < shape.padded; unit += lanes) {
-        const int n = (int)smaller(unit < p.hidden ? p.hidden - unit : 0, lanes);
-        store(c_gain + unit, load_first(p.gain_c + unit, n));
-        store(c_valid + unit, splat(0.0f));
-        store_first(c_valid + unit, splat(1.0f), n);
+      if (p.gain_c) {
+        this->pack_units(p.gain_c, c_gain);
+        this->pack_valid_units(c_valid);
       }
     }
   }
@@ -254,8 +251,7 @@ struct Backward : Frame<C> {
       for (int64_t unit = pairs.begin * back_columns; unit < pairs.end * back_columns;
            unit += lanes) {
         const int count = (int)smaller(unit < p.hidden ? p.hidden - unit : 0, lanes);
-        const int64_t at = g.members[j] * shape.padded + unit;
-        const int64_t from = g.members[j] * p.hidden + unit;
+        const int64_t at = g.members[j] * shape.padded + unit, from = g.members[j] * p.hidden + unit;
         store(direct + at, d.h_n && count ? load_first(d.h_n + from, count) : splat(0.0f));
         store(back + at, splat(0.0f));
         store(dc + at, d.c_n && count ? load_first(d.c_n + from, count) : splat(0.0f));

@@ -41,21 +41,21 @@ struct Forward : Frame<C> {
         kept(r.saved ? saved : work, p, r.saved ? plan.slots : ring * plan.group_count,
              plan.picked_count) {
     const int64_t n = shape.panels * lanes;
-    start = work.take(n * C::in);
-    rest = work.take(n * C::width);
-    in_gain = work.take(n * C::in);
-    in_shift = work.take(n * C::in);
-    in_valid = work.take(n * C::in);
-    re_gain = work.take(n * C::re);
-    re_shift = work.take(n * C::re);
-    re_valid = work.take(n * C::re);
-    c_gain = work.take(shape.padded);
-    c_shift = work.take(shape.padded);
-    c_valid = work.take(shape.padded);
+    start = work.take<float>(n * C::in);
+    rest = work.take<float>(n * C::width);
+    in_gain = work.take<float>(n * C::in);
+    in_shift = work.take<float>(n * C::in);
+    in_valid = work.take<float>(n * C::in);
+    re_gain = work.take<float>(n * C::re);
+    re_shift = work.take<float>(n * C::re);
+    re_valid = work.take<float>(n * C::re);
+    c_gain = work.take<float>(shape.padded);
+    c_shift = work.take<float>(shape.padded);
+    c_valid = work.take<float>(shape.padded);
     if (p.w_ih) w_in = Panels::take(work, shape.panels, p.inputs, C::in);
     w_re = Panels::take(work, shape.panels, p.hidden, C::re);
-    if (C::has_memory) carry = work.take(p.batch * shape.padded);
-    if (p.mask) masked = work.take(2 * p.batch * shape.padded);
+    if (C::has_memory) carry = work.take<float>(p.batch * shape.padded);
+    if (p.mask) masked = work.take<float>(2 * p.batch * shape.padded);
   }
 
   void run(int rank) {
@@ -95,13 +95,9 @@ struct Forward : Frame<C> {
       this->pack_valid(re_window<C>, re_valid);
     }
     if (p.gain_c) {
-      for (int64_t unit = 0; unit < shape.padded; unit += lanes) {
-        const int n = (int)smaller(unit < p.hidden ? p.hidden - unit : 0, lanes);
-        store(c_gain + unit, load_first(p.gain_c + unit, n));
-        store(c_shift + unit, load_first(p.shift_c + unit, n));
-        store(c_valid + unit, splat(0.0f));
-        store_first(c_valid + unit, splat(1.0f), n);
-      }
+      this->pack_units(p.gain_c, c_gain);
+      this->pack_units(p.shift_c, c_shift);
+      this->pack_valid_units(c_valid);
     }
     // Both biases enter with the input's product, but for a vector that only the recurrent product
     // makes. With normalisation they are shifts, and are added where that happens.

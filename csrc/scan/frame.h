@@ -29,12 +29,12 @@ struct Kept {
     in_scale = re_scale = c_mean = c_scale = nullptr;
     if (p.gain_ih) {
       re_hat = Panels::take(arena, panels, rows, C::re);
-      in_scale = arena.take(in_rows);
-      re_scale = arena.take(rows);
+      in_scale = arena.take<float>(in_rows);
+      re_scale = arena.take<float>(rows);
     }
     if (p.gain_c) {
-      c_mean = arena.take(rows);
-      c_scale = arena.take(rows);
+      c_mean = arena.take<float>(rows);
+      c_scale = arena.take<float>(rows);
     }
   }
 };
@@ -75,7 +75,27 @@ struct Frame {
             smaller(pairs.end * panels_of_pair, shape.panels)};
   }
 
-  // 1 where a lane is a hidden unit, for the rows of a product.
+  // A vector (H,) in whole vectors, zero behind the units.
+  void pack_units(const float* from, float* to) const {
+    for (int64_t unit = 0; unit < shape.padded; unit += lanes) {
+      store(to + unit, load_first(from + unit, count_from(unit)));
+    }
+  }
+
+  // 1 where a lane is a hidden unit, 0 behind the units.
+  void pack_valid_units(float* to) const {
+    for (int64_t unit = 0; unit < shape.padded; unit += lanes) {
+      store(to + unit, splat(0.0f));
+      store_first(to + unit, splat(1.0f), count_from(unit));
+    }
+  }
+
+  // How many units there are from `unit` on, at most a vector of them.
+  int count_from(int64_t unit) const {
+    return (int)smaller(unit < p.hidden ? p.hidden - unit : 0, lanes);
+  }
+
+  // The same for the rows of a product.
   void pack_valid(const Window& window, float* to) const {
     for (int64_t u = 0; u < shape.panels; u++) {
       for (int v = 0; v < window.vectors; v++, to += lanes) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "cells/cells.h"
+#include "memory/arena.h"
 #include "scan/recurrence.h"
 #include "scan/transpose.h"
 
@@ -20,18 +21,6 @@ inline Share share(int64_t count, int rank, int size) {
   return {count * rank / size, count * (rank + 1) / size};
 }
 
-// Hands out pieces of one block of memory, each on a cache line; with no block it only counts.
-struct Arena {
-  float* block;
-  int64_t used = 0;
-
-  float* take(int64_t floats) {
-    float* piece = block ? block + used : nullptr;
-    used += rounded_up(floats, 16);
-    return piece;
-  }
-};
-
 struct Panels {
   float* at = nullptr;
   int64_t step = 0;  // floats from one panel to the next
@@ -41,7 +30,7 @@ struct Panels {
     int64_t step = rows * vectors * lanes;
     // One row of many panels: at a distance of a multiple of 4 KiB they would share a cache set.
     if (step >= spread * 4) step += (spread + spread_by - step % spread) % spread;
-    return {arena.take(panels * step), step, vectors};
+    return {arena.take<float>(panels * step), step, vectors};
   }
   float* row(int64_t panel, int64_t row) const { return at + panel * step + row * vectors * lanes; }
 

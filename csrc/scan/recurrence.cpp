@@ -9,10 +9,6 @@
 namespace lamina {
 namespace {
 
-struct Give {
-  void operator()(float* block) const { give_block(block); }
-};
-
 // One call: the plan, its view, the threads, and the working memory.
 class Call {
  public:
@@ -38,9 +34,9 @@ class Call {
   const PlanView& plan() const { return view_; }
   const Threads& threads() const { return threads_; }
 
-  static float* workspace(void* call, int64_t floats) {
-    auto& memory = ((Call*)call)->memory_;
-    memory.reset((float*)take_block((size_t)floats * sizeof(float)));
+  static void* workspace(void* call, size_t bytes) {
+    auto& memory = static_cast<Call*>(call)->memory_;
+    memory.reset(take_block(bytes));
     return memory.get();
   }
 
@@ -52,7 +48,7 @@ class Call {
   std::vector<Barrier*> teams_;
   PlanView view_;
   Threads threads_;
-  std::unique_ptr<float, Give> memory_;
+  Block memory_;
 };
 
 }  // namespace

@@ -13,9 +13,9 @@ void run_rank(void* pass, int rank) {
 // Makes a pass twice: once to learn how much memory it needs, once to run it.
 template <class Make>
 void run_pass(Make make, int ranks, float* saved, Workspace workspace, void* context) {
-  Arena no_saved{nullptr}, no_work{nullptr};
+  Arena no_saved(nullptr), no_work(nullptr);
   make(no_saved, no_work);
-  Arena have_saved{saved}, have_work{workspace(context, no_work.used)};
+  Arena have_saved(saved), have_work(workspace(context, no_work.bytes()));
   auto pass = make(have_saved, have_work);
   parallel(ranks, run_rank<decltype(pass)>, &pass);
 }
@@ -24,10 +24,10 @@ void run_pass(Make make, int ranks, float* saved, Workspace workspace, void* con
 
 int64_t saved_floats(const Problem& p) {
   return for_cell(p.cell, [&](auto cell) {
-    Arena arena{nullptr};
+    Arena arena(nullptr);
     const int64_t slots = p.steps * p.batch;
     Kept<decltype(cell)>(arena, p, slots, p.tokens ? smaller(p.table, slots) : 0);
-    return arena.used;
+    return (int64_t)(arena.bytes() / sizeof(float));
   });
 }
 

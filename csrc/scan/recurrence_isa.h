@@ -1,6 +1,8 @@
 // What each instruction set offers to recurrence.cpp. Views only, no templates: see isa.h.
 #pragma once
 
+#include <stddef.h>
+
 #include "isa/isa.h"
 #include "threads/pool.h"
 #include "scan/recurrence.h"
@@ -29,7 +31,7 @@ struct Threads {
 };
 
 // Where working memory comes from; it may throw, and does so before any thread runs.
-typedef float* (*Workspace)(void* context, int64_t floats);
+typedef void* (*Workspace)(void* context, size_t bytes);
 
 }  // namespace lamina
 

@@ -31,7 +31,7 @@ struct WeightGradient {
       : frame(frame),
         window(window),
         columns(columns),
-        turned(work.take(columns * block_step)),
+        turned(work.take<float>(columns * block_step)),
         sums(Panels::take(work, frame.shape.panels, columns, V)) {}
 
   // Every rank calls this. entering(row, buffer) gives a row's `columns` numbers, in place or

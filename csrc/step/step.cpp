@@ -1,56 +1,21 @@
 // The memory of a step engine, and the way from a call to its arithmetic.
 #include "step/step.h"
 
-#include <stdlib.h>
 #include <string.h>
-#ifdef __linux__
-#include <sys/mman.h>
-#endif
 
 #include <algorithm>
 #include <chrono>
 #include <memory>
-#include <new>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "memory/arena.h"
+#include "memory/memory.h"
 #include "step/step_isa.h"
 
 namespace lamina {
 namespace {
-
-// One block of zeroed memory, given out in pieces. Without a block it only counts.
-class Arena {
- public:
-  template <class T>
-  T* take(int64_t count) {
-    const size_t at = used_;
-    used_ += (sizeof(T) * static_cast<size_t>(count) + 63) / 64 * 64;
-    return block_ ? reinterpret_cast<T*>(block_.get() + at) : nullptr;
-  }
-
-  void allocate() {
-    // Whole huge pages where the system has them: a step touches all of it, every time.
-    constexpr size_t huge = size_t{1} << 21;
-    const size_t align = used_ >= huge ? huge : 64;
-    const size_t size = (used_ + align - 1) / align * align;
-    block_.reset(static_cast<char*>(aligned_alloc(align, size)));
-    if (!block_) throw std::bad_alloc();
-#ifdef MADV_HUGEPAGE
-    if (align == huge) madvise(block_.get(), size, MADV_HUGEPAGE);
-#endif
-    memset(block_.get(), 0, size);
-    used_ = 0;
-  }
-
- private:
-  struct Free {
-    void operator()(char* block) const { free(block); }
-  };
-  std::unique_ptr<char, Free> block_;
-  size_t used_ = 0;
-};
 
 // Whether several threads are faster than one depends on what else the machine is doing, and on
 // whether the steps follow each other closely enough to keep the others awake. So the way in use is
@@ -101,68 +66,73 @@ struct Stepper::Parts {
   float* table = nullptr;
   std::optional<Barrier> barrier;
   Pace pace;
-  Arena arena;
+  Block memory;
   decltype(LAMINA_PICK(step_run)) run = LAMINA_PICK(step_run);
   decltype(LAMINA_PICK(step_begin)) begin = LAMINA_PICK(step_begin);
 
-  // Every buffer, in the order in which a step reads them.
-  void place() {
+  // Lays out every buffer, in the order in which a step reads them.
+  void place(Arena& arena) {
     weight_bytes = 0;
-    int64_t widest = 0;
+    int64_t gate_floats = 0;
     for (size_t i = 0; i < layers.size(); i++) {
-      const StepWeights& from = weights[i];
       StepLayer& l = layers[i];
-      const int64_t lanes = isa_lanes(), rows = gates(from.cell);
-      l.cell = from.cell;
-      l.hidden = from.hidden;
-      l.stride = (from.hidden + lanes - 1) / lanes * lanes;
-      l.residual = from.residual;
-      if (from.w_ih) place(l.w, rows, from.hidden, from.inputs, l.stride);
-      place(l.u, rows, from.hidden, from.hidden, l.stride);
-      if (from.skip) place(l.skip, 1, from.hidden, from.inputs, l.stride);
-      const auto vector = [&](const float* given, int64_t count) {
-        return given ? arena.take<float>(count * l.stride) : nullptr;
-      };
-      l.b_ih = arena.take<float>(rows * l.stride);  // zero, if none is given
-      l.b_hh = arena.take<float>(rows * l.stride);
-      l.gain_ih = vector(from.gain_ih, rows);
-      l.gain_hh = vector(from.gain_hh, rows);
-      l.gain_c = vector(from.gain_c, 1);
-      l.shift_c = vector(from.shift_c, 1);
-      l.h = arena.take<float>(engine.batch * l.stride);
-      l.c = arena.take<float>(engine.batch * l.stride);
-      l.out = l.residual ? arena.take<float>(engine.batch * l.stride) : l.h;
-      place(l.h_in, l.h, l.hidden, l.stride);
+      place(arena, l, weights[i]);
       if (i) {
         const StepLayer& below = layers[i - 1];
-        place(l.x_in, below.out, below.hidden, below.stride);
+        l.x_in = operand(arena, below.out, below.hidden, below.stride);
       } else {
-        place(l.x_in, nullptr, from.inputs, from.inputs);
+        l.x_in = operand(arena, nullptr, weights[0].inputs, weights[0].inputs);
       }
-      engine.product_stride = std::max(engine.product_stride, rows * l.stride);
-      widest = std::max(widest, LAMINA_PICK(step_gate_floats)(l));
+      engine.product_stride = std::max(engine.product_stride, l.u.gates * l.stride);
+      gate_floats = std::max(gate_floats, LAMINA_PICK(step_gate_floats)(l));
     }
     engine.wx = arena.take<float>(engine.batch * engine.product_stride);
     engine.uh = arena.take<float>(engine.batch * engine.product_stride);
-    engine.gates = arena.take<float>(widest);
+    engine.gates = arena.take<float>(gate_floats);
     if (tokens) table = arena.take<float>(tokens * gates(weights[0].cell) * weights[0].hidden);
   }
 
-  void place(StepMatrix& m, int64_t rows, int64_t units, int64_t columns, int64_t stride) {
-    m = {rows, units, columns, stride, engine.int8, nullptr, nullptr};
+  void place(Arena& arena, StepLayer& l, const StepWeights& from) {
+    const int64_t lanes = isa_lanes(), rows = gates(from.cell);
+    l.cell = from.cell;
+    l.hidden = from.hidden;
+    l.stride = (from.hidden + lanes - 1) / lanes * lanes;
+    l.residual = from.residual;
+    if (from.w_ih) l.w = matrix(arena, rows, from.hidden, from.inputs, l.stride);
+    l.u = matrix(arena, rows, from.hidden, from.hidden, l.stride);
+    if (from.skip) l.skip = matrix(arena, 1, from.hidden, from.inputs, l.stride);
+    const auto vector = [&](const float* given, int64_t count) {
+      return given ? arena.take<float>(count * l.stride) : nullptr;
+    };
+    l.b_ih = arena.take<float>(rows * l.stride);  // zero if none is given
+    l.b_hh = arena.take<float>(rows * l.stride);
+    l.gain_ih = vector(from.gain_ih, rows);
+    l.gain_hh = vector(from.gain_hh, rows);
+    l.gain_c = vector(from.gain_c, 1);
+    l.shift_c = vector(from.shift_c, 1);
+    l.h = arena.take<float>(engine.batch * l.stride);
+    l.c = arena.take<float>(engine.batch * l.stride);
+    l.out = l.residual ? arena.take<float>(engine.batch * l.stride) : l.h;
+    l.h_in = operand(arena, l.h, l.hidden, l.stride);
+  }
+
+  StepMatrix matrix(Arena& arena, int64_t rows, int64_t units, int64_t columns, int64_t stride) {
+    StepMatrix m = {rows, units, columns, stride, engine.int8, nullptr, nullptr};
     const size_t bytes = LAMINA_PICK(step_weight_bytes)(m);
     weight_bytes += bytes;
     m.panels = arena.take<char>(static_cast<int64_t>(bytes));
     if (m.int8) m.scales = arena.take<float>(rows * stride);
+    return m;
   }
 
-  void place(StepOperand& x, const float* values, int64_t size, int64_t stride) {
-    x = {values, size, stride, (size + 31) / 32 * 32, 0, nullptr, nullptr, nullptr};
-    if (!engine.int8) return;
+  StepOperand operand(Arena& arena, const float* values, int64_t size, int64_t stride) const {
+    StepOperand x = {values, size, stride, (size + 31) / 32 * 32, 0, nullptr, nullptr, nullptr};
+    if (!engine.int8) return x;
     x.runs = (size + step_run_columns - 1) / step_run_columns;
     x.integers = arena.take<int16_t>(engine.batch * x.padded);
     x.scales = arena.take<float>(engine.batch);
     x.starts = arena.take<int32_t>(engine.batch * x.runs);
+    return x;
   }
 
   void fill(StepLayer& l, const StepWeights& from) {
@@ -198,9 +168,12 @@ Stepper::Stepper(const StepWeights* weights, int64_t layers, int64_t batch, bool
   p.engine.vnni = __builtin_cpu_supports("avx512vnni");
 #endif
   p.engine.layer = p.layers.data();
-  p.place();  // counts
-  p.arena.allocate();
-  p.place();
+  Arena count(nullptr);
+  p.place(count);
+  p.memory.reset(take_block(count.bytes()));
+  memset(p.memory.get(), 0, count.bytes());
+  Arena room(p.memory.get());
+  p.place(room);
   for (size_t i = 0; i < p.layers.size(); i++) p.fill(p.layers[i], weights[i]);
   if (table) {
     const int64_t row = gates(weights[0].cell) * weights[0].hidden;

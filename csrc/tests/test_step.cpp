@@ -63,7 +63,7 @@ vector<Layer> make(const Case& c) {
     if (c.norm) {
       l.gain_ih = random(rows, 0.5, 1.5);
       l.gain_hh = random(rows, 0.5, 1.5);
-      if (c.cell == Cell::lstm) {
+      if (lamina::state_parts(c.cell) == 2) {
         l.gain_c = random(H, 0.5, 1.5);
         l.shift_c = random(H, -1, 1);
       }
@@ -249,7 +249,7 @@ int main() {
   for (const char* name : {"portable", "avx2", "avx512"}) {
     if (!lamina::choose_isa(name)) continue;
     int64_t batch = 0;
-    for (const Cell cell : {Cell::rnn_tanh, Cell::rnn_relu, Cell::gru, Cell::lstm})
+    for (const Cell cell : lamina::all_cells)
       for (const auto& sizes : shapes)
         for (int options = 0; options < 8; options++)
           run({cell, sizes, batch++ % 8 + 1, (options & 1) != 0, (options & 2) != 0,

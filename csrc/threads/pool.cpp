@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <new>
 #include <stdexcept>
 #include <string>
@@ -103,7 +104,7 @@ struct Lock {
   }
 };
 
-// All that follows is never destroyed: workers may still sleep on it while the process exits.
+// Nothing below is ever destroyed: workers may still sleep on it while the process exits.
 Lock turn;
 Worker* first = nullptr;  // the team in order of rank; only the holder of `turn` touches it
 int started = 0;          // that many of them have a thread
@@ -149,9 +150,9 @@ void gather(int n) {
   Worker** place = &first;
   for (int rank = 1; rank < n; ++rank) {
     if (*place == nullptr) {
-      Worker* fresh = new Worker;
+      auto fresh = std::make_unique<Worker>();
       fresh->rank = rank;
-      *place = fresh;
+      *place = fresh.release();  // one store: a fork by another thread finds it done or not begun
     }
     if (started < rank) {
       start(**place);

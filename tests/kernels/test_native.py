@@ -187,7 +187,7 @@ def test_border_refuses_room_of_another_size() -> None:
     problem = native._core.Recurrence(
         "rnn_tanh", False, 1, x, None, None, h0, None, w, torch.zeros(7, 7), *[None] * 7
     )
-    with pytest.raises(ValueError, match="outputs is not"):
+    with pytest.raises(ValueError, match=r"outputs is \(5, 3, 8\); need \(5, 3, 7\)"):
         problem.forward(torch.zeros(5, 3, 8), torch.zeros(3, 7), None, None)
     with pytest.raises(ValueError, match="saved is not"):
         problem.forward(torch.zeros(5, 3, 7), torch.zeros(3, 7), None, torch.zeros(3))
