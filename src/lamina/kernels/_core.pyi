@@ -34,7 +34,7 @@ def saved_size(
     """:attr:`Recurrence.saved_size` of such a call."""
 
 class Recurrence:
-    """A layer over time (``csrc/scan/recurrence.h``): its arguments, checked. float32 and int64 arrays
+    """A layer over time (``csrc/scan``): its arguments, checked. float32 and int64 arrays
     on the CPU, contiguous; anything else raises ``TypeError``, a wrong shape or value
     ``ValueError``."""
 
@@ -87,7 +87,7 @@ class Recurrence:
         """Fill the gradients that are not ``None`` from those of the results."""
 
 class Stepper:
-    """A stack run one step a call (``csrc/step/step.h``). ``layers`` are dictionaries; arrays are of
+    """A stack run one step a call (``csrc/step``). ``layers`` are dictionaries; arrays are of
     numpy, float32, contiguous. Anything that does not fit raises ``ValueError``."""
 
     def __init__(

@@ -1,7 +1,7 @@
 """One time step of a whole stack at a time, for streams and for generation: :class:`Stepper`.
 
 A recurrence over time wants long products; a single step of one to eight sequences has none, and
-takes as long as it takes to read the weights. The core (``csrc/step.h``) packs them once, keeps the
+takes as long as it takes to read the weights. The core (``csrc/step``) packs them once, keeps the
 state, and reads each weight once a step; with 8-bit weights it reads a quarter.
 """
 
