@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 import numpy as np
@@ -14,7 +14,7 @@ from lamina.data.read.sentences import Sentence
 from lamina.data.text.span_schemes import Matching, Scheme
 from lamina.spec import LaminaError
 from lamina.tasks.base import is_corpus
-from lamina.tasks.tag.inputs import FORMATS, TagInputs
+from lamina.tasks.tag.inputs import FORMATS, GivenFormat, TagInputs
 
 #: Corpora that can be labelled, and how they are read.
 NAMED: dict[str, TagInputs] = {
@@ -50,7 +50,7 @@ class TagData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """
 
     source: str
-    format: Literal["auto", "columns", "conllu", "fasta"] = "auto"
+    format: GivenFormat = "auto"
     word: int = 1
     label: str | None = None
     mask: str | None = None
@@ -105,7 +105,7 @@ class TagData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         auto = self.format == "auto"
         kind = SENTENCES.find(self.source) if auto else FORMATS[self.format]
         label = kind.default_label if self.label is None else self.label
-        return TagInputs(format=kind.name, word=self.word, label=label)  # type: ignore[arg-type]
+        return TagInputs(format=kind.name, word=self.word, label=label)
 
 
 def read(data: TagData) -> tuple[dict[str, list[Sentence]], dict[str, str]]:

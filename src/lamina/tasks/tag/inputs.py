@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
@@ -15,7 +15,13 @@ from lamina.spec import LaminaError
 
 #: The formats of sentences by the name that users and saved models give them.
 FORMATS: dict[str, SentenceFormat] = {r.read.name: r.read for r in SENTENCES.readers}
-Format: TypeAlias = Literal["columns", "conllu", "fasta"]
+
+if TYPE_CHECKING:
+    Format: TypeAlias = str
+    GivenFormat: TypeAlias = str
+else:  # a format that is registered is a choice
+    Format = Literal[tuple(FORMATS)]
+    GivenFormat = Literal[("auto", *FORMATS)]
 
 
 class TagInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
