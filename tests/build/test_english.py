@@ -1,4 +1,4 @@
-"""The docs avoid phrases that native speakers do not use.
+"""The docs and the help of every command avoid phrases that native speakers do not use.
 
 The list holds phrases that have no good use here, so that a hit is always a mistake.
 """
@@ -6,9 +6,12 @@ The list holds phrases that have no good use here, so that a hit is always a mis
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from command_line import lamina
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md", "docs/*.md")
@@ -30,6 +33,8 @@ PHRASES = {
     r"\bis no (?:run|search|file|folder|name)\b": "is not a ..., does not exist",
     r"\bwho (?:falls|adds|runs|looks)\b": "name the subject: a worker, you",
 }
+#: Only in help: "Of the draw." does not say what an option does.
+IN_HELP = {**PHRASES, r"(?m)^ +-.* {2,}Of (?:the|a|an)\b": "say what the option does"}
 
 
 def marked(text: str, phrases: dict[str, str]) -> list[str]:
@@ -41,6 +46,15 @@ def marked(text: str, phrases: dict[str, str]) -> list[str]:
     ]
 
 
+def commands(*above: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Each command with its help, the subcommands found in the help itself."""
+    shown = lamina(*above, "--help").out
+    yield above, shown
+    _, _, listed = shown.partition("\nCommands:\n")
+    for name in re.findall(r"^  ([a-z][a-z-]*)  ", listed.partition("\n\n")[0], re.MULTILINE):
+        yield from commands(*above, name)
+
+
 @pytest.mark.parametrize(
     "page", sorted(str(p.relative_to(ROOT)) for glob in PAGES for p in ROOT.glob(glob))
 )
@@ -49,16 +63,28 @@ def test_a_page_is_in_plain_english(page: str) -> None:
     assert marked(" ".join(text.split()), PHRASES) == []
 
 
+def test_help_is_in_plain_english(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "400")  # a description in one line
+    found = dict(commands())
+    assert ("depth", "classify") in found
+    assert ("predict",) in found
+    wrong = {
+        " ".join(words): marks for words, text in found.items() if (marks := marked(text, IN_HELP))
+    }
+    assert wrong == {}
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "What a race costs hangs on the spread of seeds.",
         "Many\ntrainings.",
         "Go on with a training that was stopped.",
+        "  --seed INT  Of the draw.  [default: 0]",
     ],
 )
 def test_a_phrase_is_seen(text: str) -> None:
-    assert len(marked(text, PHRASES)) == 1
+    assert len(marked(text, IN_HELP)) == 1
 
 
 @pytest.mark.parametrize(
@@ -66,7 +92,8 @@ def test_a_phrase_is_seen(text: str) -> None:
     [
         "A training run ends; a training set, a validation set.",
         "The letter F stands for forget.",
+        "  --lr FLOAT  Learning rate, of the optimizer.",
     ],
 )
 def test_good_english_passes(text: str) -> None:
-    assert marked(text, PHRASES) == []
+    assert marked(text, IN_HELP) == []
