@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lamina.spec import LaminaError
-from lamina.tasks.decode.ctc import Greedy, PrefixBeam, decode, frames_needed
+from lamina.tasks.decode.ctc import GreedyCTC, PrefixBeam, decode, frames_needed
 from lamina.tasks.scores.error_rates import error_counts
 
 
@@ -80,7 +80,7 @@ def test_fewer_frames_than_needed_have_no_alignment(steps: int, seed: int) -> No
 def test_decoders_read_pieces_like_the_whole(steps, size, seed, data, width, cuts) -> None:
     blank = data.draw(st.integers(0, size - 1))
     log_probs = frames(steps, size, seed)
-    for make in (lambda: Greedy(blank), lambda: PrefixBeam(blank, width)):
+    for make in (lambda: GreedyCTC(blank), lambda: PrefixBeam(blank, width)):
         whole, pieces = make(), make()
         whole.feed(log_probs)
         for piece in np.split(log_probs, sorted(min(cut, steps) for cut in cuts)):

@@ -23,7 +23,7 @@ from lamina.tasks.base import is_corpus
 from lamina.tasks.classify.inputs import (
     Inputs,
     Keep,
-    Rows,
+    LabelledExamples,
     SequenceInputs,
     TextInputs,
     check_separator,
@@ -130,14 +130,14 @@ class ClassifyData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         return is_corpus(self.source, NAMED)
 
 
-def read(data: ClassifyData) -> tuple[Inputs, dict[str, Rows], dict[str, str]]:
+def read(data: ClassifyData) -> tuple[Inputs, dict[str, LabelledExamples], dict[str, str]]:
     """The inputs, the rows of each part, and the files' fingerprints.
 
     Raises:
         LaminaError: a file that cannot be read, with the line.
     """
     paths = {part: path for part in ("validation", "test") if (path := getattr(data, part))}
-    rows: dict[str, Rows] = {}
+    rows: dict[str, LabelledExamples] = {}
     fingerprints: dict[str, str] = {}
     inputs: Inputs
     if data.named and data.source in _PACKAGED:

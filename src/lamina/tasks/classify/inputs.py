@@ -26,7 +26,7 @@ from lamina.tasks.saved import SavedModel
 
 
 @dataclass(frozen=True)
-class Rows:
+class LabelledExamples:
     """Examples as a file holds them: ``places[i]`` says where example ``i`` stands."""
 
     values: Sequence[Any]
@@ -37,9 +37,9 @@ class Rows:
         """Equal for examples that are copies of each other."""
         return [v if isinstance(v, str) else (v.shape, v.tobytes()) for v in self.values]
 
-    def take(self, index: np.ndarray) -> Rows:
+    def take(self, index: np.ndarray) -> LabelledExamples:
         """Those at the positions ``index``."""
-        return Rows(
+        return LabelledExamples(
             [self.values[i] for i in index],
             None if self.labels is None else [self.labels[i] for i in index],
             [self.places[i] for i in index],
@@ -89,7 +89,7 @@ class TextInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         """
         return Vocabulary.from_json(text, self.asset)
 
-    def read(self, path: str | Path, *, labelled: bool = True) -> Rows:
+    def read(self, path: str | Path, *, labelled: bool = True) -> LabelledExamples:
         """All rows of a table."""
         label = self.label if labelled else None
         blank = self.separator is not None
@@ -100,11 +100,11 @@ class TextInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         rows = self.read(path, labelled=False)
         return rows.values, [{"place": place} for place in rows.places]
 
-    def rows(self, table: TextTable) -> Rows:
+    def rows(self, table: TextTable) -> LabelledExamples:
         """The rows of a table that was read already."""
-        return Rows(table.texts, table.labels, table.places)
+        return LabelledExamples(table.texts, table.labels, table.places)
 
-    def arrays(self, rows: Rows, vocabulary: Vocabulary) -> list[np.ndarray]:
+    def arrays(self, rows: LabelledExamples, vocabulary: Vocabulary) -> list[np.ndarray]:
         """Tokens of each text, ``(T,)`` int64.
 
         Raises:
@@ -166,7 +166,7 @@ class SequenceInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         """Features of a step as the network reads it."""
         return len(self.features) * (2 if self.missing_indicator else 1)
 
-    def read(self, path: str | Path, *, labelled: bool = True) -> Rows:
+    def read(self, path: str | Path, *, labelled: bool = True) -> LabelledExamples:
         """All sequences of a table or a ``.ts`` file."""
         return self.rows(self.table(path, labelled=labelled))
 
@@ -190,11 +190,13 @@ class SequenceInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             blank_labels=self.separator is not None,
         )
 
-    def rows(self, table: SequenceTable) -> Rows:
+    def rows(self, table: SequenceTable) -> LabelledExamples:
         """The sequences of a table that was read already."""
-        return Rows(table.sequences, table.labels, [f"{table.path}, id {i}" for i in table.ids])
+        return LabelledExamples(
+            table.sequences, table.labels, [f"{table.path}, id {i}" for i in table.ids]
+        )
 
-    def arrays(self, rows: Rows, scale: Standardizer) -> list[np.ndarray]:
+    def arrays(self, rows: LabelledExamples, scale: Standardizer) -> list[np.ndarray]:
         """Each sequence on the scale of the training part, gaps filled: ``(T, size)`` float32."""
         for values, place in zip(rows.values, rows.places, strict=True):
             if not isinstance(values, np.ndarray):

@@ -13,7 +13,7 @@ import numpy as np
 
 from lamina.spec import TYPED_TEXT, LaminaError
 from lamina.spec.answers import Answers
-from lamina.tasks.classify.inputs import Fitted, Inputs, Rows, TextInputs, inputs_from
+from lamina.tasks.classify.inputs import Fitted, Inputs, LabelledExamples, TextInputs, inputs_from
 from lamina.tasks.classify.labels import Labelling, ManyLabels, labelling
 from lamina.tasks.saved import SavedModel, check_several, no_network
 
@@ -85,7 +85,7 @@ class ClassifyProcessor(Answers):
         if not examples:
             return []
         places = [f"example {i}" for i in range(1, len(examples) + 1)]
-        return self.inputs.arrays(Rows(examples, None, places), self.fitted)  # type: ignore[arg-type]
+        return self.inputs.arrays(LabelledExamples(examples, None, places), self.fitted)  # type: ignore[arg-type]
 
     def decode(self, scores: np.ndarray) -> list[dict[str, Any]]:
         """``label`` and ``probability`` of each row of ``scores`` ``(N, C)``, or its ``labels`` and

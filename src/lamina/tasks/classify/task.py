@@ -15,7 +15,7 @@ from lamina.spec import Batch, Part, State, Step
 from lamina.tasks.base import DataTask
 from lamina.tasks.classify import losses
 from lamina.tasks.classify.data import ClassifyData, read
-from lamina.tasks.classify.inputs import Fitted, Rows, TextInputs
+from lamina.tasks.classify.inputs import Fitted, LabelledExamples, TextInputs
 from lamina.tasks.classify.labels import class_weights, label_names, labelling
 from lamina.tasks.classify.network import NAME, Classifier, ClassifyOptions
 
@@ -68,7 +68,7 @@ class Classify(DataTask[Classifier, Batch]):
         """See :class:`lamina.tasks.base.DataTask`."""
         self.inputs, self.fitted, self.labelling = model.inputs, model.fitted, model.labelling
         self.class_weights = None
-        path, empty = self.data.source, Rows([], [], [])
+        path, empty = self.data.source, LabelledExamples([], [], [])
         test = msgspec.structs.replace(model.inputs, label=self.data.label).read(path)
         self.parts = {"train": empty, "validation": empty, "test": test}
         self.fingerprints = {path: fingerprint(path)}

@@ -33,7 +33,7 @@ class CTCDecoder(Protocol):
         ...
 
 
-class Greedy:
+class GreedyCTC:
     """The tokens of the most probable alignment (Graves et al. 2006, section 3.2, best path).
 
     Args:
@@ -153,7 +153,7 @@ class PrefixBeam:
 
 def decoder(blank: int, beam: int) -> CTCDecoder:
     """The decoder of a beam's width: 1 is greedy."""
-    return Greedy(blank) if beam == 1 else PrefixBeam(blank, beam)
+    return GreedyCTC(blank) if beam == 1 else PrefixBeam(blank, beam)
 
 
 def decode(log_probs: Sequence[np.ndarray], blank: int, beam: int) -> list[list[int]]:

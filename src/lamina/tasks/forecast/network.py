@@ -18,7 +18,7 @@ from lamina.nn import StackOptions
 from lamina.spec import CellKind, LaminaError, Model
 from lamina.tasks.forecast.inputs import ForecastInputs
 from lamina.tasks.forecast.scale import Scale
-from lamina.tasks.forecast.schemes import SCHEMES, Scheme, Shape
+from lamina.tasks.forecast.schemes import SCHEMES, ForecastScheme, Shape
 from lamina.tasks.saved import SavedModel
 
 NAME = "forecast"
@@ -40,7 +40,7 @@ class ForecastOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_fi
     cell: CellKind = "gru"
     depth: int = 1
     dropout: float = 0.1
-    scheme: Scheme = "segments"
+    scheme: ForecastScheme = "segments"
     segment: int = 24
     subtract_last: Annotated[
         bool,

@@ -169,8 +169,8 @@ class Segments(nn.Module):
         return x.unflatten(0, (-1, self.segment)).permute(0, 2, 3, 1, 4).flatten(3)
 
 
-Scheme = Literal["direct", "recursive", "segments"]
-SCHEMES: dict[Scheme, type[nn.Module]] = {
+ForecastScheme = Literal["direct", "recursive", "segments"]
+SCHEMES: dict[ForecastScheme, type[nn.Module]] = {
     "direct": Direct,
     "recursive": Recursive,
     "segments": Segments,
