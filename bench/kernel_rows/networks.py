@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 import lamina.nn
 from kernel_rows.contest import Side
-from lamina.spec import GATES, CellKind
+from lamina.cells import CELLS
 
-CELLS: tuple[CellKind, ...] = ("lstm", "gru", "rnn")
+CELL_NAMES = ("lstm", "gru", "rnn")
 TORCH = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 LAMINA = {"lstm": lamina.nn.LSTM, "gru": lamina.nn.GRU, "rnn": lamina.nn.RNN}
 #: torch's names of a layer's weights and lamina's.
@@ -25,7 +25,7 @@ NAMES = {
 class Shape:
     """A network of ``depth`` layers of ``width`` units, over inputs of the same width."""
 
-    cell: CellKind
+    cell: str
     width: int = 256
     batch: int = 32
     steps: int = 35
@@ -47,7 +47,7 @@ class Shape:
         """Of the matrix products of a training step without the gradient of ``x``: forward,
         gradients of weights, and gradients of all inputs of products but the first layer's."""
         rows = self.steps * self.batch
-        product = 2e-9 * rows * GATES[self.cell] * self.width * self.width
+        product = 2e-9 * rows * len(CELLS[self.cell].gates) * self.width * self.width
         return product * (6 * self.depth - 1)
 
 
@@ -63,14 +63,14 @@ def torch_network(shape: Shape, inputs: int | None = None) -> nn.RNNBase:
         return TORCH[shape.cell](inputs or shape.width, shape.width, shape.depth)
 
 
-def drop_in(network: nn.RNNBase, cell: CellKind) -> nn.RNNBase:
+def drop_in(network: nn.RNNBase, cell: str) -> nn.RNNBase:
     """lamina's module with the same weights."""
     twin = LAMINA[cell](network.input_size, network.hidden_size, network.num_layers)
     twin.load_state_dict(network.state_dict())
     return twin
 
 
-def stack(network: nn.RNNBase, cell: CellKind) -> lamina.nn.Stack:
+def stack(network: nn.RNNBase, cell: str) -> lamina.nn.Stack:
     """lamina's own network with the same weights."""
     twin = lamina.nn.Stack(
         network.input_size, cell=cell, depth=network.num_layers, width=network.hidden_size

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lamina.spec import GATES, STATE_PARTS, CellKind
+from lamina.cells import CELLS
 
 Array = np.ndarray
 #: ONNX's order of the gates, by their place in torch's. LSTM: i f g o -> i o f g (ONNX says c).
@@ -29,14 +29,12 @@ def installed(package: str) -> bool:
     return find_spec("onnx") is not None and find_spec(package) is not None
 
 
-def state_names(cell: CellKind, layers: int) -> list[str]:
+def state_names(cell: str, layers: int) -> list[str]:
     """Names of the graph's state inputs; its outputs are called the same with ``new_`` before."""
-    return [f"{part}{layer}" for layer in range(layers) for part in STATE_PARTS[cell]]
+    return [f"{part}{layer}" for layer in range(layers) for part in CELLS[cell].parts]
 
 
-def onnx_graph(
-    network: nn.RNNBase, cell: CellKind, *, steps: int, batch: int, state: bool
-) -> bytes:
+def onnx_graph(network: nn.RNNBase, cell: str, *, steps: int, batch: int, state: bool) -> bytes:
     """An ONNX model ``x (T, B, I) -> y (T, B, H)``; with ``state`` also each layer's ``h`` (and
     ``c``), ``(1, B, H)``, in and out."""
     from onnx import TensorProto, checker, helper, numpy_helper
@@ -63,7 +61,7 @@ def onnx_graph(
         names = [f"{name}{layer}" for name in ("W", "R", "B")]
         for name, value in zip(names, (w, u, np.concatenate((b_ih, b_hh))), strict=True):
             constants.append(numpy_helper.from_array(value[None], name))
-        parts = [f"{part}{layer}" for part in STATE_PARTS[cell]] if state else []
+        parts = [f"{part}{layer}" for part in CELLS[cell].parts] if state else []
         above = "y" if layer == layers - 1 else f"y{layer}"
         outputs = [f"wide{layer}", *(f"new_{part}" for part in parts)]
         inputs = [below, *names, "", *parts] if state else [below, *names]  # "": no lengths
@@ -79,7 +77,7 @@ def onnx_graph(
         [port("y", steps, batch, hidden), *(port(f"new_{n}", 1, batch, hidden) for n in names)],
         constants,
     )
-    assert GATES[cell] == len(ORDER[cell])
+    assert len(CELLS[cell].gates) == len(ORDER[cell])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)
     checker.check_model(model)
     return model.SerializeToString()

@@ -20,7 +20,6 @@ from kernel_rows.networks import (
     training,
 )
 from lamina.kernels import valid_steps
-from lamina.spec import CellKind
 
 LONGEST, SHORTEST = 400, 20
 
@@ -40,7 +39,7 @@ def ragged(quick: bool) -> list[Row]:
     slots = len(lengths) * int(lengths.max())
     title = f"training on text: {len(lengths)} sequences, {int(lengths.sum()):,} tokens in "
     title += f"{slots:,} slots"
-    targets: dict[CellKind, tuple[float, float]] = {"lstm": (8.0, 2.5), "gru": (8.0, 4.0)}
+    targets: dict[str, tuple[float, float]] = {"lstm": (8.0, 2.5), "gru": (8.0, 4.0)}
     rows = []
     for cell, (packed, padded) in targets.items():
         shape = Shape(cell, 19 if quick else 128, len(lengths), int(lengths.max()))

@@ -142,7 +142,7 @@ TYPED: list[tuple[tuple[object, ...], str]] = [
     ((*REVIEWS, "--width", "64,32,16"), "width has 3 entries, depth is 2"),
     ((*REVIEWS, "--width", "64,many"), "--width is '64,many'; need INT[,...]"),
     ((*REVIEWS, "--cell", "elman"), "--cell is 'elman'; need"),
-    ((*REVIEWS, "--activation", "tanh,relu"), "only cell 'rnn' has a choice"),
+    ((*REVIEWS, "--activation", "tanh,relu"), "activation is 'relu'; cell 'gru' needs tanh"),
     ((*REVIEWS, "--fractions", "0.8,0.2"), "--fractions is '0.8,0.2'; need FLOAT,FLOAT,FLOAT"),
     ((*REVIEWS, "--fractions", "0.8,0.3,-0.1"), "got fractions"),
     ((*REVIEWS, "--fractions", "0,0,0"), "got fractions"),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
-from conformance import Case, assert_near, cases, request, run, values
+from conformance import Case, assert_near, cases, fresh, leaves, request, run, values
+from lamina.cells import RNN, recur
 from lamina.kernels import BACKENDS, Weights, choose, native, scan
 from lamina.spec import LaminaError
 
@@ -14,20 +17,28 @@ needs_core = pytest.mark.skipif(native._core is None, reason="the core is not bu
 TWICE = [Case("rnn"), Case("rnn", tokens=True), Case("gru"), Case("lstm", lengths=(5, 1, 3))]
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
-@pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+OTHERS = [name for name in BACKENDS if name != "reference"]
+
+
+def runs(backend: str) -> list[Any]:
+    """The cases that a backend runs, in each dtype that it knows."""
+    return [
+        pytest.param(case, backend, dtype, id=f"{backend}-{dtype}-{case}")
+        for case in CASES
+        for dtype in (torch.float32, torch.float64)
+        if BACKENDS[backend].refuses(request(case, dtype=dtype)) is None
+    ]
+
+
+@pytest.mark.parametrize(
+    ("case", "backend", "dtype"), [row for backend in OTHERS for row in runs(backend)]
+)
 def test_backend_equals_reference(case: Case, backend: str, dtype: torch.dtype) -> None:
     exact = request(case)
-    given = exact.to(dtype)
-    if reason := BACKENDS[backend].refuses(given.weights, given.mask):
-        with pytest.raises(LaminaError, match="cannot run this"):
-            run(case, given, backend)
-        assert reason
-        return
-    truth = values(case, exact, "reference")
-    plain = values(case, exact.to(dtype), "reference")
-    got = values(case, given, backend)
+    given = fresh(exact, dtype)
+    truth = values(exact, "reference")
+    plain = values(fresh(exact, dtype), "reference")
+    got = values(given, backend)
     for right, simple, ours in zip(truth, plain, got, strict=True):
         assert_near(right, simple, ours)
 
@@ -37,11 +48,11 @@ def test_reference_passes_gradcheck(case: Case) -> None:
     asked = request(case)
     asked.x.data.nan_to_num_(0.0)  # finite differences read every input
 
-    def f(*leaves: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        outputs, state = run(case, asked, "reference")
+    def f(*_: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        outputs, state = run(asked, "reference")
         return (outputs, *state)
 
-    assert torch.autograd.gradcheck(f, asked.leaves(), fast_mode=case.hidden > 16)
+    assert torch.autograd.gradcheck(f, leaves(asked), fast_mode=case != Case(case.cell))
 
 
 @pytest.mark.parametrize("case", TWICE, ids=str)
@@ -49,17 +60,17 @@ def test_reference_can_be_differentiated_twice(case: Case) -> None:
     asked = request(case)
     asked.x.data.nan_to_num_(0.0)
     assert torch.autograd.gradgradcheck(
-        lambda *leaves: run(case, asked, "reference")[0], asked.leaves()
+        lambda *_: run(asked, "reference")[0], leaves(asked), fast_mode=case.cell != "rnn"
     )
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if c.lengths], ids=str)
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_padded_steps_give_zero(case: Case, backend: str) -> None:
-    asked = request(case)
-    if BACKENDS[backend].refuses(asked.weights, asked.mask):
-        pytest.skip(f"{backend} does not take this")
-    outputs, _ = run(case, asked, backend)
+PADDED = [row for name in BACKENDS for row in runs(name) if row.values[0].lengths]
+
+
+@pytest.mark.parametrize(("case", "backend", "dtype"), PADDED)
+def test_padded_steps_give_zero(case: Case, backend: str, dtype: torch.dtype) -> None:
+    asked = request(case, dtype=dtype)
+    outputs, _ = run(asked, backend)
     for member, length in enumerate(case.lengths or ()):
         assert (outputs[length:, member] == 0).all()
         assert (outputs[:length, member] != 0).any()
@@ -69,9 +80,9 @@ def test_padded_steps_give_zero(case: Case, backend: str) -> None:
 def test_frozen_memory_is_exact(cell: str) -> None:
     """Where a sequence has ended, the fused kernels must keep its state to the last bit."""
     torch.manual_seed(0)
-    case = Case(cell, steps=60, batch=4, hidden=32, lengths=(60, 3, 17, 1))  # type: ignore[arg-type]
+    case = Case(cell, steps=60, batch=4, hidden=32, lengths=(60, 3, 17, 1))
     asked = request(case, dtype=torch.float32)
-    _, padded = run(case, asked, "library")
+    _, padded = run(asked, "library")
     for member, length in enumerate(case.lengths or ()):
         alone = tuple(part[member : member + 1] for part in asked.state)
         x = asked.x[:length, member : member + 1]
@@ -80,31 +91,86 @@ def test_frozen_memory_is_exact(cell: str) -> None:
             torch.testing.assert_close(ours[member : member + 1], right, atol=1e-6, rtol=1e-6)
 
 
+class Stranger(RNN):
+    """A subclass of a cell that the kernels know, which they must not take for it."""
+
+    name = "stranger"
+
+
+def changed(case: Case, dtype: torch.dtype = torch.float32, **changes: Any) -> Any:
+    return request(case, dtype=dtype)._replace(**changes)
+
+
+#: Backend -> what it refuses, and what it says.
+REFUSED: list[tuple[str, Any, str]] = [
+    (
+        "library",
+        lambda: changed(Case("rnn"), dtype=torch.float64, cell=Stranger()),
+        "no recurrence of the cell 'str",
+    ),
+    (
+        "library",
+        lambda: changed(Case("gru", layer_norm=True), torch.float64),
+        "no layer-normalised recurrence",
+    ),
+    (
+        "library",
+        lambda: changed(Case("rnn", recurrent_mask=True), torch.float64),
+        "no dropout inside",
+    ),
+    ("native", lambda: changed(Case("rnn"), cell=Stranger()), "does not know the cell 'stranger'"),
+    ("native", lambda: changed(Case("lstm"), dtype=torch.float64), "float32 only, not in float64"),
+    ("native", lambda: changed(Case("lstm", projection=3)), "no projection of the output"),
+    (
+        "native",
+        lambda: changed(Case("lstm"), recurrent_mask=torch.ones(3, 7, requires_grad=True)),
+        "no gradient of the recurrent mask",
+    ),
+]
+
+
+@pytest.mark.parametrize(("backend", "make", "message"), REFUSED)
+def test_a_backend_names_what_it_refuses(backend: str, make: Any, message: str) -> None:
+    if backend == "native" and native._core is None:
+        pytest.skip("the core is not built")
+    asked = make()
+    reason = BACKENDS[backend].refuses(asked)
+    assert message in reason
+    assert "\n" not in reason
+    with pytest.raises(LaminaError, match=f"backend '{backend}' cannot run this: .*{message}"):
+        run(asked, backend)
+    assert f"not {backend}: {reason}" in choose(asked).why
+
+
+def test_a_cell_of_a_similar_name_runs_its_own_equations() -> None:
+    class Linear(RNN):
+        name = "rnn"
+
+        def step(self, wx: Any, state: Any, weights: Any, mask: Any, f: Any) -> Any:
+            return (wx + recur(state[0], weights, mask),)
+
+    asked = request(Case("rnn"), dtype=torch.float32)
+    outputs, _ = run(asked._replace(cell=Linear()), "auto")
+    first = asked.x[0] @ asked.weights.w_ih.T + asked.weights.b_ih
+    first = first + asked.state[0] @ asked.weights.w_hh.T + asked.weights.b_hh
+    torch.testing.assert_close(outputs[0], first)
+
+
 def test_choice_says_why() -> None:
     plain = request(Case("lstm"))
-    assert choose(plain.weights).backend == "library"
-    assert (
-        "float32 only, not in float64" in choose(plain.weights).why
-        or "core" in choose(plain.weights).why
-    )
-    normed = choose(request(Case("lstm", layer_norm=True)).weights)
-    assert normed.backend == "reference"
-    assert "layer-normalised" in normed.why
-    assert choose(plain.weights, backend="reference").why == "asked for by name"
+    assert choose(plain).backend == "library"
+    assert choose(request(Case("lstm", layer_norm=True))).backend == "reference"
+    assert choose(plain, "reference").why == "asked for by name"
     with pytest.raises(LaminaError, match="need one of auto, native, library, reference"):
-        choose(plain.weights, backend="nothing")
+        choose(plain, "nothing")
 
 
 @needs_core
 def test_native_is_chosen_for_float32_and_for_nothing_else() -> None:
     for case in (Case("lstm"), Case("gru", layer_norm=True), Case("rnn", projected=True)):
         given = request(case, dtype=torch.float32)
-        assert choose(given.weights).backend == "native"
-        assert choose(given.weights.to(torch.bfloat16)).backend != "native"
-    projected = request(Case("lstm", projection=3), dtype=torch.float32)
-    assert "no projection" in choose(projected.weights).why
-    mask = torch.ones(3, 7, requires_grad=True)
-    assert "gradient of the recurrent mask" in choose(given.weights, recurrent_mask=mask).why
+        assert choose(given).backend == "native"
+        assert choose(given.to(torch.bfloat16)).backend != "native"
 
 
 @pytest.mark.parametrize(
@@ -120,7 +186,7 @@ def test_native_is_chosen_for_float32_and_for_nothing_else() -> None:
         ({"lengths": torch.tensor([5.0, 1.0, 2.0])}, "int64"),
         ({"lengths": torch.tensor([5, 1])}, r"need \(B=3,\)"),
         ({"recurrent_mask": torch.ones(3, 6)}, "recurrent_mask"),
-        ({"activation": "relu"}, "only an rnn has a choice"),
+        ({"activation": "relu"}, "'relu'; cell 'gru' needs tanh"),
         ({"cell": "mlp"}, "need one of rnn, gru, lstm"),
     ],
 )

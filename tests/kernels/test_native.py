@@ -9,14 +9,14 @@ import sys
 import pytest
 import torch
 
-from conformance import Case, assert_near, request, run, values
+from conformance import Case, assert_near, fresh, leaves, request, run, values
 from lamina.kernels import native, scan
 from lamina.kernels.request import Weights
-from lamina.spec import CellKind, LaminaError
+from lamina.spec import LaminaError
 
 pytestmark = pytest.mark.skipif(native._core is None, reason="the core is not built")
 
-CELLS: tuple[CellKind, ...] = ("rnn", "gru", "lstm")
+CELL_NAMES = ("rnn", "gru", "lstm")
 #: (steps, batch, inputs, hidden): no multiple of a vector, a tile or a chunk; several of each.
 SIZES = [(1, 1, 1, 1), (3, 9, 33, 7), (2, 5, 7, 33), (4, 3, 5, 257), (40, 17, 3, 65)]
 
@@ -25,18 +25,18 @@ def assert_close(case: Case) -> None:
     exact = request(case)
     # Weights of this size for 7 units would make 257 of them chaotic: every error would grow.
     exact.weights.w_hh.data.mul_(min(1.0, (7 / case.hidden) ** 0.5))
-    truth = values(case, exact, "reference")
-    plain = values(case, exact.to(torch.float32), "reference")
-    ours = values(case, exact.to(torch.float32), "native")
+    truth = values(exact, "reference")
+    plain = values(fresh(exact, torch.float32), "reference")
+    ours = values(fresh(exact, torch.float32), "native")
     for right, simple, got in zip(truth, plain, ours, strict=True):
         assert_near(right, simple, got)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize("size", SIZES, ids=str)
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", CELL_NAMES)
 def test_sizes_and_threads(
-    cell: CellKind, size: tuple[int, ...], threads: int, monkeypatch: pytest.MonkeyPatch
+    cell: str, size: tuple[int, ...], threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LAMINA_THREADS", str(threads))
     steps, batch, inputs, hidden = size
@@ -48,41 +48,41 @@ def test_sizes_and_threads(
     assert_close(Case(cell, steps, batch, inputs, hidden, tokens=True))
 
 
-@pytest.mark.parametrize("cell", CELLS)
-def test_same_bits_for_the_same_threads(cell: CellKind) -> None:
+@pytest.mark.parametrize("cell", CELL_NAMES)
+def test_same_bits_for_the_same_threads(cell: str) -> None:
     case = Case(cell, steps=20, batch=13, hidden=40, lengths=tuple(range(8, 21)))
     given = request(case, dtype=torch.float32)
-    first, second = (values(case, given, "native") for _ in range(2))
+    first, second = (values(given, "native") for _ in range(2))
     for a, b in zip(first, second, strict=True):
         assert torch.equal(a, b)
 
 
-@pytest.mark.parametrize("cell", CELLS)
-def test_without_gradients_equals_with_them(cell: CellKind) -> None:
+@pytest.mark.parametrize("cell", CELL_NAMES)
+def test_without_gradients_equals_with_them(cell: str) -> None:
     """Nothing is kept then, and memory is used again every so many steps."""
     case = Case(cell, steps=300, batch=9, hidden=65)
     given = request(case, dtype=torch.float32)
     with torch.no_grad():
-        free, free_state = run(case, given, "native")
-    kept, kept_state = run(case, given, "native")
+        free, free_state = run(given, "native")
+    kept, kept_state = run(given, "native")
     for a, b in zip((free, *free_state), (kept, *kept_state), strict=True):
         assert torch.equal(a, b)
 
 
-@pytest.mark.parametrize("cell", CELLS)
-def test_gradients_can_be_made_again(cell: CellKind) -> None:
+@pytest.mark.parametrize("cell", CELL_NAMES)
+def test_gradients_can_be_made_again(cell: str) -> None:
     case = Case(cell, layer_norm=True)
     given = request(case, dtype=torch.float32)
-    outputs, _ = run(case, given, "native")
-    leaves = given.leaves()
-    first = torch.autograd.grad(outputs.sum(), leaves, retain_graph=True)
-    second = torch.autograd.grad(outputs.sum(), leaves)
+    outputs, _ = run(given, "native")
+    wanted = leaves(given)
+    first = torch.autograd.grad(outputs.sum(), wanted, retain_graph=True)
+    second = torch.autograd.grad(outputs.sum(), wanted)
     for a, b in zip(first, second, strict=True):
         assert torch.equal(a, b)
 
 
-@pytest.mark.parametrize("cell", CELLS)
-def test_a_large_table_that_is_a_view(cell: CellKind) -> None:
+@pytest.mark.parametrize("cell", CELL_NAMES)
+def test_a_large_table_that_is_a_view(cell: str) -> None:
     """The one-hot form: a row of the table is a column of the weights."""
     given = request(Case(cell, projected=True), dtype=torch.float32)
     table = torch.randn(given.weights.w_hh.shape[0], 50).t().requires_grad_()
@@ -100,7 +100,7 @@ def test_differentiating_twice_is_refused_in_a_sentence() -> None:
     case = Case("gru")
     given = request(case, dtype=torch.float32)
     given.x.data.nan_to_num_(0.0)
-    outputs, _ = run(case, given, "native")
+    outputs, _ = run(given, "native")
     (grad,) = torch.autograd.grad(outputs.sum(), given.x, create_graph=True)
     with pytest.raises(LaminaError, match="once only; use backend='reference'"):
         grad.sum().backward()
@@ -113,7 +113,9 @@ TRACED = ("test_aot_dispatch_static", "test_aot_dispatch_dynamic")
 FULL = {"lengths": (5, 1, 3), "layer_norm": True, "tokens": True}
 
 
-@pytest.mark.parametrize("case", [Case("gru"), *(Case(cell, **FULL) for cell in CELLS)], ids=str)
+@pytest.mark.parametrize(
+    "case", [Case("gru"), *(Case(cell, **FULL) for cell in CELL_NAMES)], ids=str
+)
 def test_operators_pass_torchs_own_check(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     """Schema, fake kernels, the registration of autograd, and traces for one size and for all."""
     # What was saved is compared too, and between its parts and behind them stands anything.
@@ -121,7 +123,7 @@ def test_operators_pass_torchs_own_check(case: Case, monkeypatch: pytest.MonkeyP
     given = request(case, dtype=torch.float32)
     h0, c0 = (*given.state, None)[:2]
     kind = "rnn_tanh" if case.cell == "rnn" else case.cell
-    data = (given.tokens, given.lengths, given.mask)
+    data = (given.tokens, given.lengths, given.recurrent_mask)
     leaves = (given.x, h0, c0, *given.weights[:4], *(given.weights.norm or (None,) * 4))
     forward = (kind, False, True, *data, *leaves)
     torch.library.opcheck(native.recurrence, forward, test_utils=CHECKS + TRACED)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from conformance import Case, Request, request, run
-from lamina.kernels import look_up, native
+from conformance import Case, fresh, leaves, request, run
+from lamina.kernels import Request, look_up, native
 from laws import TwoWays, assert_law, each_dtype
 
 sizes = st.integers(1, 9) | st.sampled_from([15, 16, 17, 31, 33, 50])
@@ -43,24 +43,23 @@ def asked(case: Case, dtype: torch.dtype) -> Request:
     """A request whose weights keep the signal's size at every width: no law holds in chaos."""
     exact = request(case)
     exact.weights.w_hh.data.mul_(min(1.0, (7 / case.hidden) ** 0.5))
-    return exact.to(dtype)
+    return fresh(exact, dtype)
 
 
 def part(whole: Request, steps: slice, members: slice | Tensor) -> Request:
     """Some steps of some members; all of a table."""
     x, tokens = whole.x, whole.tokens
-    return replace(
-        whole,
+    return whole._replace(
         x=x[steps, members] if tokens is None else x,
         tokens=None if tokens is None else tokens[steps, members],
         state=tuple(p[members] for p in whole.state),
-        mask=None if whole.mask is None else whole.mask[members],
+        recurrent_mask=None if whole.recurrent_mask is None else whole.recurrent_mask[members],
         lengths=None if whole.lengths is None else whole.lengths[members],
     )
 
 
-def flat(case: Case, given: Request, backend: str) -> list[Tensor]:
-    outputs, state = run(case, given, backend)
+def flat(given: Request, backend: str) -> list[Tensor]:
+    outputs, state = run(given, backend)
     return [outputs, *state]
 
 
@@ -74,10 +73,10 @@ def test_members_alone(dtype: torch.dtype, case: Case) -> None:
         members = []
         for member, length in enumerate(lengths):
             own = part(batch, slice(length), slice(member, member + 1))
-            members.append(flat(case, replace(own, lengths=None), backend))
+            members.append(flat(own._replace(lengths=None), backend))
         outputs, *state = zip(*members, strict=True)
         alone = [pad_sequence([o[:, 0] for o in outputs]), *map(torch.cat, state)]
-        return flat(case, batch, backend), alone, list(batch.leaves())
+        return flat(batch, backend), alone, list(leaves(batch))
 
     assert_law(law, dtype)
 
@@ -94,11 +93,11 @@ def test_chunks(dtype: torch.dtype, case: Case, data: st.DataObject) -> None:
         whole = asked(case, dtype)
         outputs, state = [], whole.state
         for chunk in reversed(chunks) if case.reverse else chunks:
-            given_part = replace(part(whole, chunk, slice(None)), state=state)
-            out, state = run(case, given_part, backend)
+            given_part = part(whole, chunk, slice(None))._replace(state=state)
+            out, state = run(given_part, backend)
             outputs.append(out)
         joined = torch.cat(outputs[::-1] if case.reverse else outputs)
-        return flat(case, whole, backend), [joined, *state], list(whole.leaves())
+        return flat(whole, backend), [joined, *state], list(leaves(whole))
 
     assert_law(law, dtype)
 
@@ -110,10 +109,10 @@ def test_order_of_members(dtype: torch.dtype, case: Case, seed: int) -> None:
 
     def law(dtype: torch.dtype, backend: str) -> TwoWays:
         batch = asked(case, dtype)
-        outputs, *state = flat(case, batch, backend)
+        outputs, *state = flat(batch, backend)
         straight = [outputs[:, order], *(p[order] for p in state)]
-        shuffled = flat(case, part(batch, slice(None), order), backend)
-        return straight, shuffled, list(batch.leaves())
+        shuffled = flat(part(batch, slice(None), order), backend)
+        return straight, shuffled, list(leaves(batch))
 
     assert_law(law, dtype)
 
@@ -125,8 +124,8 @@ def test_tokens_are_rows_of_the_table(dtype: torch.dtype, case: Case) -> None:
         picked = asked(case, dtype)
         assert picked.tokens is not None
         rows = look_up(picked.x, picked.tokens, picked.lengths)
-        looked_up = flat(case, replace(picked, x=rows, tokens=None), backend)
-        return flat(case, picked, backend), looked_up, list(picked.leaves())
+        looked_up = flat(picked._replace(x=rows, tokens=None), backend)
+        return flat(picked, backend), looked_up, list(leaves(picked))
 
     assert_law(law, dtype)
 
@@ -138,10 +137,10 @@ def test_more_padding_changes_no_bit(case: Case, more: int, threads: int) -> Non
     with them the order of its sums, depend on how many members there are.)"""
 
     def values(given: Request) -> list[Tensor]:
-        outputs, *state = flat(case, given, "native")
+        outputs, *state = flat(given, "native")
         made = [outputs[: case.steps], *state]
         energy = torch.cat([p.flatten() for p in made]).square().sum()
-        x, *grads = torch.autograd.grad(energy, given.leaves())
+        x, *grads = torch.autograd.grad(energy, leaves(given))
         return [*made, x if case.tokens else x[: case.steps], *grads]
 
     def assert_same_bits(one: Request, other: Request) -> None:
@@ -154,13 +153,13 @@ def test_more_padding_changes_no_bit(case: Case, more: int, threads: int) -> Non
         pad = (0, 0) * (1 if case.tokens else 2) + (0, more)
         if batch.tokens is None:
             x = torch.nn.functional.pad(batch.x.detach(), pad, value=float("nan"))
-            longer = replace(batch, x=x.requires_grad_())
+            longer = batch._replace(x=x.requires_grad_())
         else:
-            longer = replace(batch, tokens=torch.nn.functional.pad(batch.tokens, pad, value=-7))
+            longer = batch._replace(tokens=torch.nn.functional.pad(batch.tokens, pad, value=-7))
         assert_same_bits(batch, longer)
 
         shortest = slice(min(case.lengths or ()))
-        dense = replace(part(batch, shortest, slice(None)), lengths=None)
+        dense = part(batch, shortest, slice(None))._replace(lengths=None)
         if not case.tokens:
-            dense = replace(dense, x=dense.x.detach().requires_grad_())
-        assert_same_bits(dense, replace(dense, lengths=torch.full((case.batch,), shortest.stop)))
+            dense = dense._replace(x=dense.x.detach().requires_grad_())
+        assert_same_bits(dense, dense._replace(lengths=torch.full((case.batch,), shortest.stop)))

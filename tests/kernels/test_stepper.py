@@ -12,21 +12,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from lamina.cells import CELLS
 from lamina.kernels import Weights, scan, stepper
 from lamina.kernels.stepper import StepLayer, Stepper, StepWeights
-from lamina.spec import GATES, STATE_PARTS, CellKind, LaminaError
+from lamina.spec import LaminaError
 
 needs_core = pytest.mark.skipif(stepper._core is None, reason="the C++ core was not built")
-CELLS: tuple[CellKind, ...] = ("rnn", "gru", "lstm")
+CELL_NAMES = ("rnn", "gru", "lstm")
 
 
-def layer(cell: CellKind, inputs: int, hidden: int, scale: float = 1.0) -> StepLayer:
-    rows = GATES[cell] * hidden
+def layer(cell: str, inputs: int, hidden: int, scale: float = 1.0) -> StepLayer:
+    rows = len(CELLS[cell].gates) * hidden
     shapes = (rows, inputs), (rows, hidden), (rows,), (rows,)
     return StepLayer(Weights(*(torch.randn(shape) * scale for shape in shapes)))
 
 
-def one(cell: CellKind = "lstm", batch: int = 2, weights: StepWeights = "float32") -> Stepper:
+def one(cell: str = "lstm", batch: int = 2, weights: StepWeights = "float32") -> Stepper:
     torch.manual_seed(0)
     return Stepper(cell, [layer(cell, 3, 5), layer(cell, 5, 4)], batch=batch, weights=weights)
 
@@ -39,13 +40,13 @@ def product_bound(w: NDArray[Any], x: NDArray[Any]) -> NDArray[Any]:
 
 
 @needs_core
-@given(st.sampled_from(CELLS), st.integers(1, 70), st.integers(1, 40), st.integers(0, 99))
-def test_int8_stays_in_its_bound(cell: CellKind, inputs: int, hidden: int, seed: int) -> None:
+@given(st.sampled_from(CELL_NAMES), st.integers(1, 70), st.integers(1, 40), st.integers(0, 99))
+def test_int8_stays_in_its_bound(cell: str, inputs: int, hidden: int, seed: int) -> None:
     """From the bound of the products through the equations: |σ'| <= 1/4, |tanh'| <= 1."""
     torch.manual_seed(seed)
     made = layer(cell, inputs, hidden, scale=0.5)
     x = torch.randn(1, inputs)
-    parts = STATE_PARTS[cell]
+    parts = CELLS[cell].parts
     state = tuple(torch.rand(1, hidden) * 2 - 1 for _ in parts)
     step = Stepper(cell, [made], weights="int8")
     step.state = (tuple(part[None] for part in state),)
@@ -56,8 +57,8 @@ def test_int8_stays_in_its_bound(cell: CellKind, inputs: int, hidden: int, seed:
 
     w_ih, w_hh, _, b_hh = (t.numpy() for t in made.weights[:4] if t is not None)
     h = state[0].numpy()[0]
-    wx = np.split(product_bound(w_ih, x.numpy()[0]), GATES[cell])
-    uh = np.split(product_bound(w_hh, h), GATES[cell])
+    wx = np.split(product_bound(w_ih, x.numpy()[0]), len(CELLS[cell].gates))
+    uh = np.split(product_bound(w_hh, h), len(CELLS[cell].gates))
     both = [a + b for a, b in zip(wx, uh, strict=True)]
     if cell == "rnn":
         bound = both[0]
@@ -90,8 +91,8 @@ def test_whole_numbers_lose_nothing_in_int8(size: int) -> None:
 
 @needs_core
 @pytest.mark.parametrize("weights", ["float32", "int8"])
-@pytest.mark.parametrize("cell", CELLS)
-def test_a_batch_is_its_members(cell: CellKind, weights: StepWeights) -> None:
+@pytest.mark.parametrize("cell", CELL_NAMES)
+def test_a_batch_is_its_members(cell: str, weights: StepWeights) -> None:
     for batch in range(1, 9):
         together = one(cell, batch, weights)
         alone = [one(cell, 1, weights) for _ in range(batch)]
@@ -129,14 +130,14 @@ def test_outputs_are_kept_by_the_caller() -> None:
 
 
 @needs_core
-@pytest.mark.parametrize("cell", CELLS)
-def test_a_saved_state_goes_on(cell: CellKind) -> None:
+@pytest.mark.parametrize("cell", CELL_NAMES)
+def test_a_saved_state_goes_on(cell: str) -> None:
     step, x = one(cell), np.ones((2, 3), np.float32)
     step(x)
     state = step.state
     assert [[tuple(part.shape) for part in row] for row in state] == [
-        [(1, 2, 5)] * len(STATE_PARTS[cell]),
-        [(1, 2, 4)] * len(STATE_PARTS[cell]),
+        [(1, 2, 5)] * len(CELLS[cell].parts),
+        [(1, 2, 4)] * len(CELLS[cell].parts),
     ]
     ahead = step(x)
     other = one(cell)

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lamina.kernels import LayerNormGains, Weights, scan
-from lamina.spec import GATES, Activation, CellKind
+from lamina.cells import CELLS, Activation
+from lamina.kernels import LayerNormGains, Request, Weights, scan
 
 #: Rows of a case's table: fewer than its steps, so that some stand there twice. One is never
 #: picked by a valid step, and what it gets from the padding must be nothing.
@@ -26,7 +26,7 @@ VOCABULARY, UNUSED = 6, 2
 class Case:
     """One request to a kernel."""
 
-    cell: CellKind
+    cell: str
     steps: int = 5
     batch: int = 3
     inputs: int = 4
@@ -51,7 +51,7 @@ def cases() -> list[Case]:
     """Every cell with every option, and the sizes that kernels get wrong."""
     found = [Case("rnn", activation="relu", reverse=reverse) for reverse in (False, True)]
     lengths: tuple[tuple[int, ...] | None, ...] = (None, (5, 1, 3), (2, 2, 2), (5, 5, 5))
-    for cell in GATES:
+    for cell in CELLS:
         for length, reverse in itertools.product(lengths, (False, True)):
             found.append(Case(cell, lengths=length, reverse=reverse))
         found += [
@@ -84,33 +84,25 @@ def cases() -> list[Case]:
     return found
 
 
-@dataclass
-class Request:
-    """The arguments of one call of ``scan``."""
+def leaves(asked: Request) -> tuple[Tensor, ...]:
+    """Everything that has a gradient."""
+    return (asked.x, *asked.state, *asked.weights.tensors())
 
-    x: Tensor
-    state: tuple[Tensor, ...]
-    weights: Weights
-    lengths: Tensor | None
-    mask: Tensor | None
-    tokens: Tensor | None
 
-    def leaves(self) -> tuple[Tensor, ...]:
-        """Everything that has a gradient."""
-        return (self.x, *self.state, *self.weights.tensors())
+def fresh(asked: Request, dtype: torch.dtype) -> Request:
+    """A copy in another dtype whose leaves ask for gradients."""
 
-    def to(self, dtype: torch.dtype) -> Request:
-        """A copy whose leaves ask for gradients."""
+    def copy(t: Tensor | None) -> Tensor | None:
+        return None if t is None else t.detach().to(dtype).clone().requires_grad_()
 
-        def copy(t: Tensor | None) -> Tensor | None:
-            return None if t is None else t.detach().to(dtype).clone().requires_grad_()
-
-        w = self.weights
-        norm = None if w.norm is None else LayerNormGains(*(copy(p) for p in w.norm))  # type: ignore[arg-type]
-        weights = Weights(*(copy(p) for p in w[:5]), norm)  # type: ignore[arg-type]
-        state = tuple(copy(p) for p in self.state)
-        mask = None if self.mask is None else self.mask.to(dtype)
-        return Request(copy(self.x), state, weights, self.lengths, mask, self.tokens)  # type: ignore[arg-type]
+    w, mask = asked.weights, asked.recurrent_mask
+    norm = None if w.norm is None else LayerNormGains(*(copy(p) for p in w.norm))  # type: ignore[arg-type]
+    return asked._replace(
+        x=copy(asked.x),
+        state=tuple(copy(p) for p in asked.state),
+        weights=Weights(*(copy(p) for p in w[:5]), norm),  # type: ignore[arg-type]
+        recurrent_mask=None if mask is None else mask.to(dtype),
+    )
 
 
 def request(case: Case, seed: int = 0, dtype: torch.dtype = torch.float64) -> Request:
@@ -120,7 +112,8 @@ def request(case: Case, seed: int = 0, dtype: torch.dtype = torch.float64) -> Re
     def normal(*shape: int, scale: float = 1.0) -> Tensor:
         return scale * torch.randn(*shape, generator=g, dtype=torch.float64)
 
-    rows, hidden = GATES[case.cell] * case.hidden, case.hidden
+    cell, hidden = CELLS[case.cell], case.hidden
+    rows = len(cell.gates) * hidden
     out = case.projection or hidden
     width = rows if case.projected else case.inputs
     tokens = None
@@ -160,34 +153,26 @@ def request(case: Case, seed: int = 0, dtype: torch.dtype = torch.float64) -> Re
     mask = None
     if case.recurrent_mask:
         mask = 2.0 * torch.randint(0, 2, (case.batch, out), generator=g).double()
-    return Request(x, state, weights, lengths, mask, tokens).to(dtype)
+    made = Request(cell, x, state, weights, lengths, tokens, case.reverse, case.activation, mask)
+    return fresh(made, dtype)
 
 
-def run(case: Case, asked: Request, backend: str) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """``scan`` with the arguments of a case."""
-    return scan(
-        case.cell,
-        asked.x,
-        asked.state,
-        asked.weights,
-        asked.lengths,
-        tokens=asked.tokens,
-        reverse=case.reverse,
-        activation=case.activation,
-        recurrent_mask=asked.mask,
-        backend=backend,
-    )
+def run(asked: Request, backend: str) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """``scan`` with the arguments of a request."""
+    *given, tokens, reverse, activation, mask = asked
+    options = {"tokens": tokens, "reverse": reverse, "recurrent_mask": mask}
+    return scan(*given, activation=activation, backend=backend, **options)
 
 
-def values(case: Case, asked: Request, backend: str) -> list[Tensor]:
+def values(asked: Request, backend: str) -> list[Tensor]:
     """Outputs, final state, and the gradient of every leaf, for a fixed random direction."""
-    outputs, state = run(case, asked, backend)
+    outputs, state = run(asked, backend)
     g = torch.Generator().manual_seed(1)
     made = (outputs, *state)
     loss = sum((m * torch.randn(m.shape, generator=g, dtype=torch.float64)).sum() for m in made)
     assert isinstance(loss, Tensor)
-    grads = torch.autograd.grad(loss, asked.leaves(), allow_unused=True)
-    given = zip(grads, asked.leaves(), strict=True)
+    grads = torch.autograd.grad(loss, leaves(asked), allow_unused=True)
+    given = zip(grads, leaves(asked), strict=True)
     return [*made, *(torch.zeros_like(leaf) if grad is None else grad for grad, leaf in given)]
 
 

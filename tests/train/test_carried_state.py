@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lamina.nn import Stack
-from lamina.spec import Batch, CellKind, Model, State, Step, state_from, state_tensors
+from lamina.spec import Batch, Model, State, Step, state_from, state_tensors
 from lamina.train import Silent, evaluate, fit
 from toy import Stream
 
@@ -53,7 +53,7 @@ def test_each_batch_goes_on_where_the_one_before_ended(part: str, starts: int) -
 
 
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
-def test_a_state_comes_back_from_its_tensors_in_any_order(cell: CellKind) -> None:
+def test_a_state_comes_back_from_its_tensors_in_any_order(cell: str) -> None:
     """Of an LSTM ``c`` comes before ``h``, and layer 10 before layer 2, where names are sorted."""
     stack = Stack(2, cell=cell, depth=11, width=3)
     zeros = stack.zero_state(4)

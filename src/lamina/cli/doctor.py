@@ -9,8 +9,8 @@ import torch
 import typer
 
 from lamina import __version__
+from lamina.cells import CELLS
 from lamina.nn import Stack
-from lamina.spec import GATES
 from lamina.store.cache import VARIABLE, cache_folder
 
 
@@ -40,7 +40,7 @@ def doctor() -> None:
         typer.echo(f"{name:<8} {value}")
     typer.echo("")
     typer.echo(f"{'cell':<6} {'options':<20} {'kernel':<10} why")
-    for cell in GATES:
+    for cell in CELLS:
         for name, options in {
             "plain": {},
             "norm=batch": {"norm": "batch"},

@@ -16,48 +16,49 @@ An input that is projected already meets the matrix that torch always multiplies
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
-from lamina.kernels.request import Weights, look_up, transform, valid_steps
-from lamina.spec import Activation, CellKind
+from lamina.cells import GRU, LSTM, RNN, Cell, Weights
+from lamina.kernels import private
+from lamina.kernels.request import Request, look_up, transform, valid_steps
 
 #: Far enough for the logistic function to be exactly 0 or 1 in every dtype, near enough for
 #: half precision to hold it.
 SATURATED = 1e4
 
 
-def refuses(weights: Weights, recurrent_mask: Tensor | None) -> str | None:
-    """Why this kernel cannot take a request, or ``None`` if it can."""
-    if weights.norm is not None:
+#: The cells that torch computes as lamina does; a subclass of one may compute anything.
+KNOWN: Mapping[type[Cell], str] = {RNN: "rnn", GRU: "gru", LSTM: "lstm"}
+
+
+def refuses(request: Request) -> str | None:
+    """Why this kernel cannot run a request, or ``None`` if it can."""
+    if type(request.cell) not in KNOWN:
+        return f"torch has no recurrence of the cell {request.cell.name!r}"
+    if request.weights.norm is not None:
         return "torch has no layer-normalised recurrence"
-    if recurrent_mask is not None:
+    if request.recurrent_mask is not None:
         return "torch has no dropout inside the recurrence"
     if name := transform():  # some cells know some of them
         return f"does not know {name}"
     return None
 
 
-def scan(
-    cell: CellKind,
-    x: Tensor,
-    state: tuple[Tensor, ...],
-    weights: Weights,
-    lengths: Tensor | None = None,
-    *,
-    tokens: Tensor | None = None,
-    reverse: bool = False,
-    activation: Activation = "tanh",
-    recurrent_mask: Tensor | None = None,
-) -> tuple[Tensor, tuple[Tensor, ...]]:
+def scan(request: Request) -> tuple[Tensor, tuple[Tensor, ...]]:
     """See :func:`lamina.kernels.scan`."""
-    steps, batch = (x if tokens is None else tokens).shape[:2]
+    state, lengths, reverse = request.state, request.lengths, request.reverse
+    steps, batch = request.steps, request.batch
     if steps == 0 or batch == 0:  # torch refuses both
-        return x.new_zeros((steps, batch, state[0].shape[1])), state
-    x, weights = as_product(x, tokens, lengths, weights)
+        return request.x.new_zeros((steps, batch, state[0].shape[1])), state
+    kind = KNOWN[type(request.cell)]
+    kind = f"rnn_{request.activation}" if kind == "rnn" else kind
+    x, weights = as_product(request.x, request.tokens, lengths, request.weights)
     if lengths is None:
         order = torch.arange(steps - 1, -1, -1, device=x.device) if reverse else None
-        outputs, state = run(cell, x if order is None else x[order], state, weights, activation)
+        outputs, state = run(kind, x if order is None else x[order], state, weights)
         return (outputs if order is None else outputs[order]), state
 
     valid = valid_steps(lengths, steps, x.device)[:, :, None]  # (T, B, 1)
@@ -69,9 +70,9 @@ def scan(
     x = x.masked_fill(~valid, 0.0)
     if reverse:
         x = x[order, member]
-    if cell == "lstm":
+    if kind == "lstm":
         x, weights = freeze_ended(x, valid, weights)
-    outputs, (_, *memory) = run(cell, x, state, weights, activation)
+    outputs, (_, *memory) = run(kind, x, state, weights)
     h = outputs[last, member]
     if reverse:
         outputs = outputs[order, member]
@@ -101,6 +102,7 @@ def as_product(
 def freeze_ended(x: Tensor, valid: Tensor, weights: Weights) -> tuple[Tensor, Weights]:
     """``x`` with the column that says "ended", and weights that then keep an LSTM's memory."""
     assert weights.w_ih is not None
+    assert weights.w_hh is not None
     rows = weights.w_hh.shape[0]
     hidden = rows // 4
     column = x.new_zeros((rows, 1))
@@ -111,23 +113,9 @@ def freeze_ended(x: Tensor, valid: Tensor, weights: Weights) -> tuple[Tensor, We
 
 
 def run(
-    cell: CellKind,
-    x: Tensor,
-    state: tuple[Tensor, ...],
-    weights: Weights,
-    activation: Activation,
+    kind: str, x: Tensor, state: tuple[Tensor, ...], weights: Weights
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """One dense layer through torch. ``x`` ``(T, B, I)``, state parts ``(B, H)``."""
-    assert weights.w_ih is not None
-    biases = () if weights.b_ih is None or weights.b_hh is None else (weights.b_ih, weights.b_hh)
-    projection = () if weights.w_hr is None else (weights.w_hr,)
-    parameters = [weights.w_ih, weights.w_hh, *biases, *projection]
-    # arguments: has_biases, num_layers, dropout, train, bidirectional, batch_first
-    options = (bool(biases), 1, 0.0, torch.is_grad_enabled(), False, False)
-    if cell == "lstm":
-        initial = [part[None].contiguous() for part in state]
-        outputs, h, c = torch._VF.lstm(x, initial, parameters, *options)
-        return outputs, (h[0], c[0])
-    function = torch._VF.gru if cell == "gru" else getattr(torch._VF, f"rnn_{activation}")
-    outputs, h = function(x, state[0][None].contiguous(), parameters, *options)
-    return outputs, (h[0],)
+    initial = [part[None].contiguous() for part in state]
+    outputs, *final = private.dense_layer(kind, x, initial, list(weights.tensors()))
+    return outputs, tuple(part[0] for part in final)

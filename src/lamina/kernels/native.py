@@ -8,17 +8,17 @@ The two passes are custom operators of torch, ``lamina::recurrence`` and
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 from torch.utils import dlpack
 
-from lamina.kernels import threads
-from lamina.kernels.request import LayerNormGains, Weights, look_up, transform
-from lamina.spec import Activation, CellKind, LaminaError
+from lamina.cells import GRU, LSTM, RNN, Activation, Cell
+from lamina.kernels import private, threads
+from lamina.kernels.request import Request, look_up, transform
+from lamina.spec import LaminaError
 
 try:
     from lamina.kernels import _core
@@ -36,53 +36,56 @@ except ImportError as error:
 LARGE = 1 << 14
 
 
-def refuses(weights: Weights, recurrent_mask: Tensor | None) -> str | None:
-    """Why this kernel cannot take a request, or ``None`` if it can."""
+#: The core's name of each cell it computes; a subclass of one may compute anything.
+KNOWN: Mapping[type[Cell], str] = {RNN: "rnn", GRU: "gru", LSTM: "lstm"}
+
+
+def core_name(cell: Cell, activation: Activation) -> str | None:
+    """The core's name of a cell with its activation, or ``None`` where it does not know the
+    cell."""
+    name = KNOWN.get(type(cell))
+    return f"rnn_{activation}" if name == "rnn" else name
+
+
+def refuses(request: Request) -> str | None:
+    """Why this kernel cannot run a request, or ``None`` if it can."""
+    x, mask = request.x, request.recurrent_mask
+    if type(request.cell) not in KNOWN:
+        return f"the core does not know the cell {request.cell.name!r}"
     if _core is None:
         return MISSING
-    if weights.w_hh.device.type != "cpu":
-        return f"runs on the cpu only, not on {weights.w_hh.device.type}"
-    if weights.w_hh.dtype != torch.float32:
-        return f"computes in float32 only, not in {str(weights.w_hh.dtype).removeprefix('torch.')}"
-    if weights.w_hr is not None:
+    if x.device.type != "cpu":
+        return f"runs on the cpu only, not on {x.device.type}"
+    if x.dtype != torch.float32:
+        return f"computes in float32 only, not in {str(x.dtype).removeprefix('torch.')}"
+    if request.weights.w_hr is not None:
         return "has no projection of the output"
-    if recurrent_mask is not None and recurrent_mask.requires_grad:
+    if mask is not None and mask.requires_grad:
         return "makes no gradient of the recurrent mask"
     if name := transform():
         return f"does not know {name}"
     return None
 
 
-def scan(
-    cell: CellKind,
-    x: Tensor,
-    state: tuple[Tensor, ...],
-    weights: Weights,
-    lengths: Tensor | None = None,
-    *,
-    tokens: Tensor | None = None,
-    reverse: bool = False,
-    activation: Activation = "tanh",
-    recurrent_mask: Tensor | None = None,
-) -> tuple[Tensor, tuple[Tensor, ...]]:
+def scan(request: Request) -> tuple[Tensor, tuple[Tensor, ...]]:
     """See :func:`lamina.kernels.scan`."""
+    x, tokens, lengths, weights = request.x, request.tokens, request.lengths, request.weights
     if tokens is not None and not x.is_contiguous() and len(x) > tokens.numel():
         # The core wants rows that are contiguous. Of a large table, such as a transposed weight
         # matrix, a look-up copies less than the whole.
         x, tokens = look_up(x, tokens, lengths), None
-    h0, c0 = (*state, None)[:2]
-    norm = weights.norm or LayerNormGains(None, None)  # type: ignore[arg-type]
-    given = (x, h0, c0, *weights[:4], *norm)
+    h0, c0 = (*request.state, None)[:2]
+    given = (x, h0, c0, *weights[:4], *(weights.norm or (None,) * 4))
     train = torch.is_grad_enabled() and any(
         part is not None and part.requires_grad for part in given
     )
     outputs, h_n, c_n, _ = recurrence(
-        f"rnn_{activation}" if cell == "rnn" else cell,
-        reverse,
+        core_name(request.cell, request.activation),
+        request.reverse,
         train,
         tokens,
         lengths,
-        recurrent_mask,
+        request.recurrent_mask,
         *given,
     )
     return outputs, ((h_n,) if c0 is None else (h_n, c_n))
@@ -259,7 +262,7 @@ class _Recurrence(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, ...]:  # type: ignore[override]
         cell, reverse, _, *tensors = inputs
-        with _below_autograd():
+        with private.below_autograd():
             results = recurrence(*inputs)
         outputs, _, c_n, saved = results
         ctx.cell, ctx.reverse = cell, reverse
@@ -284,7 +287,7 @@ class _RecurrenceBackward(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, ...]:  # type: ignore[override]
-        with _below_autograd():
+        with private.below_autograd():
             return tuple(recurrence_backward(*inputs))
 
     @staticmethod
@@ -302,19 +305,17 @@ def differentiable(operation: Any, function: type[torch.autograd.Function]) -> A
     """
 
     def run(*inputs: Any) -> Any:
-        forwards = forward_ad._current_level >= 0
-        if forwards or (
+        if private.tangents() or (
             torch.is_grad_enabled()
             and any(isinstance(part, Tensor) and part.requires_grad for part in inputs)
         ):
             return function.apply(*inputs)
-        with _below_autograd():
+        with private.below_autograd():
             return operation(*inputs)
 
     return run
 
 
-_below_autograd = torch._C._AutoDispatchBelowAutograd
 library.impl("recurrence", differentiable(recurrence, _Recurrence), "Autograd")
 library.impl(
     "recurrence_backward", differentiable(recurrence_backward, _RecurrenceBackward), "Autograd"

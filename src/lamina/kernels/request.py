@@ -1,4 +1,4 @@
-"""What a kernel is given: the weights of one layer in one direction, and valid steps."""
+"""What a kernel is given: one layer in one direction over time."""
 
 from __future__ import annotations
 
@@ -6,61 +6,129 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 from torch.nn.functional import embedding
 
-from lamina.spec import GATES, Activation, CellKind, LaminaError
+from lamina.cells import Activation, Cell, Weights
+from lamina.kernels import private
+from lamina.spec import LaminaError
 
 
-class LayerNormGains(NamedTuple):
-    """Gains of a layer-normalised cell; the shifts are the cell's own biases.
+class Request(NamedTuple):
+    """The arguments of :func:`lamina.kernels.scan`, which explains them."""
 
-    ih, hh: ``(G*H,)``.  c: ``(H,)`` gain and c_shift ``(H,)``, LSTM only, else ``None``.
-    """
+    cell: Cell
+    x: Tensor
+    state: tuple[Tensor, ...]
+    weights: Weights
+    lengths: Tensor | None = None
+    tokens: Tensor | None = None
+    reverse: bool = False
+    activation: Activation = "tanh"
+    recurrent_mask: Tensor | None = None
 
-    ih: Tensor
-    hh: Tensor
-    c: Tensor | None = None
-    c_shift: Tensor | None = None
+    @property
+    def steps(self) -> int:
+        """``T``."""
+        return (self.x if self.tokens is None else self.tokens).shape[0]
 
+    @property
+    def batch(self) -> int:
+        """``B``."""
+        return (self.x if self.tokens is None else self.tokens).shape[1]
 
-class Weights(NamedTuple):
-    """The weights of one layer in one direction, in torch's layout and gate order.
-
-    w_ih: ``(G*H, I)``, or ``None`` where the input arrives projected, as ``(T, B, G*H)``, or as
-        a table ``(V, G*H)`` that tokens pick from.
-    w_hh: ``(G*H, P)``, where ``P`` is the size of the output, ``H`` if there is no ``w_hr``.
-    b_ih, b_hh: ``(G*H,)`` both, or both ``None``.
-    w_hr: ``(P, H)``, LSTM only: the output is ``w_hr h`` (Sak, Senior and Beaufays 2014).
-    norm: gains of layer normalisation inside the cell, or ``None``.
-
-    Gate order: LSTM ``i f g o``, GRU ``r z n``.
-    """
-
-    w_ih: Tensor | None
-    w_hh: Tensor
-    b_ih: Tensor | None = None
-    b_hh: Tensor | None = None
-    w_hr: Tensor | None = None
-    norm: LayerNormGains | None = None
-
-    def hidden(self, cell: CellKind) -> int:
+    @property
+    def hidden(self) -> int:
         """``H``."""
-        return self.w_hh.shape[0] // GATES[cell]
+        w_ih = self.weights.w_ih
+        rows = self.x.shape[-1] if w_ih is None else w_ih.shape[0]
+        return rows // len(self.cell.gates)
 
-    def to(self, dtype: torch.dtype) -> Weights:
-        """The same weights in another dtype."""
+    def to(self, dtype: torch.dtype) -> Request:
+        """The same request computed in another dtype."""
+        mask = self.recurrent_mask
+        return self._replace(
+            x=self.x.to(dtype),
+            state=tuple(part.to(dtype) for part in self.state),
+            weights=self.weights.to(dtype),
+            recurrent_mask=None if mask is None else mask.to(dtype),
+        )
 
-        def cast(part: Tensor | None) -> Tensor | None:
-            return None if part is None else part.to(dtype)
+    def check(self) -> None:
+        """Refuse what does not fit together.
 
-        norm = self.norm and LayerNormGains(*map(cast, self.norm))  # type: ignore[arg-type]
-        return Weights(*map(cast, self[:5]), norm)  # type: ignore[arg-type]
+        Raises:
+            LaminaError: a wrong number of axes, a shape, dtype or length that does not fit, an
+                option that the cell does not have.
+        """
+        x, tokens, state, weights, mask = (
+            self.x,
+            self.tokens,
+            self.state,
+            self.weights,
+            self.recurrent_mask,
+        )
+        if self.activation not in ("tanh", "relu"):
+            raise LaminaError(f"got activation {self.activation!r}; need 'tanh' or 'relu'")
+        reason = self.cell.refuses(activation=self.activation, recurrent_dropout=mask is not None)
+        if reason:
+            raise LaminaError(reason)
+        if tokens is None and x.dim() != 3:
+            raise LaminaError(f"x is {tuple(x.shape)}; need three axes (T, B, I)")
+        if tokens is not None and x.dim() != 2:
+            raise LaminaError(f"x is {tuple(x.shape)}; need a table (V, I) where tokens are given")
+        if tokens is not None:
+            check_tokens(tokens, x.device)
+        _check_weights(self.cell, x, weights)
+        hidden, batch = self.hidden, self.batch
+        sizes = [hidden] * len(self.cell.parts)
+        if weights.w_hr is not None:
+            sizes[0] = weights.w_hr.shape[0]
+        if len(state) != len(sizes):
+            raise LaminaError(
+                f"got a state of {len(state)} tensors for {self.cell.name!r}; need {len(sizes)}"
+            )
+        for name, part, size in zip(self.cell.parts, state, sizes, strict=True):
+            if part.shape != (batch, size):
+                raise LaminaError(f"{name}0 is {tuple(part.shape)}; need (B={batch}, H={size})")
+            if part.dtype != x.dtype:
+                raise LaminaError(f"{name}0 is {part.dtype}, x is {x.dtype}; need the same dtype")
+        if mask is not None and mask.shape != (batch, sizes[0]):
+            shape = tuple(mask.shape)
+            raise LaminaError(f"recurrent_mask is {shape}; need (B={batch}, H={sizes[0]})")
+        if self.lengths is not None:
+            check_lengths(self.lengths, self.steps, batch)
+        if tokens is not None:
+            check_rows(tokens, x.shape[0], self.lengths)
 
-    def tensors(self) -> tuple[Tensor, ...]:
-        """All that are present, flat."""
-        parts = [*self[:5], *(self.norm or ())]
-        return tuple(part for part in parts if part is not None)
+
+def _check_weights(cell: Cell, x: Tensor, weights: Weights) -> None:
+    """Refuse weights that are not of this cell, or not of this input."""
+    w_ih, w_hh, b_ih, b_hh, w_hr, norm = weights
+    if (w_hh is None) != (cell.recurrence == "none"):
+        got, need = ("no", "one") if w_hh is None else ("a", "None")
+        raise LaminaError(f"got {got} w_hh for {cell.name!r}; need {need}")
+    if cell.recurrence != "dense":
+        if b_hh is not None:
+            raise LaminaError(f"got b_hh for {cell.name!r}; need None: its one bias is b_ih")
+        if norm is not None and norm.hh is not None:
+            raise LaminaError(f"got a gain of U h for {cell.name!r}, which has no matrix U")
+    elif (b_ih is None) != (b_hh is None):
+        raise LaminaError("got one of b_ih and b_hh; need both or neither")
+    if w_hr is not None and not cell.projects:
+        raise LaminaError(f"got a projection w_hr for {cell.name!r}, which has none; need an LSTM")
+    known = w_ih if w_ih is not None else w_hh
+    rows = x.shape[-1] if known is None else known.shape[0]
+    need = rows if w_ih is None else w_ih.shape[1]
+    if x.shape[-1] != need:
+        raise LaminaError(f"x is {tuple(x.shape)}; need {need} on the last axis")
+    if w_hh is not None:
+        outputs = None if w_hr is None else w_hr.shape[0]
+        shape = cell.recurrent_shape(rows // len(cell.gates), outputs)
+        if w_hh.shape != shape:
+            raise LaminaError(f"w_hh is {tuple(w_hh.shape)}; need {shape} for {cell.name!r}")
+    for part in weights.tensors():
+        if part.dtype != x.dtype:
+            raise LaminaError(f"weights are {part.dtype}, x is {x.dtype}; need the same dtype")
 
 
 def valid_steps(lengths: Tensor, steps: int, device: torch.device) -> Tensor:
@@ -82,68 +150,11 @@ def look_up(table: Tensor, tokens: Tensor, lengths: Tensor | None = None) -> Ten
 
 def transform() -> str | None:
     """What torch is doing to this code, beyond running it, that only plain operators can follow."""
-    if forward_ad._current_level >= 0:
+    if private.tangents():
         return "forward-mode differentiation"
-    if torch._C._are_functorch_transforms_active():  # pyright: ignore[reportAttributeAccessIssue]
+    if private.functional_transform():
         return "the transforms of torch.func"
     return None
-
-
-def check(
-    cell: CellKind,
-    x: Tensor,
-    state: tuple[Tensor, ...],
-    weights: Weights,
-    lengths: Tensor | None,
-    tokens: Tensor | None,
-    activation: Activation,
-    recurrent_mask: Tensor | None,
-) -> None:
-    """Refuse what does not fit together.
-
-    Raises:
-        LaminaError: a wrong number of axes, a shape, dtype or length that does not fit.
-    """
-    if cell not in GATES:
-        raise LaminaError(f"got cell {cell!r}; need one of {', '.join(GATES)}")
-    if activation not in ("tanh", "relu"):
-        raise LaminaError(f"got activation {activation!r}; need 'tanh' or 'relu'")
-    if activation != "tanh" and cell != "rnn":
-        raise LaminaError(f"got activation {activation!r} for {cell!r}; only an rnn has a choice")
-    if tokens is None and x.dim() != 3:
-        raise LaminaError(f"x is {tuple(x.shape)}; need three axes (T, B, I)")
-    if tokens is not None and x.dim() != 2:
-        raise LaminaError(f"x is {tuple(x.shape)}; need a table (V, I) where tokens are given")
-    if tokens is not None:
-        check_tokens(tokens, x.device)
-    steps, batch = (x if tokens is None else tokens).shape[:2]
-    width = x.shape[-1]
-    hidden, output = weights.hidden(cell), weights.w_hh.shape[1]
-    rows = weights.w_hh.shape[0]
-    need = rows if weights.w_ih is None else weights.w_ih.shape[1]
-    if width != need:
-        raise LaminaError(f"x is {tuple(x.shape)}; need {need} on the last axis")
-    if (weights.b_ih is None) != (weights.b_hh is None):
-        raise LaminaError("got one of b_ih and b_hh; need both or neither")
-    if weights.w_hr is not None and cell != "lstm":
-        raise LaminaError(f"got a projection w_hr for {cell!r}; only an LSTM has one")
-    sizes = (output, hidden) if cell == "lstm" else (output,)
-    if len(state) != len(sizes):
-        raise LaminaError(f"got a state of {len(state)} tensors for {cell!r}; need {len(sizes)}")
-    for name, part, size in zip(("h0", "c0"), state, sizes, strict=False):
-        if part.shape != (batch, size):
-            raise LaminaError(f"{name} is {tuple(part.shape)}; need (B={batch}, H={size})")
-        if part.dtype != x.dtype:
-            raise LaminaError(f"{name} is {part.dtype}, x is {x.dtype}; need the same dtype")
-    if weights.w_hh.dtype != x.dtype:
-        raise LaminaError(f"weights are {weights.w_hh.dtype}, x is {x.dtype}; need the same dtype")
-    if recurrent_mask is not None and recurrent_mask.shape != (batch, output):
-        shape = tuple(recurrent_mask.shape)
-        raise LaminaError(f"recurrent_mask is {shape}; need (B={batch}, H={output})")
-    if lengths is not None:
-        check_lengths(lengths, steps, batch)
-    if tokens is not None:
-        check_rows(tokens, x.shape[0], lengths)
 
 
 def check_tokens(tokens: Tensor, device: torch.device) -> None:
@@ -163,7 +174,9 @@ def check_rows(tokens: Tensor, rows: int, lengths: Tensor | None) -> None:
     valid = None if lengths is None else valid_steps(lengths, tokens.shape[0], tokens.device)
     if torch.compiler.is_compiling():  # a graph has no values yet: it gets a check of its own
         outside = (tokens < 0) | (tokens >= rows)
-        _require(~(outside if valid is None else outside & valid), "a token is no row of the table")
+        private.require(
+            ~(outside if valid is None else outside & valid), "a token is no row of the table"
+        )
         return
     if valid is not None:
         tokens = tokens[valid]
@@ -182,13 +195,8 @@ def check_lengths(lengths: Tensor, steps: int, batch: int) -> None:
         got = f"{tuple(lengths.shape)} {lengths.dtype} on {lengths.device.type}"
         raise LaminaError(f"lengths are {got}; need (B={batch},) int64 on the cpu")
     if torch.compiler.is_compiling():
-        _require((lengths >= 1) & (lengths <= steps), "a length is not in 1..T")
+        private.require((lengths >= 1) & (lengths <= steps), "a length is not in 1..T")
         return
     if batch and (int(lengths.min()) < 1 or int(lengths.max()) > steps):
         low, high = int(lengths.min()), int(lengths.max())
         raise LaminaError(f"lengths go from {low} to {high}; need each in 1..T={steps}")
-
-
-def _require(true: Tensor, message: str) -> None:
-    """A check that stays in the graph of ``torch.compile`` and raises ``RuntimeError`` there."""
-    torch._assert_async(true.all(), message)  # pyright: ignore[reportPrivateImportUsage]

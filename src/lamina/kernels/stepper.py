@@ -15,9 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lamina.cells import Activation, Cell, Weights, cell_named
 from lamina.kernels import threads
-from lamina.kernels.request import Weights
-from lamina.spec import STATE_PARTS, Activation, CellKind, LaminaError, State
+from lamina.kernels.native import core_name
+from lamina.spec import LaminaError, State
 
 try:
     from lamina.kernels import _core
@@ -67,7 +68,7 @@ class Stepper:
 
     def __init__(
         self,
-        cell: CellKind,
+        cell: str,
         layers: Sequence[StepLayer],
         *,
         batch: int = 1,
@@ -83,12 +84,17 @@ class Stepper:
             raise LaminaError(f"batch is {batch}; need 1 to {MOST_BATCH}, or call the stack itself")
         if weights not in ("float32", "int8"):
             raise LaminaError(f"weights is {weights!r}; need 'float32' or 'int8'")
-        self.cell: CellKind = cell
+        self.cell = cell_named(cell)
+        if core_name(self.cell, "tanh") is None:
+            raise LaminaError(
+                f"a stepper cannot run the cell {self.cell.name!r}, which the core does not know; "
+                "need rnn, gru or lstm, or call the stack with T=1 and carry its state"
+            )
         self.batch = batch
-        self.widths = tuple(layer.weights.hidden(cell) for layer in layers)
+        self.widths = tuple(_hidden(self.cell, layer.weights) for layer in layers)
         w_ih = layers[0].weights.w_ih
         inputs = 0 if w_ih is None else w_ih.shape[1]
-        given = [_as_core_takes_it(cell, layer, weights == "int8") for layer in layers]
+        given = [_as_core_takes_it(self.cell, layer, weights == "int8") for layer in layers]
         try:
             self._core = _core.Stepper(
                 given,
@@ -138,7 +144,7 @@ class Stepper:
         """
         layers = []
         for layer, width in enumerate(self.widths):
-            parts = [np.empty((self.batch, width), np.float32) for _ in STATE_PARTS[self.cell]]
+            parts = [np.empty((self.batch, width), np.float32) for _ in self.cell.parts]
             for index, part in enumerate(parts):
                 self._core.get_state(layer, index, part)
             layers.append(tuple(torch.from_numpy(part)[None] for part in parts))
@@ -146,7 +152,7 @@ class Stepper:
 
     @state.setter
     def state(self, state: State) -> None:
-        parts = len(STATE_PARTS[self.cell])
+        parts = len(self.cell.parts)
         need = [((1, self.batch, width),) * parts for width in self.widths]
         got = [tuple(tuple(part.shape) for part in layer) for layer in state]
         if got != need:
@@ -189,7 +195,12 @@ def _threads(layers: Sequence[StepLayer], weights: StepWeights) -> int:
     return max(1, min(useful, MOST_THREADS, threads.count()))
 
 
-def _as_core_takes_it(cell: CellKind, layer: StepLayer, int8: bool) -> dict[str, Any]:
+def _hidden(cell: Cell, weights: Weights) -> int:
+    assert weights.w_hh is not None
+    return weights.w_hh.shape[0] // len(cell.gates)
+
+
+def _as_core_takes_it(cell: Cell, layer: StepLayer, int8: bool) -> dict[str, Any]:
     w = layer.weights
     if w.w_hr is not None:
         raise LaminaError("a stepper cannot run an LSTM with a projected output (w_hr)")
@@ -214,8 +225,8 @@ def _as_core_takes_it(cell: CellKind, layer: StepLayer, int8: bool) -> dict[str,
         if int8 and name in arrays and not np.isfinite(arrays[name]).all():
             raise LaminaError(f"{name} holds numbers that are not finite; need weights='float32'")
     return {
-        "cell": f"rnn_{layer.activation}" if cell == "rnn" else cell,
-        "hidden": w.hidden(cell),
+        "cell": core_name(cell, layer.activation),
+        "hidden": _hidden(cell, w),
         "residual": layer.residual,
         **arrays,
     }

@@ -1,4 +1,4 @@
-"""The words every package shares: cells, states, batches, metrics, models, tasks, errors.
+"""The words every package shares: states, batches, metrics, models, tasks, errors.
 
 Axes, everywhere: ``T`` time, ``B`` batch, ``I`` input features, ``H`` hidden units,
 ``G`` gates, ``D`` directions (1 or 2), ``L`` layers (the depth), ``V`` vocabulary.
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from lamina.spec.answers import TYPED_TEXT, Generates, Tabular
 from lamina.spec.batch import Batch, Step, StreamBatch
-from lamina.spec.cells import GATES, STATE_PARTS, Activation, CellKind
 from lamina.spec.errors import LaminaError
 from lamina.spec.metric import ACCURACY, BLEU, PERPLEXITY, SPAN_F1, Metric
 from lamina.spec.state import LayerState, State, detach, state_from, state_tensors
@@ -26,14 +25,10 @@ if TYPE_CHECKING:
 __all__ = [
     "ACCURACY",
     "BLEU",
-    "GATES",
     "PERPLEXITY",
     "SPAN_F1",
-    "STATE_PARTS",
     "TYPED_TEXT",
-    "Activation",
     "Batch",
-    "CellKind",
     "Generates",
     "LaminaError",
     "LayerState",

@@ -8,17 +8,22 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from torch import Tensor
 
-#: One layer's state: ``(h,)`` or ``(h, c)``, each ``(D, B, H)``.
+#: One layer's state, the parts that its cell names (``(h,)``, ``(h, c)``), each ``(D, B, H)``.
 LayerState: TypeAlias = "tuple[Tensor, ...]"
 #: A stack's state, bottom layer first.
 State: TypeAlias = "tuple[LayerState, ...]"
 
 
+def _part(index: int) -> str:
+    """The name of a part in a file: ``h``, ``c``, then a number."""
+    return "hc"[index] if index < 2 else str(index)
+
+
 def state_tensors(state: State | None) -> Iterator[tuple[str, Tensor]]:
     """Every tensor of a state with a name (``"0.h"``, ``"0.c"``, ``"1.h"``, ...)."""
     for layer, parts in enumerate(state or ()):
-        for name, tensor in zip(("h", "c"), parts, strict=False):
-            yield f"{layer}.{name}", tensor
+        for index, tensor in enumerate(parts):
+            yield f"{layer}.{_part(index)}", tensor
 
 
 def state_from(tensors: Mapping[str, Tensor]) -> State | None:
@@ -30,7 +35,7 @@ def state_from(tensors: Mapping[str, Tensor]) -> State | None:
         layers.setdefault(int(layer), {})[part] = tensor
     found = [layers[layer] for layer in sorted(layers)]
     return (
-        tuple(tuple(parts[name] for name in ("h", "c") if name in parts) for parts in found) or None
+        tuple(tuple(parts[_part(index)] for index in range(len(parts))) for parts in found) or None
     )
 
 

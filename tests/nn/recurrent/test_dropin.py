@@ -17,7 +17,7 @@ from torch.testing._internal.common_modules import ModuleErrorEnum, module_db
 
 import lamina.nn
 from conformance import assert_near
-from lamina.kernels import native
+from lamina.kernels import Request, native
 
 NAMES = ("RNN", "GRU", "LSTM")
 INFOS = {
@@ -91,9 +91,9 @@ def test_equals_torch_on_the_inputs_torch_ships(name: str, monkeypatch: pytest.M
     """In both dtypes; and the core runs all in float32 that it can run."""
     ran = []
 
-    def scan(cell: str, x: Tensor, *args: Any, **options: Any) -> Any:
-        ran.append(x.dtype)
-        return core(cell, x, *args, **options)
+    def scan(request: Request) -> Any:
+        ran.append(request.x.dtype)
+        return core(request)
 
     core = native.scan
     monkeypatch.setattr(native, "scan", scan)

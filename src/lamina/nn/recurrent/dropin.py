@@ -15,8 +15,9 @@ from torch import Tensor
 from torch.nn.functional import dropout
 from torch.nn.utils.rnn import PackedSequence
 
-from lamina.kernels import Weights, scan
-from lamina.spec import Activation, CellKind, LayerState
+from lamina.cells import CELLS, Activation
+from lamina.kernels import Weights, private, scan
+from lamina.spec import LayerState
 
 __all__ = ["GRU", "LSTM", "RNN"]
 
@@ -24,7 +25,7 @@ __all__ = ["GRU", "LSTM", "RNN"]
 class _DropIn(torch.nn.RNNBase):
     """What the three share. A class also inherits from torch's own of its name."""
 
-    cell: CellKind
+    cell: str
 
     def forward(self, input: Any, hx: Any = None) -> Any:
         """As torch's: see the class. Takes and gives a ``PackedSequence`` or a tensor.
@@ -37,7 +38,7 @@ class _DropIn(torch.nn.RNNBase):
             # cuDNN runs a whole stack, packed or not, in one call; and under autocast torch
             # chooses a dtype for each operation, which is not ours to repeat.
             return super().forward(input, hx)
-        self._update_flat_weights()  # parameters may have been replaced, as functional_call does
+        private.refresh(self)
         if isinstance(input, PackedSequence):
             return self._packed(input, hx)
         return self._dense(input, hx)
@@ -77,14 +78,13 @@ class _DropIn(torch.nn.RNNBase):
 
     def _zeros(self, input: Tensor, batch: int) -> Any:
         rows = self.num_layers * (2 if self.bidirectional else 1)
-        sizes = [self.proj_size or self.hidden_size, self.hidden_size]
-        return self._hidden(
-            input.new_zeros(rows, batch, size) for size in sizes[: 2 if self.cell == "lstm" else 1]
-        )
+        outputs, *memory = (self.hidden_size for _ in CELLS[self.cell].parts)
+        sizes = (self.proj_size or outputs, *memory)
+        return self._hidden(input.new_zeros(rows, batch, size) for size in sizes)
 
     def _parts(self, hx: Any, dim: int | None = None) -> LayerState:
         """torch's ``h`` or ``(h, c)`` as lamina's ``(h,)`` or ``(h, c)``, of ``dim`` axes."""
-        parts = tuple(hx) if self.cell == "lstm" else (hx,)
+        parts = (hx,) if len(CELLS[self.cell].parts) == 1 else tuple(hx)
         for part in parts:
             if dim is not None and part.dim() != dim:
                 kind = "unbatched 2-D" if dim == 2 else "batched 3-D"
@@ -96,7 +96,7 @@ class _DropIn(torch.nn.RNNBase):
     def _hidden(self, parts: Any) -> Any:
         """The inverse of :meth:`_parts`."""
         parts = tuple(parts)
-        return parts if self.cell == "lstm" else parts[0]
+        return parts[0] if len(parts) == 1 else parts
 
 
 def run_layers(

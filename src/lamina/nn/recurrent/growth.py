@@ -15,17 +15,15 @@ from torch import nn
 
 from lamina.nn.recurrent.layer import Direction, Layer
 from lamina.nn.recurrent.stack import Stack
-from lamina.spec import CellKind, LaminaError
-
-#: Which of a cell's gates is the candidate: ``f`` of ``h``, ``r z n``, ``i f g o``.
-CANDIDATE: dict[CellKind, int] = {"rnn": 0, "gru": 2, "lstm": 2}
+from lamina.spec import LaminaError
 
 
 @torch.no_grad()
 def silence(layer: Layer) -> None:
     """Let a fresh layer give zeros, from a state of zeros, whatever it reads.
 
-    Raises LaminaError for rectifiers, which no gradient passes at zero.
+    Raises LaminaError for rectifiers, which no gradient passes at zero, and for a cell that has no
+    candidate.
     """
     for direction in layer.directions:
         assert isinstance(direction, Direction)
@@ -33,9 +31,13 @@ def silence(layer: Layer) -> None:
             raise LaminaError(
                 "a layer of rectifiers that gives nothing learns nothing; need activation='tanh'"
             )
-        hidden = direction.weight_hh.shape[1]
-        gate = CANDIDATE[direction.options.cell]
-        rows = slice(gate * hidden, (gate + 1) * hidden)
+        cell = direction.cell
+        if cell.candidate is None:
+            raise LaminaError(
+                f"cell {cell.name!r} has no candidate gate, so that no layer of it can give nothing"
+                " at first; need another cell to grow"
+            )
+        rows = cell.rows(cell.candidate, direction.hidden)
         # Behind a normalisation the map is as large as ever: its gain is what makes it zero.
         if direction.gains is not None:
             direction.gains.ih[rows] = 0.0
@@ -44,7 +46,8 @@ def silence(layer: Layer) -> None:
         else:
             direction.weight_ih[rows] = 0.0
         direction.bias_ih[rows] = 0.0
-        direction.bias_hh[rows] = 0.0  # U h is zero while h is
+        if direction.bias_hh is not None:
+            direction.bias_hh[rows] = 0.0  # U h is zero while h is
 
 
 def grow(deep: nn.Module, shallow: nn.Module) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from lamina.spec import GATES, CellKind
+from lamina.cells import Cell
 
 
 def uniform(weight: Tensor, hidden: int, recurrent: bool) -> None:
@@ -53,25 +53,31 @@ INITS: dict[str, Callable[[Tensor, int, bool], None]] = {
 
 @torch.no_grad()
 def initialise(
-    cell: CellKind,
+    cell: Cell,
     w_ih: Tensor,
-    w_hh: Tensor,
+    w_hh: Tensor | None,
     b_ih: Tensor,
-    b_hh: Tensor,
+    b_hh: Tensor | None,
     *,
     init: str,
     forget_bias: float | None,
 ) -> None:
     """Set the weights of one layer in one direction. Biases start at zero, but for ``uniform``."""
-    hidden = w_hh.shape[0] // GATES[cell]
+    hidden = w_ih.shape[0] // len(cell.gates)
     INITS[init](w_ih, hidden, False)
-    INITS[init](w_hh, hidden, True)
+    if w_hh is not None and w_hh.dim() == 2:
+        INITS[init](w_hh, hidden, True)
+    elif w_hh is not None:
+        w_hh.uniform_(*cell.diagonal_start)
     for bias in (b_ih, b_hh):
+        if bias is None:
+            continue
         if init == "uniform":
             uniform(bias, hidden, False)
         else:
             nn.init.zeros_(bias)
-    if cell == "lstm" and forget_bias is not None:
-        forget = slice(hidden, 2 * hidden)  # gates i f g o
+    if cell.forget is not None and forget_bias is not None:
+        forget = cell.rows(cell.forget, hidden)
         b_ih[forget] = forget_bias
-        b_hh[forget] = 0.0
+        if b_hh is not None:
+            b_hh[forget] = 0.0

@@ -6,20 +6,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from lamina.kernels import (
-    Choice,
-    LayerNormGains,
-    Weights,
-    choose,
-    look_up,
-    scan,
-    valid_steps,
-)
+from lamina.cells import Activation, Cell, LayerNormGains, Weights, cell_named
+from lamina.kernels import Choice, Request, choose, look_up, scan, valid_steps
 from lamina.nn.recurrent.dropout import mask
 from lamina.nn.recurrent.init import initialise
 from lamina.nn.recurrent.norm import SequenceBatchNorm
 from lamina.nn.recurrent.options import StackOptions
-from lamina.spec import GATES, STATE_PARTS, Activation, LayerState
+from lamina.spec import LayerState
 
 
 class Direction(nn.Module):
@@ -27,23 +20,26 @@ class Direction(nn.Module):
 
     def __init__(self, inputs: int, index: int, options: StackOptions, *, reverse: bool):
         super().__init__()
-        hidden = options.widths[index]
-        rows = GATES[options.cell] * hidden
+        self.cell = cell = cell_named(options.cell)
+        self.hidden = hidden = options.widths[index]
+        rows = len(cell.gates) * hidden
         self.options = options
         self.activation: Activation = options.activations[index]
         self.reverse = reverse
         self.weight_ih = nn.Parameter(torch.empty(rows, inputs))
-        self.weight_hh = nn.Parameter(torch.empty(rows, hidden))
+        recurrent = cell.recurrent_shape(hidden)
+        self.weight_hh = None if recurrent is None else nn.Parameter(torch.empty(recurrent))
         self.bias_ih = nn.Parameter(torch.empty(rows))
-        self.bias_hh = nn.Parameter(torch.empty(rows))
+        dense = cell.recurrence == "dense"
+        self.bias_hh = nn.Parameter(torch.empty(rows)) if dense else None
         self.batch_norm = SequenceBatchNorm(rows) if options.norm == "batch" else None
-        self.gains = LayerNormModule(options.cell, hidden) if options.norm == "layer" else None
+        self.gains = LayerNormModule(cell, hidden) if options.norm == "layer" else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Start afresh, from torch's global generator."""
         initialise(
-            self.options.cell,
+            self.cell,
             self.weight_ih,
             self.weight_hh,
             self.bias_ih,
@@ -84,7 +80,7 @@ class Direction(nn.Module):
             assert weights.w_ih is not None
             x, weights = weights.w_ih.T, weights._replace(w_ih=None)
         return scan(
-            self.options.cell,
+            self.cell,
             x,
             state,
             weights,
@@ -117,10 +113,13 @@ class Direction(nn.Module):
 
     def choice(self, backend: str) -> Choice:
         """The kernel that runs this direction in the present mode."""
-        no_members = self.weight_hh[:0]  # (B=0, H), so that no random number is drawn
-        return choose(
-            self.weights(), recurrent_mask=self.recurrent_mask(no_members, None), backend=backend
-        )
+        weight = self.weight_ih
+        x = weight.new_empty((0, 0, weight.shape[1]))
+        # B=0, so that no random number is drawn.
+        state = tuple(weight.new_empty((0, self.hidden)) for _ in self.cell.parts)
+        mask = self.recurrent_mask(state[0], None)
+        weights = self.weights()
+        return choose(Request(self.cell, x, state, weights, recurrent_mask=mask), backend)
 
 
 class LayerNormModule(nn.Module):
@@ -128,15 +127,15 @@ class LayerNormModule(nn.Module):
     equations 20-22 of their supplement for the LSTM, and the same form for the other cells:
     ``LN(W x)`` and ``LN(U h)`` each share one mean and variance over all gates (their GRU takes
     the candidate's apart), and the LSTM's memory is normalised on its way out. The shifts of the
-    first two are ``b_ih`` and ``b_hh``.
+    first two are ``b_ih`` and ``b_hh``. Where ``U`` is no matrix, ``W x`` alone is normalised.
     """
 
-    def __init__(self, cell: str, hidden: int):
+    def __init__(self, cell: Cell, hidden: int):
         super().__init__()
-        rows = GATES[cell] * hidden
+        rows = len(cell.gates) * hidden
         self.ih = nn.Parameter(torch.ones(rows))
-        self.hh = nn.Parameter(torch.ones(rows))
-        memory = "c" in STATE_PARTS[cell]
+        self.hh = nn.Parameter(torch.ones(rows)) if cell.recurrence == "dense" else None
+        memory = cell.normalises_memory
         self.c = nn.Parameter(torch.ones(hidden)) if memory else None
         self.c_shift = nn.Parameter(torch.zeros(hidden)) if memory else None
 

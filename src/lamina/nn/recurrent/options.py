@@ -2,62 +2,79 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal
 
-import msgspec
+from msgspec import Meta
 
-from lamina.spec import Activation, CellKind, LaminaError
+from lamina.cells import Activation, CellName, cell_named
+from lamina.options import Options, Share
+from lamina.spec import LaminaError
 
 #: Bounds on what a file or a slip of the hand can ask for.
 MOST_LAYERS, MOST_UNITS = 1000, 1_000_000
+Layers = Annotated[int, Meta(ge=1, le=MOST_LAYERS)]
+Units = Annotated[int, Meta(ge=1, le=MOST_UNITS)]
 
 
-class StackOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything that makes one :class:`lamina.nn.Stack` differ from another.
+class StackOptions(Options, frozen=True, kw_only=True):
+    """Everything that makes one :class:`lamina.nn.Stack` differ from another."""
 
-    cell:              ``"rnn"``, ``"gru"`` or ``"lstm"``.
-    depth:             number of layers ``L``.
-    width:             hidden units ``H`` of every layer, or one number per layer.
-    activation:        activation of a plain RNN: ``"tanh"``, ``"relu"``, or one name per layer.
-    bidirectional:     run each layer in both directions, for ``2 H`` outputs.
-    residual:          from the second layer on, add a layer's input to its output (Wu et al. 2016,
-                       section 3.1), through a learned matrix if their sizes differ.
-    norm:              normalisation: ``"none"``; ``"layer"``: inside the cell (Ba, Kiros and Hinton
-                       2016); ``"batch"``: of the input projection, over batch and time (Laurent et
-                       al. 2016).
-    dropout:           share of a layer's outputs set to zero before the next layer.
-    dropout_kind:      ``"plain"``: a new mask at every step (Zaremba et al. 2014); ``"locked"``:
-                       one mask for all steps of a sequence (Gal and Ghahramani 2016).
-    recurrent_dropout: share of ``h`` set to zero where it enters ``U h``, one mask for all steps.
-    init:              initial weights: torch's ``"uniform"``, ``"xavier"`` (Glorot and Bengio
-                       2010), ``"he"`` (He et al. 2015), or ``"orthogonal"`` for ``U`` (Saxe et al.
-                       2014) with Xavier for ``W``.
-    forget_bias:       initial bias of an LSTM's forget gate (Gers et al. 2000; Jozefowicz et al.
-                       2015 advise 1); ``None`` keeps what ``init`` gives.
-    """
-
-    cell: CellKind = "lstm"
-    depth: int = 2
-    width: int | tuple[int, ...] = 128
-    activation: Activation | tuple[Activation, ...] = "tanh"
-    bidirectional: bool = False
-    residual: bool = False
-    norm: Literal["none", "layer", "batch"] = "none"
-    dropout: float = 0.0
-    dropout_kind: Literal["plain", "locked"] = "plain"
-    recurrent_dropout: float = 0.0
-    init: Literal["uniform", "xavier", "he", "orthogonal"] = "orthogonal"
-    forget_bias: float | None = 1.0
+    cell: CellName = "lstm"
+    depth: Annotated[Layers, Meta(description="Number of layers.")] = 2
+    width: Annotated[
+        Units | tuple[Units, ...],
+        Meta(description="Hidden units of every layer, or one number per layer."),
+    ] = 128
+    activation: Annotated[
+        Activation | tuple[Activation, ...] | None,
+        Meta(
+            description="Activation of a cell that has a choice, or one name per layer; None: the "
+            "cell's own."
+        ),
+    ] = None
+    bidirectional: Annotated[
+        bool, Meta(description="Run each layer in both directions, which doubles its outputs.")
+    ] = False
+    #: Wu et al. (2016), section 3.1; through a learned matrix where sizes differ.
+    residual: Annotated[
+        bool, Meta(description="From the second layer on, add a layer's input to its output.")
+    ] = False
+    #: Ba, Kiros and Hinton (2016); Laurent et al. (2016).
+    norm: Annotated[
+        Literal["none", "layer", "batch"],
+        Meta(
+            description="Normalisation: inside the cell (layer), or of the input projection over "
+            "batch and time (batch)."
+        ),
+    ] = "none"
+    dropout: Annotated[
+        Share, Meta(description="Share of a layer's outputs set to zero before the next layer.")
+    ] = 0.0
+    #: Zaremba et al. (2014); Gal and Ghahramani (2016).
+    dropout_kind: Annotated[
+        Literal["plain", "locked"],
+        Meta(description="A new dropout mask at every step (plain), or one per sequence (locked)."),
+    ] = "plain"
+    recurrent_dropout: Annotated[
+        Share,
+        Meta(description="Share of h set to zero where it enters U h, one mask for all steps."),
+    ] = 0.0
+    #: Glorot and Bengio (2010); He et al. (2015); Saxe et al. (2014).
+    init: Annotated[
+        Literal["uniform", "xavier", "he", "orthogonal"],
+        Meta(
+            description="Initial weights: torch's uniform, xavier, he, or orthogonal for U with "
+            "xavier for W."
+        ),
+    ] = "orthogonal"
+    #: Gers et al. (2000); Jozefowicz et al. (2015) advise 1.
+    forget_bias: Annotated[
+        float | None,
+        Meta(description="Initial bias of an LSTM's forget gate; None keeps what init gives."),
+    ] = 1.0
 
     def __post_init__(self) -> None:
-        for name, hint in get_type_hints(type(self)).items():
-            value = getattr(self, name)
-            if get_origin(hint) is Literal and value not in get_args(hint):
-                raise LaminaError(f"{name} is {value!r}; need one of {', '.join(get_args(hint))}")
-        if not 1 <= self.depth <= MOST_LAYERS:
-            raise LaminaError(f"depth is {self.depth}; need 1 to {MOST_LAYERS} layers")
-        check_share("dropout", self.dropout)
-        check_share("recurrent_dropout", self.recurrent_dropout)
+        super().__post_init__()
         for name in ("width", "activation"):
             value = getattr(self, name)
             if isinstance(value, tuple) and len(value) != self.depth:
@@ -65,14 +82,12 @@ class StackOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
                     f"{name} has {len(value)} entries, depth is {self.depth}; "
                     f"need one a layer, or a single one for all"
                 )
-        if min(self.widths) < 1 or max(self.widths) > MOST_UNITS:
-            raise LaminaError(
-                f"width is {self.width}; need 1 to {MOST_UNITS:,} units in every layer"
-            )
-        if not set(self.activations) <= set(get_args(Activation)):
-            raise LaminaError(f"activation is {self.activation!r}; need tanh or relu")
-        if self.cell != "rnn" and set(self.activations) != {"tanh"}:
-            raise LaminaError(f"activation is {self.activation!r}; only cell 'rnn' has a choice")
+        cell = cell_named(self.cell)
+        for activation in self.activations:
+            if reason := cell.refuses(
+                activation=activation, recurrent_dropout=self.recurrent_dropout > 0
+            ):
+                raise LaminaError(reason)
 
     def bare(self, **changes: Any) -> StackOptions:
         """These fields alone, without those that a task's options add, and some of them changed."""
@@ -95,7 +110,7 @@ class StackOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         """The activation of each layer."""
         if isinstance(self.activation, tuple):
             return self.activation
-        return (self.activation,) * self.depth
+        return (self.activation or cell_named(self.cell).activations[0],) * self.depth
 
     @property
     def directions(self) -> int:

@@ -9,13 +9,14 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from lamina.cells import cell_named
 from lamina.kernels import Choice, check_lengths, check_rows, check_tokens
 from lamina.kernels.stepper import Stepper, StepWeights
 from lamina.nn.recurrent import dropout
 from lamina.nn.recurrent.layer import Layer
 from lamina.nn.recurrent.options import StackOptions
 from lamina.nn.recurrent.streaming import make_stepper
-from lamina.spec import STATE_PARTS, LaminaError, State
+from lamina.spec import LaminaError, State
 
 #: What a stack gives: outputs ``(T, B, D*H)``, and the state of its layers.
 Level: TypeAlias = tuple[Tensor, State]
@@ -24,7 +25,7 @@ Level: TypeAlias = tuple[Tensor, State]
 class Stack(nn.Module):
     """``h_t(l) = f_l(W_l h_t(l-1) + U_l h_{t-1}(l) + b_l)``, with ``h_t(0) = x_t``.
 
-    The equation of ``f_l`` is the cell's: see :mod:`lamina.kernels.reference`.
+    The equation of ``f_l`` is the cell's: see :mod:`lamina.cells`.
 
     >>> stack = Stack(10, cell="gru", depth=3, width=32)
     >>> outputs, state = stack(torch.zeros(7, 4, 10))
@@ -61,11 +62,11 @@ class Stack(nn.Module):
     def zero_state(self, batch: int) -> State:
         """The state before anything was read: each part ``(D, B, H)``."""
         bottom: Any = self.layers[0]
-        like = bottom.directions[0].weight_hh
-        d = self.options.directions
-        parts = len(STATE_PARTS[self.options.cell])
+        like = bottom.directions[0].weight_ih
+        d, cell = self.options.directions, cell_named(self.options.cell)
+        fills = [cell.initial.get(part, 0.0) for part in cell.parts]
         return tuple(
-            tuple(like.new_zeros((d, batch, width)) for _ in range(parts))
+            tuple(like.new_full((d, batch, width), fill) for fill in fills)
             for width in self.options.widths
         )
 

@@ -9,7 +9,6 @@ from torch.nn.functional import conv1d
 from lamina.kernels import valid_steps
 from lamina.nn.recurrent.options import StackOptions
 from lamina.nn.recurrent.stack import Stack
-from lamina.spec import CellKind
 
 #: Characters on each side of the one that a convolution stands on.
 REACH = 1
@@ -26,7 +25,7 @@ class RecurrentCharacters(nn.Module):
         cell:       of the layer.
     """
 
-    def __init__(self, characters: int, embedding: int, width: int, cell: CellKind):
+    def __init__(self, characters: int, embedding: int, width: int, cell: str):
         super().__init__()
         self.table = nn.Parameter(torch.empty(characters, embedding).normal_(std=0.1))
         self.stack = Stack(
@@ -53,7 +52,7 @@ class ConvolvedCharacters(nn.Module):
         cell:       not used: filters have none.
     """
 
-    def __init__(self, characters: int, embedding: int, width: int, cell: CellKind):
+    def __init__(self, characters: int, embedding: int, width: int, cell: str):
         super().__init__()
         self.table = nn.Parameter(torch.empty(characters, embedding).normal_(std=0.1))
         self.filters = nn.Linear(embedding * (2 * REACH + 1), width)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from lamina.cells import cell_named
 from lamina.nn.recurrent.dropout import drop
 from lamina.nn.recurrent.options import StackOptions
 from lamina.nn.recurrent.stack import Stack
-from lamina.spec import STATE_PARTS, LayerState, State
+from lamina.spec import LayerState, State
 
 
 class Encoder(nn.Module):
@@ -34,7 +35,9 @@ class Encoder(nn.Module):
                 self.skip = nn.Linear(self.first.outputs, self.above.outputs, bias=False)
         width = options.widths[0]
         # Each part of the first layer's state has a map of its own.
-        self.bridges = nn.ModuleList(nn.Linear(2 * width, width) for _ in STATE_PARTS[options.cell])
+        self.bridges = nn.ModuleList(
+            nn.Linear(2 * width, width) for _ in cell_named(options.cell).parts
+        )
 
     @property
     def outputs(self) -> int:

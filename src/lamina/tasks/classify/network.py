@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lamina.cells import CellName
 from lamina.data import Vocabulary
 from lamina.data.batch.batches import padded, ragged
 from lamina.data.batch.order import buckets, lengths_of
@@ -48,7 +49,7 @@ class ClassifyOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_fi
     one layer has it too.
     """
 
-    cell: Literal["rnn", "gru", "lstm"] = "gru"
+    cell: CellName = "gru"
     embedding: int = 128
     embedding_dropout: float | None = None
     word_dropout: float = 0.0

@@ -12,10 +12,11 @@ import torch
 from msgspec import Meta
 from torch import Tensor
 
+from lamina.cells import CellName
 from lamina.data.time.series import Series
 from lamina.data.time.timestamps import write_times
 from lamina.nn import StackOptions
-from lamina.spec import CellKind, LaminaError, Model
+from lamina.spec import LaminaError, Model
 from lamina.tasks.forecast.inputs import ForecastInputs
 from lamina.tasks.forecast.scale import Scale
 from lamina.tasks.forecast.schemes import SCHEMES, ForecastScheme, Shape
@@ -37,7 +38,7 @@ class ForecastOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_fi
     ``dropout`` also falls on what the top layer gives.
     """
 
-    cell: CellKind = "gru"
+    cell: CellName = "gru"
     depth: int = 1
     dropout: float = 0.1
     scheme: ForecastScheme = "segments"

@@ -14,6 +14,7 @@ from msgspec import Meta
 from torch import Tensor, nn
 from torch.nn.functional import embedding
 
+from lamina.cells import CellName
 from lamina.data import Vocabulary
 from lamina.data.batch.order import buckets, lengths_of
 from lamina.data.read.sentences import Sentence
@@ -46,7 +47,7 @@ class TagOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_fields=
     ``dropout`` also falls on what the stack reads and on what its top layer gives.
     """
 
-    cell: Literal["rnn", "gru", "lstm"] = "lstm"
+    cell: CellName = "lstm"
     depth: int = 1
     bidirectional: Annotated[
         bool, Meta(extra={"off": "Run layers in the forward direction only."})

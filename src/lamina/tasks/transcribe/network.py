@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import ctc_loss, log_softmax
 
+from lamina.cells import CellName
 from lamina.data import Vocabulary
 from lamina.data.batch.batches import padded, ragged
 from lamina.data.batch.order import buckets
@@ -43,7 +44,7 @@ class TranscribeOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_
     ``dropout`` also falls on what the top layer gives, so that a stack of one layer has it too.
     """
 
-    cell: Literal["rnn", "gru", "lstm"] = "gru"
+    cell: CellName = "gru"
     halvings: int = 1
     beam: int = 1
 

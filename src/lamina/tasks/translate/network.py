@@ -13,6 +13,7 @@ from msgspec import Meta
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from lamina.cells import CellName
 from lamina.data.batch.batches import padded
 from lamina.data.batch.order import buckets, lengths_of
 from lamina.data.read.pairs import read_sources
@@ -53,7 +54,7 @@ class TranslateOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_f
     enters the output map.
     """
 
-    cell: Literal["rnn", "gru", "lstm"] = "gru"
+    cell: CellName = "gru"
     width: int | tuple[int, ...] = 256
     residual: Annotated[bool, Meta(extra={"off": "Leave out the residual connections."})] = True
     dropout: float = 0.3
