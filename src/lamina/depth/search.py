@@ -39,7 +39,7 @@ from lamina.depth.tell.progress import SearchPlan, SearchProgress, choose_progre
 from lamina.depth.tell.surer import surer
 from lamina.depth.tell.verdict import Tested, Verdict
 from lamina.depth.trials import Trial, apart, run_folder, spent
-from lamina.spec import CellKind, LaminaError, Task
+from lamina.spec import LaminaError, Task
 from lamina.store import RunFolder, versions
 from lamina.train import Settings, Silent
 
@@ -54,7 +54,7 @@ def search(
     *,
     depths: Iterable[int] | Literal["auto"] = (1, 2, 3, 4, 5),
     seeds: int = 5,
-    cell: CellKind | None = None,
+    cell: str | None = None,
     width: int | None = None,
     parameters: int | None = None,
     min_gain: float = 1.0,
