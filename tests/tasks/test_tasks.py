@@ -12,7 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lamina.data.prepare.cut import cut_points
+from lamina.data.prepare.split_text import cut_points
 from lamina.spec import LaminaError
 from lamina.store import RunFolder
 from lamina.tasks import Classify, LanguageModel, load, reopen

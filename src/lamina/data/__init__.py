@@ -12,7 +12,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from lamina.data.batch.mixture import Mixture, Renumbered, Tokens
-from lamina.data.cache.sequences import kept_sequence_table
+from lamina.data.cache.sequences import cached_sequence_table
 from lamina.data.cache.tokenised import TokenisedText, tokenise
 from lamina.data.corpora.files import find
 from lamina.data.corpora.named import corpus_table
@@ -58,13 +58,13 @@ __all__ = [
     "Tokens",
     "Vocabulary",
     "as_shares",
+    "cached_sequence_table",
     "corpus_table",
     "digits",
     "fill_parts",
     "find",
     "fingerprint",
     "japanese_vowels",
-    "kept_sequence_table",
     "read_sequence_table",
     "read_text",
     "read_text_table",

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lamina.data import Vocabulary, read_text, tokenise
-from lamina.data.cache.sequences import kept_sequence_table
+from lamina.data.cache.sequences import cached_sequence_table
 from lamina.data.text.normalize import Normalizer
 from lamina.spec import LaminaError
 
@@ -216,10 +216,10 @@ def test_sequences_are_kept_too(tmp_path, monkeypatch, cache) -> None:
     file = tmp_path / "s.csv"
     rows = [f"{i % 3},{i},{i / 7},{'ab'[i % 3 == 0]}" for i in range(30)]
     file.write_text("\n".join(["run,x,y,state", *rows]))
-    small = kept_sequence_table(file, id="run", label="state")
+    small = cached_sequence_table(file, id="run", label="state")
     assert not cache.exists()
     keep_all(monkeypatch)
-    first, again = (kept_sequence_table(file, id="run", label="state") for _ in range(2))
+    first, again = (cached_sequence_table(file, id="run", label="state") for _ in range(2))
     for table in (first, again):
         assert (table.ids, table.labels, table.features) == (small.ids, small.labels, ["x", "y"])
         for a, b in zip(table.sequences, small.sequences, strict=True):
@@ -227,7 +227,7 @@ def test_sequences_are_kept_too(tmp_path, monkeypatch, cache) -> None:
     [folder] = (cache / "sequences").iterdir()
     shutil.copy(folder / "about.json", folder / "steps.bin")
     np.testing.assert_array_equal(
-        kept_sequence_table(file, id="run", label="state").sequences[1], small.sequences[1]
+        cached_sequence_table(file, id="run", label="state").sequences[1], small.sequences[1]
     )
 
 

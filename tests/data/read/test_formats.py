@@ -22,7 +22,7 @@ import polars as pl
 import pytest
 
 from lamina.data import TABLES, read_sequence_table, read_text_table
-from lamina.data.cache.sequences import kept_sequence_table
+from lamina.data.cache.sequences import cached_sequence_table
 from lamina.data.read.files import suffix_of
 from lamina.data.read.manifest import read_manifest
 from lamina.data.read.pairs import read_pair_table, read_sources
@@ -187,7 +187,7 @@ LONG = {
 }
 
 
-@pytest.mark.parametrize("read", [read_sequence_table, kept_sequence_table])
+@pytest.mark.parametrize("read", [read_sequence_table, cached_sequence_table])
 def test_sequences(put: Callable[..., Path], read: Callable[..., Any]) -> None:
     found = read(put(LONG), id="id", label="label")
     assert (found.ids, found.labels) == (["7", "8"], ["a", "b"])

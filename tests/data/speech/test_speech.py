@@ -15,7 +15,7 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lamina.data.cache.features import kept_features
+from lamina.data.cache.features import cached_features
 from lamina.data.prepare.standardize import Standardizer
 from lamina.data.read.manifest import read_manifest
 from lamina.data.speech.audio import read_audio, sampling_rate
@@ -206,22 +206,22 @@ def test_features_are_computed_once(tmp_path: Path) -> None:
         return np.full((i + 1, 3), i, np.float32)
 
     for _ in range(2):
-        found = kept_features("key", 4, 3, compute, root=tmp_path)
+        found = cached_features("key", 4, 3, compute, root=tmp_path)
         assert [x.shape for x in found] == [(1, 3), (2, 3), (3, 3), (4, 3)]
         assert isinstance(found[3].base, np.memmap | np.ndarray)
         assert (found[3] == 3).all()
     assert asked == [0, 1, 2, 3]
-    kept_features("another key", 1, 3, compute, root=tmp_path)
+    cached_features("another key", 1, 3, compute, root=tmp_path)
     assert asked == [0, 1, 2, 3, 0]
-    assert kept_features("none", 0, 3, compute, root=tmp_path) == []
+    assert cached_features("none", 0, 3, compute, root=tmp_path) == []
 
 
 @pytest.mark.parametrize("name", ["frames.bin", "about.json"])
 def test_damaged_features_are_computed_anew(tmp_path: Path, name: str) -> None:
-    kept_features("key", 2, 2, lambda i: np.ones((3, 2)), root=tmp_path)
+    cached_features("key", 2, 2, lambda i: np.ones((3, 2)), root=tmp_path)
     (file,) = tmp_path.glob(f"*/{name}")
     file.write_bytes(file.read_bytes()[:-4])
-    found = kept_features("key", 2, 2, lambda i: np.full((3, 2), 2.0), root=tmp_path)
+    found = cached_features("key", 2, 2, lambda i: np.full((3, 2), 2.0), root=tmp_path)
     assert (found[1] == 2).all()
 
 
@@ -230,11 +230,11 @@ def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
         raise LaminaError("broken")
 
     with pytest.raises(LaminaError, match="broken"):
-        kept_features("key", 2, 2, fails, root=tmp_path)
+        cached_features("key", 2, 2, fails, root=tmp_path)
     assert not [path for path in tmp_path.iterdir() if path.is_dir()]
     file = write(tmp_path, b"x", "file")
     with pytest.raises(LaminaError, match="cannot be written"):
-        kept_features("key", 1, 2, lambda i: np.ones((1, 2)), root=file)
+        cached_features("key", 1, 2, lambda i: np.ones((1, 2)), root=file)
 
 
 # --- augmentation

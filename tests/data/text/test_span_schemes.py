@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lamina.data.text.span_schemes import Scheme, Span, convert, recognise, spans, write
+from lamina.data.text.span_schemes import Span, SpanScheme, convert, recognise, spans, write
 
-SCHEMES: tuple[Scheme, ...] = ("IOB1", "IOB2", "IOBES")
+SCHEMES: tuple[SpanScheme, ...] = ("IOB1", "IOB2", "IOBES")
 
 
 @st.composite
@@ -23,7 +23,9 @@ def span_lists(draw: st.DrawFn) -> tuple[list[Span], int]:
 
 
 @given(span_lists(), st.sampled_from(SCHEMES), st.sampled_from(SCHEMES))
-def test_spans_survive_any_scheme(made: tuple[list[Span], int], a: Scheme, b: Scheme) -> None:
+def test_spans_survive_any_scheme(
+    made: tuple[list[Span], int], a: SpanScheme, b: SpanScheme
+) -> None:
     found, length = made
     labels = write(found, length, a)
     assert spans(labels) == found

@@ -9,15 +9,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lamina.data.text.span_schemes import Matching, Scheme
+from lamina.data.text.span_schemes import Matching, SpanScheme
 from lamina.tasks.scores.spans import f1
 from lamina.tasks.tag.spans import SpanCounts
 
-PREFIXES: dict[Scheme, str] = {"IOB1": "BI", "IOB2": "BI", "IOBES": "BIES"}
+PREFIXES: dict[SpanScheme, str] = {"IOB1": "BI", "IOB2": "BI", "IOBES": "BIES"}
 
 
 @st.composite
-def labelled(draw: st.DrawFn) -> tuple[Scheme, list[str], list[list[str]], list[list[str]]]:
+def labelled(draw: st.DrawFn) -> tuple[SpanScheme, list[str], list[list[str]], list[list[str]]]:
     """Sentences with the labels of a scheme, by no rule; and others that are like them."""
     scheme = draw(st.sampled_from(list(PREFIXES)))
     labels = ["O", *(f"{p}-{kind}" for p in PREFIXES[scheme] for kind in ("X", "Y-Z"))]

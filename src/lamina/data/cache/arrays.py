@@ -14,7 +14,7 @@ from lamina.spec import LaminaError
 _BLOCK = 1 << 20
 
 
-class Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ArraySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a file of an array holds: the type as numpy names it, and the shape."""
 
     dtype: str
@@ -34,12 +34,12 @@ class ArrayFile:
         self._file.write(np.ascontiguousarray(rows, dtype=self._dtype).data)
         self._length += len(rows)
 
-    def close(self) -> Form:
+    def close(self) -> ArraySpec:
         """See the array to the disk."""
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
-        return Form(self._dtype.str, (self._length, *self._row))
+        return ArraySpec(self._dtype.str, (self._length, *self._row))
 
 
 class CountFile:
@@ -57,7 +57,7 @@ class CountFile:
             self._widen("<u2" if top <= 0xFFFF else "<u4")
         self._array.add(numbers)
 
-    def close(self) -> Form:
+    def close(self) -> ArraySpec:
         """See the array to the disk."""
         return self._array.close()
 
@@ -75,7 +75,7 @@ class CountFile:
         self._most = np.iinfo(dtype).max
 
 
-def open_array(path: Path, form: Form) -> np.ndarray:
+def open_array(path: Path, form: ArraySpec) -> np.ndarray:
     """The array of a file, mapped into memory: what is read of it is loaded, and may be dropped
     again by the system.
 

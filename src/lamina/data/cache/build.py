@@ -18,16 +18,16 @@ from lamina.store.cache import built_once, cache_folder
 #: Files of so many bytes are kept; smaller ones are read again as fast as they are found.
 KEEP_FROM, KEEP_FROM_GZ = 4 << 20, 256 << 10
 
-#: Is told what is being done, and how many bytes of the file have been read.
-Told = Callable[[str, int], None]
+#: Called with what is being done and how many bytes of the file have been read.
+OnProgress = Callable[[str, int], None]
 T = TypeVar("T")
 
 
-def kept(
+def cached(
     path: str | Path,
     kind: str,
     depends: Mapping[str, Any],
-    build: Callable[[Path, Told], None],
+    build: Callable[[Path, OnProgress], None],
     load: Callable[[Path, bool], T],
 ) -> tuple[T, str]:
     """What ``load`` makes of a folder that ``build`` filled from the file at ``path``, and the
@@ -54,8 +54,8 @@ def kept(
     place = cache_folder() / kind / key
 
     def fill(folder: Path) -> None:
-        with reading(path, place) as told:
-            build(folder, told)
+        with reading(path, place) as on_progress:
+            build(folder, on_progress)
 
     built_once(place, fill, waiting=waiting_for(path))
     try:

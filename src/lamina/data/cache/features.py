@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from lamina.data.cache.arrays import ArrayFile, Form, open_array
+from lamina.data.cache.arrays import ArrayFile, ArraySpec, open_array
 from lamina.spec import LaminaError
 from lamina.store.cache import built_once, cache_folder
 
@@ -24,10 +24,10 @@ _ABOUT, _FRAMES = "about.json", "frames.bin"
 
 class _About(msgspec.Struct, forbid_unknown_fields=True):
     lengths: list[int]
-    frames: Form
+    frames: ArraySpec
 
 
-def kept_features(
+def cached_features(
     key: Any,
     count: int,
     bins: int,

@@ -19,10 +19,11 @@ REDRAW, LOG = 0.25, 30.0
 
 @contextmanager
 def reading(path: str | Path, kept: Path) -> Iterator[Callable[[str, int], None]]:
-    """Shows how far the file at ``path`` has been read, and where the result is ``kept``.
+    """Shows how far the file at ``path`` has been read, and at the end where the result is kept.
 
-    Gives a function that is told what is being done (``"counting"``) and the bytes read so far: a
-    live line where stderr is a terminal, else a line now and then.
+    Yields:
+        A function to call with what is being done (``"counting"``) and the bytes read so far. It
+        draws a live line if stderr is a terminal, else prints a line now and then.
     """
     total = Path(path).stat().st_size
     console = Console(stderr=True)
@@ -52,26 +53,26 @@ def _live(bar: Progress, path: str | Path, total: int) -> Callable[[str, int], N
     line = bar.add_task("", total=total)
     drawn = 0.0
 
-    def told(doing: str, done: int) -> None:
+    def on_progress(doing: str, done: int) -> None:
         nonlocal drawn
         if time.monotonic() - drawn >= REDRAW:
             drawn = time.monotonic()
             bar.update(line, completed=done, description=f"{doing} {Path(path).name}")
             bar.refresh()
 
-    return told
+    return on_progress
 
 
 def _log(path: str | Path, total: int) -> Callable[[str, int], None]:
     written = time.monotonic()
 
-    def told(doing: str, done: int) -> None:
+    def on_progress(doing: str, done: int) -> None:
         nonlocal written
         if time.monotonic() - written >= LOG:
             written = time.monotonic()
             print(f"{path}: {doing}, {done / total:.0%}", file=sys.stderr, flush=True)
 
-    return told
+    return on_progress
 
 
 def waiting_for(path: str | Path) -> Callable[[], None]:

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from lamina.data.cache.arrays import ArrayFile, Form, open_array
-from lamina.data.cache.build import Told, kept
+from lamina.data.cache.arrays import ArrayFile, ArraySpec, open_array
+from lamina.data.cache.build import OnProgress, cached
 from lamina.data.read.registry import SEQUENCES
 from lamina.data.read.sequence_table import read_sequence_table
 from lamina.data.read.shapes import SequenceTable
@@ -26,10 +26,10 @@ class _About(msgspec.Struct, forbid_unknown_fields=True):
     labels: list[str] | None
     features: list[str]
     lengths: list[int]
-    steps: Form
+    steps: ArraySpec
 
 
-def kept_sequence_table(
+def cached_sequence_table(
     path: str | Path,
     *,
     id: str,
@@ -50,7 +50,7 @@ def kept_sequence_table(
     if SEQUENCES.holds(path):  # such files are small
         return read_sequence_table(path, **how)
 
-    def build(folder: Path, told: Told) -> None:
+    def build(folder: Path, on_progress: OnProgress) -> None:
         table = read_sequence_table(path, **how)
         steps = ArrayFile(folder / _STEPS, "<f4", (len(table.features),))
         for sequence in table.sequences:
@@ -72,4 +72,4 @@ def kept_sequence_table(
         sequences = np.split(steps, np.cumsum(about.lengths)[:-1])
         return SequenceTable(sequences, about.labels, about.ids, about.features, str(path))
 
-    return kept(path, "sequences", {"format": FORMAT, **how}, build, load)[0]
+    return cached(path, "sequences", {"format": FORMAT, **how}, build, load)[0]

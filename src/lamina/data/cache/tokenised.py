@@ -15,11 +15,11 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from lamina.data.cache.arrays import ArrayFile, CountFile, Form, open_array
-from lamina.data.cache.build import Told, kept
+from lamina.data.cache.arrays import ArrayFile, ArraySpec, CountFile, open_array
+from lamina.data.cache.build import OnProgress, cached
 from lamina.data.cache.encoder import Characters, Encoder, Words, by_position
-from lamina.data.prepare.cut import cut_points, windows
 from lamina.data.prepare.split import PARTS
+from lamina.data.prepare.split_text import cut_points, windows
 from lamina.data.read.files import text_chunks
 from lamina.data.text.normalize import Level, Normalize, Normalizer
 from lamina.spec import LaminaError, Part
@@ -49,7 +49,7 @@ class TokenisedText:
 class _About(msgspec.Struct, forbid_unknown_fields=True):
     format: int
     source: str
-    arrays: dict[str, Form]
+    arrays: dict[str, ArraySpec]
 
 
 def tokenise(
@@ -61,11 +61,10 @@ def tokenise(
 ) -> tuple[dict[Part, TokenisedText], str]:
     """The parts of a text file (also ``.gz``) by name, and the file's fingerprint.
 
-    The file is cut by position as :func:`lamina.data.prepare.cut.cut_points` says, then each part
-    is
-    normalised and cut into tokens; memory is bounded by the number of different tokens. The
-    result for a large file is kept in the cache (see :func:`lamina.store.cache.cache_folder`)
-    under the file's content and all that the result depends on.
+    The file is cut by position as :func:`lamina.data.prepare.split_text.cut_points` says; then each
+    part is normalised and cut into tokens. Memory is bounded by the number of different tokens. The
+    result for a large file is kept in the cache (see :func:`lamina.store.cache.cache_folder`) under
+    the file's content and everything the result depends on.
 
     Raises:
         LaminaError: the file cannot be read, with the line; or the cache cannot be written.
@@ -77,11 +76,11 @@ def tokenise(
         "fractions": fractions,
         "unicode": unicodedata.unidata_version,
     }
-    return kept(
+    return cached(
         path,
         "texts",
         depends,
-        lambda folder, told: _build(path, folder, level, normalize, fractions, told),
+        lambda folder, on_progress: _build(path, folder, level, normalize, fractions, on_progress),
         _open,
     )
 
@@ -92,12 +91,12 @@ def _build(
     level: Level,
     normalize: Normalize,
     fractions: tuple[float, float, float],
-    told: Told,
+    on_progress: OnProgress,
 ) -> None:
     """Fill ``folder`` with what :func:`_open` reads."""
 
     def chunks(doing: str) -> Iterator[str]:
-        return text_chunks(path, lambda done: told(doing, done))
+        return text_chunks(path, lambda done: on_progress(doing, done))
 
     ends = None
     if fractions[0] < 1:

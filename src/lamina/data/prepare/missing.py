@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 #: ``"refuse"``: a missing value is an error. The rest as :func:`filled`.
-Missing: TypeAlias = Literal["refuse", "mean", "forward"]
+MissingValues: TypeAlias = Literal["refuse", "mean", "forward"]
 
 
 def filled(sequence: np.ndarray, how: Literal["mean", "forward"], *, indicator: bool) -> np.ndarray:

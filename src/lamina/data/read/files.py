@@ -22,9 +22,10 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def fingerprint(path: str | Path) -> str:
-    """The SHA-256 of the file as it lies on disk (a ``.gz`` is not unpacked), 64 hex digits.
+    """The SHA-256 of the file on disk (a ``.gz`` is not unpacked), 64 hex digits.
 
-    Raises LaminaError if the file cannot be read.
+    Raises:
+        LaminaError: The file cannot be read.
     """
     digest = hashlib.sha256()
     try:
@@ -46,12 +47,14 @@ def suffix_of(path: str | Path) -> str:
     return Path(str(path).lower().removesuffix(PACKED)).suffix
 
 
-def byte_chunks(path: str | Path, told: Callable[[int], None] | None = None) -> Iterator[bytes]:
+def byte_chunks(
+    path: str | Path, on_progress: Callable[[int], None] | None = None
+) -> Iterator[bytes]:
     """The content in chunks of at most :data:`CHUNK` bytes, unpacked if :func:`is_packed`.
 
     Args:
         path: The file.
-        told: Called after each chunk with the number of bytes of the file read so far.
+        on_progress: Called after each chunk with the number of bytes of the file read so far.
 
     Raises:
         LaminaError: The file is missing, a folder, unreadable or a damaged gzip file.
@@ -61,8 +64,8 @@ def byte_chunks(path: str | Path, told: Callable[[int], None] | None = None) -> 
             content = gzip.GzipFile(fileobj=file) if is_packed(path) else file
             while chunk := content.read(CHUNK):
                 yield chunk
-                if told is not None:
-                    told(file.tell())
+                if on_progress is not None:
+                    on_progress(file.tell())
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise LaminaError(
             f"got a damaged gzip file ({error}); need a whole one. Copy or download it again.",
@@ -97,15 +100,22 @@ def _is_folder(path: str | Path) -> bool:
         return False
 
 
-def utf8_chunks(path: str | Path, told: Callable[[int], None] | None = None) -> Iterator[str]:
+def utf8_chunks(
+    path: str | Path, on_progress: Callable[[int], None] | None = None
+) -> Iterator[str]:
     """The content as text, in chunks: UTF-8, a byte order mark removed, line ends as they are.
 
-    ``told`` is as in :func:`byte_chunks`. Raises LaminaError, when it comes to it, for a file that
-    is missing, empty, not UTF-8 or holds a zero byte.
+    Args:
+        path: The file.
+        on_progress: As in :func:`byte_chunks`.
+
+    Raises:
+        LaminaError: With the line, when it is reached: the file is missing, empty, not UTF-8, or
+            holds a zero byte.
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
     line, first = 1, True
-    for content in byte_chunks(path, told):
+    for content in byte_chunks(path, on_progress):
         if first and content.startswith(_UTF16):
             raise LaminaError(
                 f"got UTF-16; need UTF-8. {_convert(path, 'UTF-16')}", place=f"{path}:1"
@@ -152,7 +162,9 @@ def read_utf8(path: str | Path) -> str:
     return "".join(utf8_chunks(path))
 
 
-def text_chunks(path: str | Path, told: Callable[[int], None] | None = None) -> Iterator[str]:
+def text_chunks(
+    path: str | Path, on_progress: Callable[[int], None] | None = None
+) -> Iterator[str]:
     r"""Running text in chunks: as :func:`utf8_chunks`, every line end (``\r\n``, ``\r``) as ``\n``.
 
     Raises:
@@ -161,7 +173,7 @@ def text_chunks(path: str | Path, told: Callable[[int], None] | None = None) -> 
     """
     newlines = io.IncrementalNewlineDecoder(None, translate=True)
     blank = True
-    for chunk in itertools.chain(utf8_chunks(path, told), [None]):
+    for chunk in itertools.chain(utf8_chunks(path, on_progress), [None]):
         # A carriage return at the end of a chunk waits for what follows.
         text = newlines.decode(chunk or "", final=chunk is None)
         blank = blank and (not text or text.isspace())

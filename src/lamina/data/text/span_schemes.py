@@ -20,7 +20,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-Scheme: TypeAlias = Literal["IOB1", "IOB2", "IOBES"]
+SpanScheme: TypeAlias = Literal["IOB1", "IOB2", "IOBES"]
 #: How spans are read from labels: as conlleval does, or by the rules of the scheme alone.
 Matching: TypeAlias = Literal["conlleval", "strict"]
 
@@ -46,7 +46,7 @@ def parts(label: str) -> tuple[str, str]:
     return prefix, kind
 
 
-def recognise(sequences: Iterable[Sequence[str]]) -> Scheme | None:
+def recognise(sequences: Iterable[Sequence[str]]) -> SpanScheme | None:
     """The scheme that label sequences follow; ``None`` where they mark no spans.
 
     Labels that break both IOB1 and IOB2 are called IOB2.
@@ -88,7 +88,7 @@ def spans(labels: Sequence[str]) -> list[Span]:
     return found
 
 
-def write(found: Iterable[Span], length: int, scheme: Scheme) -> list[str]:
+def write(found: Iterable[Span], length: int, scheme: SpanScheme) -> list[str]:
     """The labels of ``length`` words with these spans, which do not overlap, in order."""
     labels = [OUTSIDE] * length
     before: Span | None = None
@@ -106,13 +106,13 @@ def write(found: Iterable[Span], length: int, scheme: Scheme) -> list[str]:
     return labels
 
 
-def convert(labels: Sequence[str], scheme: Scheme) -> list[str]:
+def convert(labels: Sequence[str], scheme: SpanScheme) -> list[str]:
     """The same spans in another scheme."""
     return write(spans(labels), len(labels), scheme)
 
 
 def tables(
-    labels: Sequence[str], scheme: Scheme, matching: Matching
+    labels: Sequence[str], scheme: SpanScheme, matching: Matching
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Whether, between label ``j`` and the next, ``k``, a span starts, goes on, or ends.
 
@@ -188,7 +188,7 @@ def _iobes_ends(before: str, now: str, same: bool) -> bool:
     return before in "ES"
 
 
-_STRICT: dict[Scheme, tuple[_Rule, _Rule, _Rule]] = {
+_STRICT: dict[SpanScheme, tuple[_Rule, _Rule, _Rule]] = {
     "IOB1": (_iob1_starts, _iob_goes_on, _iob1_ends),
     "IOB2": (_iob2_starts, _iob_goes_on, _iob2_ends),
     "IOBES": (_iobes_starts, _iobes_goes_on, _iobes_ends),

@@ -19,7 +19,7 @@ from lamina.data.time.timed_table import TimedTable
 from lamina.data.time.timestamps import TimeStep, find_step, read_times
 from lamina.spec import LaminaError
 
-Missing: TypeAlias = Literal["refuse", "forward"]
+MissingSteps: TypeAlias = Literal["refuse", "forward"]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def read_series(
     columns: Sequence[str] = (),
     covariates: Sequence[str] = (),
     time_format: str | None = None,
-    missing: Missing = "refuse",
+    missing: MissingSteps = "refuse",
 ) -> SeriesTable:
     """Time series from any table.
 
@@ -171,7 +171,7 @@ def _check_filled(table: TimedTable, rows: np.ndarray, values: np.ndarray) -> No
 
 
 def _steps(
-    table: TimedTable, step: TimeStep, times: np.ndarray, rows: np.ndarray, missing: Missing
+    table: TimedTable, step: TimeStep, times: np.ndarray, rows: np.ndarray, missing: MissingSteps
 ) -> np.ndarray:
     """How many steps after the first each row of a series stands.
 

@@ -13,7 +13,7 @@ from lamina.data import (
     fingerprint,
     japanese_vowels,
 )
-from lamina.data.prepare.missing import Missing
+from lamina.data.prepare.missing import MissingValues
 from lamina.data.read.files import suffix_of
 from lamina.data.read.registry import SEQUENCES
 from lamina.data.text.normalize import Level, Normalize
@@ -82,7 +82,7 @@ class ClassifyData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     threshold: float = 0.5
     class_weights: tuple[str, ...] = ()
     label_smoothing: float = 0.0
-    missing: Missing = "refuse"
+    missing: MissingValues = "refuse"
     missing_indicator: bool = False
     max_steps: int | None = None
     validation: str | None = None

@@ -16,10 +16,10 @@ from lamina.data import (
     SequenceTable,
     TextTable,
     Vocabulary,
-    kept_sequence_table,
+    cached_sequence_table,
     read_text_table,
 )
-from lamina.data.prepare.missing import Missing, filled
+from lamina.data.prepare.missing import MissingValues, filled
 from lamina.data.prepare.standardize import Standardizer
 from lamina.spec import LaminaError
 from lamina.tasks.saved import SavedModel
@@ -142,7 +142,7 @@ class SequenceInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     id: str
     label: str
     features: tuple[str, ...]
-    missing: Missing = "refuse"
+    missing: MissingValues = "refuse"
     missing_indicator: bool = False
     max_steps: int | None = None
     keep: Keep = "end"
@@ -181,7 +181,7 @@ class SequenceInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         Raises:
             LaminaError: see :func:`lamina.data.read_sequence_table`.
         """
-        return kept_sequence_table(
+        return cached_sequence_table(
             path,
             id=self.id,
             label=self.label if labelled else None,

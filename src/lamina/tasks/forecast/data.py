@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from lamina.data import as_shares, find, fingerprint
-from lamina.data.time.series import Missing, Series, SeriesTable, read_series
+from lamina.data.time.series import MissingSteps, Series, SeriesTable, read_series
 from lamina.data.time.timestamps import Calendar, read_time, write_times
 from lamina.spec import LaminaError
 from lamina.tasks.base import is_corpus
@@ -51,7 +51,7 @@ class ForecastData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     covariates: tuple[str, ...] = ()
     calendar: tuple[Calendar, ...] = ()
     time_format: str | None = None
-    missing: Missing = "refuse"
+    missing: MissingSteps = "refuse"
     look_back: int = 96
     horizon: int = 24
     fractions: tuple[float, float, float] = (0.7, 0.1, 0.2)

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from lamina.data.time.series import Missing, SeriesTable, read_series
+from lamina.data.time.series import MissingSteps, SeriesTable, read_series
 from lamina.data.time.timestamps import Calendar, TimeStep
 from lamina.spec import LaminaError
 
@@ -37,7 +37,7 @@ class ForecastInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     covariates: tuple[str, ...]
     calendar: tuple[Calendar, ...]
     time_format: str | None
-    missing: Missing
+    missing: MissingSteps
     look_back: int
     horizon: int
     loss: Loss

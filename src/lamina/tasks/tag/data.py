@@ -11,7 +11,7 @@ from msgspec import Meta
 from lamina.data import PARTS, as_shares, fill_parts, find, fingerprint
 from lamina.data.read.registry import SENTENCES
 from lamina.data.read.sentences import Sentence
-from lamina.data.text.span_schemes import Matching, Scheme
+from lamina.data.text.span_schemes import Matching, SpanScheme
 from lamina.spec import LaminaError
 from lamina.tasks.base import is_corpus
 from lamina.tasks.tag.inputs import FORMATS, GivenFormat, TagInputs
@@ -58,7 +58,7 @@ class TagData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     test: str | None = None
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
     split_seed: int = 0
-    scheme: Scheme | None = None
+    scheme: SpanScheme | None = None
     matching: Matching = "conlleval"
     lower: Annotated[bool, Meta(extra={"off": "Look words up case-sensitively."})] = True
     digits: Annotated[bool, Meta(extra={"off": "Look words up with their digits."})] = True

@@ -19,7 +19,7 @@ from lamina.data import Vocabulary
 from lamina.data.batch.order import buckets, lengths_of
 from lamina.data.read.sentences import Sentence
 from lamina.data.text.lexicon import Lexicon
-from lamina.data.text.span_schemes import Matching, Scheme, convert
+from lamina.data.text.span_schemes import Matching, SpanScheme, convert
 from lamina.nn import CHARACTERS, CRF, Independent, Stack, StackOptions, valid_steps
 from lamina.nn.recurrent.dropout import drop, drop_rows, drop_words
 from lamina.nn.recurrent.options import check_embedding, check_share
@@ -76,8 +76,8 @@ class TagLabels(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """
 
     names: list[str]
-    scheme: Scheme | None = None
-    written: Scheme | None = None
+    scheme: SpanScheme | None = None
+    written: SpanScheme | None = None
     matching: Matching = "conlleval"
 
     def read(self, labels: Sequence[str]) -> Sequence[str]:

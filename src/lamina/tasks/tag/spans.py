@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from lamina.data.text.span_schemes import Matching, Scheme, parts, tables
+from lamina.data.text.span_schemes import Matching, SpanScheme, parts, tables
 
 
 class SpanCounts:
@@ -20,7 +20,7 @@ class SpanCounts:
         matching: ``conlleval``, or ``strict`` (what breaks the scheme is no span).
     """
 
-    def __init__(self, labels: Sequence[str], scheme: Scheme, matching: Matching):
+    def __init__(self, labels: Sequence[str], scheme: SpanScheme, matching: Matching):
         self.outside = len(labels)
         starts, goes_on, ends = map(torch.from_numpy, tables(labels, scheme, matching))
         kinds: dict[str, int] = {}

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from lamina.data import PARTS, as_shares, fill_parts, fingerprint
-from lamina.data.cache.features import kept_features
+from lamina.data.cache.features import cached_features
 from lamina.data.read.manifest import Manifest, read_manifest
 from lamina.data.speech.audio import sampling_rate
 from lamina.data.speech.augment import SpeechAugmentation
@@ -96,7 +96,7 @@ class Recordings:
             return inputs.features(_at(place, inputs.samples, path))
 
         key = [msgspec.to_builtins(inputs.features), inputs.resample, self.digests]
-        self.frames = kept_features(key, len(files), inputs.features.bins, compute)
+        self.frames = cached_features(key, len(files), inputs.features.bins, compute)
 
     def __len__(self) -> int:
         return len(self.manifest.audio)
