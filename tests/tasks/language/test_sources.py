@@ -114,7 +114,7 @@ def test_mixed_authors_from_the_command_line(world: Path) -> None:
     ("options", "words"),
     [
         (("--weights", "1"), "got 1 weights for 2 sources; need one each"),
-        (("--weights", "1,-1"), "need numbers of 0 or more"),
+        (("--weights", "1,-1"), "need at least 0"),
         (("--weights", "0,0"), "need one above 0"),
         (("--validation", "wells.txt"), "leave it out"),
         (("wells.txt",), "got the source 'wells.txt' twice"),

@@ -3,49 +3,60 @@
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
-import msgspec
 import numpy as np
+from msgspec import Meta
 
 from lamina.data.prepare.standardize import Standardizer
-from lamina.spec import LaminaError
+from lamina.options import Options
 
 #: A decibel in the natural logarithm of a power.
 _DECIBEL = math.log(10) / 10
 #: A time mask covers at most this share of a recording: Park et al. (2019), p of section 2.
 _MOST_MASKED = 0.2
 
+Stretch = Annotated[float, Meta(ge=0, le=0.5)]
+Amount = Annotated[float, Meta(ge=0, le=1000)]
+Number = Annotated[int, Meta(ge=0, le=1000)]
 
-class SpeechAugmentation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How recordings are changed in training; each value is drawn anew every time.
 
-    speed:           faster or slower by up to this share: frames between frames, which keeps the
-                     pitch (after Ko et al. 2015, whose resampling changes it too).
-    warp:            frequencies higher or lower by up to this share of the mel scale, as of a
-                     shorter or longer vocal tract (after Jaitly and Hinton 2013).
-    gain_db:         louder or softer by up to so many decibels.
-    noise:           standard deviation of Gaussian noise on the standardised features.
-    time_masks:      stretches of frames set to the mean (SpecAugment, Park et al. 2019).
-    time_mask:       most frames in one of them, and never more than a fifth of a recording.
-    frequency_masks: bands of bins set to the mean, likewise.
-    frequency_mask:  most bins in one of them.
-    """
+class SpeechAugmentation(Options, frozen=True, kw_only=True):
+    """How recordings are changed in training; each value is drawn anew every time."""
 
-    speed: float = 0.1
-    warp: float = 0.1
-    gain_db: float = 6.0
-    noise: float = 0.1
-    time_masks: int = 2
-    time_mask: int = 10
-    frequency_masks: int = 2
-    frequency_mask: int = 6
-
-    def __post_init__(self) -> None:
-        for name in SpeechAugmentation.__struct_fields__:
-            value = getattr(self, name)
-            most = 0.5 if name in ("speed", "warp") else 1000
-            if not 0 <= value <= most:
-                raise LaminaError(f"{name} is {value}; need 0 to {most}")
+    speed: Annotated[
+        Stretch, Meta(description="Change the speed by up to this share, at the same pitch.")
+    ] = 0.1
+    warp: Annotated[
+        Stretch,
+        Meta(
+            description="Shift frequencies by up to this share of the mel scale, like a shorter or "
+            "longer vocal tract."
+        ),
+    ] = 0.1
+    gain_db: Annotated[
+        Amount, Meta(description="Change the volume by up to this many decibels.")
+    ] = 6.0
+    noise: Annotated[
+        Amount,
+        Meta(
+            description="Standard deviation of the Gaussian noise added to the standardised "
+            "features."
+        ),
+    ] = 0.1
+    time_masks: Annotated[
+        Number, Meta(description="Spans of frames set to the mean (SpecAugment).")
+    ] = 2
+    time_mask: Annotated[
+        Number,
+        Meta(
+            description="Longest such span in frames, and never more than a fifth of a recording."
+        ),
+    ] = 10
+    frequency_masks: Annotated[
+        Number, Meta(description="Bands of bins set to the mean (SpecAugment).")
+    ] = 2
+    frequency_mask: Annotated[Number, Meta(description="Widest such band in bins.")] = 6
 
     def __call__(
         self, frames: np.ndarray, scale: Standardizer, least: int, rng: np.random.Generator

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from lamina.data import (
     as_shares,
@@ -17,7 +20,7 @@ from lamina.data.prepare.missing import MissingValues
 from lamina.data.read.files import suffix_of
 from lamina.data.read.registry import SEQUENCES
 from lamina.data.text.normalize import Level, Normalize
-from lamina.options import Share, refuse
+from lamina.options import Count, Natural, Options, Share
 from lamina.spec import LaminaError
 from lamina.tasks.base import is_corpus
 from lamina.tasks.classify.inputs import (
@@ -39,73 +42,99 @@ NAMED = {
 }
 
 
-class ClassifyData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the examples are, how they are read, split and batched, and what a mistake costs.
+class ClassifyData(Options, frozen=True, kw_only=True):
+    """Where the examples are, how they are read, split and batched, and what a mistake costs."""
 
-    source:            a table (CSV, TSV, JSONL, Parquet), a .ts file, or the name of a corpus
-                       (``digits``, ``imdb``, ``japanese_vowels``, ``names``, ``trec``).
-    label:             the column of the label.
-    text:              the column of the text; for texts.
-    id:                the column that names the sequence of each row; for numbers.
-    features:          the numeric columns to read; empty: every other numeric column.
-    separator:         the separator between labels, if an example may have several or none;
-                       ``None``: each has exactly one.
-    threshold:         the smallest probability at which one of several labels is predicted.
-    class_weights:     ``balanced``, or NAME=WEIGHT for labels whose errors weigh more or less than
-                       1 in training.
-    label_smoothing:   the share of probability spread evenly over the labels in training.
-    missing:           treat missing values as an error, or fill in the ``mean`` of the training
-                       part or the last value (``forward``).
-    missing_indicator: add features that are 1 where a value was missing.
-    max_steps:         truncate longer numeric sequences; ``None``: keep them whole.
-    validation:        a file with the validation part; ``None``: split it from ``source``.
-    test:              a file with the test part; ``None``: split it from ``source``.
-    fractions:         shares of train, validation and test; a part with its own file takes none.
-    split_seed:        random seed of the split, which is stratified by label (unless there are
-                       several) and keeps duplicates together.
-    level:             tokens: words or characters.
-    normalize:         how to normalise text before it is split into tokens.
-    max_vocabulary:    size of the vocabulary, ``<unk>`` included; the most frequent tokens are
-                       kept.
-    min_count:         tokens seen less often in the training part are read as unknown.
-    max_tokens:        truncate longer texts.
-    keep:              the end of a long text or sequence to keep.
-    batch_size:        sequences per batch.
-    """
-
-    source: str
-    label: str = "label"
-    text: str | None = None
-    id: str | None = None
-    features: tuple[str, ...] = ()
-    separator: str | None = None
-    threshold: float = 0.5
-    class_weights: tuple[str, ...] = ()
-    label_smoothing: float = 0.0
-    missing: MissingValues = "refuse"
-    missing_indicator: bool = False
-    max_steps: int | None = None
-    validation: str | None = None
-    test: str | None = None
-    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
-    split_seed: int = 0
-    level: Level = "word"
-    normalize: Normalize = "lower"
-    max_vocabulary: int = 20_000
-    min_count: int = 2
-    max_tokens: int = 400
-    keep: Keep = "end"
-    batch_size: int = 32
+    source: Annotated[
+        str,
+        Meta(
+            description="A table (CSV, TSV, JSONL, Parquet), a .ts file, or the name of a corpus "
+            "(digits, imdb, japanese_vowels, names, trec)."
+        ),
+    ]
+    label: Annotated[str, Meta(description="The column of the label.")] = "label"
+    text: Annotated[str | None, Meta(description="The column of the text; for texts.")] = None
+    id: Annotated[
+        str | None, Meta(description="The column that names the sequence of each row; for numbers.")
+    ] = None
+    features: Annotated[
+        tuple[str, ...],
+        Meta(description="The numeric columns to read; empty: every other numeric column."),
+    ] = ()
+    separator: Annotated[
+        str | None,
+        Meta(
+            description="The separator between labels, if an example may have several or none; "
+            "None: each has exactly one."
+        ),
+    ] = None
+    threshold: Annotated[
+        Annotated[float, Meta(gt=0, lt=1)],
+        Meta(description="The smallest probability at which one of several labels is predicted."),
+    ] = 0.5
+    class_weights: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Weights of the labels' errors in training: balanced, or NAME=WEIGHT for "
+            "labels that weigh more or less than 1."
+        ),
+    ] = ()
+    label_smoothing: Annotated[
+        Share,
+        Meta(description="The share of probability spread evenly over the labels in training."),
+    ] = 0.0
+    missing: Annotated[
+        MissingValues,
+        Meta(
+            description="Treat missing values as an error, or fill in the mean of the training "
+            "part or the last value (forward)."
+        ),
+    ] = "refuse"
+    missing_indicator: Annotated[
+        bool, Meta(description="Add features that are 1 where a value was missing.")
+    ] = False
+    max_steps: Annotated[
+        Count | None, Meta(description="Truncate longer numeric sequences; None: keep them whole.")
+    ] = None
+    validation: Annotated[
+        str | None, Meta(description="A file with the validation part; None: split it from source.")
+    ] = None
+    test: Annotated[
+        str | None, Meta(description="A file with the test part; None: split it from source.")
+    ] = None
+    fractions: Annotated[
+        tuple[float, float, float],
+        Meta(
+            description="Shares of train, validation and test; a part with its own file takes none."
+        ),
+    ] = (0.8, 0.1, 0.1)
+    split_seed: Annotated[
+        Natural,
+        Meta(
+            description="Random seed of the split, which is stratified by label (unless there are "
+            "several) and keeps duplicates together."
+        ),
+    ] = 0
+    level: Annotated[Level, Meta(description="Tokens: words or characters.")] = "word"
+    normalize: Annotated[
+        Normalize, Meta(description="How to normalise text before it is split into tokens.")
+    ] = "lower"
+    max_vocabulary: Annotated[
+        Count,
+        Meta(
+            description="Size of the vocabulary, <unk> included; the most frequent tokens are kept."
+        ),
+    ] = 20_000
+    min_count: Annotated[
+        Count, Meta(description="Tokens seen less often in the training part are read as unknown.")
+    ] = 2
+    max_tokens: Annotated[Count, Meta(description="Truncate longer texts.")] = 400
+    keep: Annotated[Keep, Meta(description="The end of a long text or sequence to keep.")] = "end"
+    batch_size: Annotated[Count, Meta(description="Sequences per batch.")] = 32
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         as_shares(self.fractions)
-        for name in ("max_vocabulary", "min_count", "max_tokens", "max_steps", "batch_size"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise LaminaError(f"{name} is {value}; need at least 1")
-        if not 0 < self.threshold < 1:
-            raise LaminaError(f"threshold is {self.threshold}; need a number between 0 and 1")
-        refuse("label_smoothing", self.label_smoothing, Share)
         check_separator(self.separator)
         if self.missing_indicator and self.missing == "refuse":
             raise LaminaError(

@@ -3,71 +3,105 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
+from msgspec import Meta
 
 from lamina.data import as_shares, find, fingerprint
 from lamina.data.time.series import MissingSteps, Series, SeriesTable, read_series
 from lamina.data.time.timestamps import Calendar, read_time, write_times
+from lamina.options import Options
 from lamina.spec import LaminaError
 from lamina.tasks.base import is_corpus
 from lamina.tasks.forecast.inputs import ForecastInputs, Loss, check_quantiles
 
 #: Corpora of time series: the fields that their users leave to custom.
 NAMED: dict[str, dict[str, Any]] = {"etth1": {"time": "date", "rows": (8640, 2880, 2880)}}
+#: Steps of a series; more do not fit the index of a window.
+Steps = Annotated[int, Meta(ge=1, lt=2**31)]
 
 
-class ForecastData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the series are and how they are read, split, forecast and batched.
+class ForecastData(Options, frozen=True, kw_only=True):
+    """Where the series are and how they are read, split, forecast and batched."""
 
-    source:      a CSV, TSV, JSONL or Parquet file, or the name of a corpus (``etth1``).
-    time:        the time column: dates, date-times or integers, evenly spaced.
-    id:          the column that names the series of each row; ``None``: a wide table.
-    series:      the columns to forecast; empty: every other numeric column.
-    covariates:  numeric columns that are known in advance.
-    calendar:    features derived from the time, each as the sine and cosine of its cycle.
-    time_format: the time format as in strftime (``%d.%m.%Y``); ``None``: recognised from the first
-                 row.
-    missing:     refuse empty values and skipped time stamps, or fill them with the last value
-                 (``forward``), unscored.
-    look_back:   steps that a forecast reads.
-    horizon:     steps that it predicts.
-    fractions:   shares of train, validation and test, in time order.
-    rows:        numbers of rows of train, validation and test instead; later rows are unused.
-    dates:       the start of validation and of test instead.
-    loss:        the training loss: squared or absolute error, or the pinball loss of ``quantiles``.
-    quantiles:   the quantiles to predict with ``loss="quantile"``, the median among them.
-    season:      steps in a season, for the seasonal naive forecast; ``None``: by the spacing of the
-                 rows (24 for hours, 7 for days, 12 for months).
-    batch_size:  windows per batch.
-    """
-
-    source: str
-    time: str = "date"
-    id: str | None = None
-    series: tuple[str, ...] = ()
-    covariates: tuple[str, ...] = ()
-    calendar: tuple[Calendar, ...] = ()
-    time_format: str | None = None
-    missing: MissingSteps = "refuse"
-    look_back: int = 96
-    horizon: int = 24
-    fractions: tuple[float, float, float] = (0.7, 0.1, 0.2)
-    rows: tuple[int, int, int] | None = None
-    dates: tuple[str, str] | None = None
-    loss: Loss = "mae"
-    quantiles: tuple[float, ...] = (0.1, 0.5, 0.9)
-    season: int | None = None
-    batch_size: int = 64
+    source: Annotated[
+        str, Meta(description="A CSV, TSV, JSONL or Parquet file, or the name of a corpus (etth1).")
+    ]
+    time: Annotated[
+        str, Meta(description="The time column: dates, date-times or integers, evenly spaced.")
+    ] = "date"
+    id: Annotated[
+        str | None,
+        Meta(description="The column that names the series of each row; None: a wide table."),
+    ] = None
+    series: Annotated[
+        tuple[str, ...],
+        Meta(description="The columns to forecast; empty: every other numeric column."),
+    ] = ()
+    covariates: Annotated[
+        tuple[str, ...], Meta(description="Numeric columns that are known in advance.")
+    ] = ()
+    calendar: Annotated[
+        tuple[Calendar, ...],
+        Meta(
+            description="Features derived from the time, each as the sine and cosine of its cycle."
+        ),
+    ] = ()
+    time_format: Annotated[
+        str | None,
+        Meta(
+            description="The time format as in strftime (%d.%m.%Y); None: recognised from the "
+            "first row."
+        ),
+    ] = None
+    missing: Annotated[
+        MissingSteps,
+        Meta(
+            description="Refuse empty values and skipped time stamps, or fill them with the last "
+            "value (forward), unscored."
+        ),
+    ] = "refuse"
+    look_back: Annotated[Steps, Meta(description="Steps that a forecast reads.")] = 96
+    horizon: Annotated[Steps, Meta(description="Steps that it predicts.")] = 24
+    fractions: Annotated[
+        tuple[float, float, float],
+        Meta(description="Shares of train, validation and test, in time order."),
+    ] = (0.7, 0.1, 0.2)
+    rows: Annotated[
+        tuple[int, int, int] | None,
+        Meta(
+            description="Numbers of rows of train, validation and test instead; later rows are "
+            "unused."
+        ),
+    ] = None
+    dates: Annotated[
+        tuple[str, str] | None, Meta(description="The start of validation and of test instead.")
+    ] = None
+    loss: Annotated[
+        Loss,
+        Meta(
+            description="The training loss: squared or absolute error, or the pinball loss of "
+            "quantiles."
+        ),
+    ] = "mae"
+    quantiles: Annotated[
+        tuple[float, ...],
+        Meta(description="The quantiles to predict with loss=quantile, the median among them."),
+    ] = (0.1, 0.5, 0.9)
+    season: Annotated[
+        Steps | None,
+        Meta(
+            description="Steps in a season, for the seasonal naive forecast; None: by the spacing "
+            "of the rows (24 for hours, 7 for days, 12 for months)."
+        ),
+    ] = None
+    batch_size: Annotated[Steps, Meta(description="Windows per batch.")] = 64
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         as_shares(self.fractions)
-        for name in ("look_back", "horizon", "batch_size", "season"):
-            value = getattr(self, name)
-            if value is not None and not 1 <= value < 2**31:
-                raise LaminaError(f"{name} is {value}; need at least 1, below 2**31")
         if self.rows is not None and self.dates is not None:
             raise LaminaError("got rows and dates; need one of the two to split by")
         if self.rows is not None and (self.rows[0] < 1 or min(self.rows) < 0):

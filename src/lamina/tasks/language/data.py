@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import numpy as np
 from msgspec import Meta
 
@@ -24,57 +22,86 @@ from lamina.data import (
     tokenise,
 )
 from lamina.data.text.normalize import Level, Normalize
+from lamina.options import Count, NonNegative, Options
 from lamina.spec import LaminaError, Part
 from lamina.tasks.base import is_corpus
 
 
-class LanguageModelData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the text is and how it is read, split and batched.
+class LanguageModelData(Options, frozen=True, kw_only=True):
+    """Where the text is and how it is read, split and batched."""
 
-    source:         a UTF-8 text file, or the name of a corpus (``timemachine``,
-                    ``tinyshakespeare``, ``wikitext2``); several are mixed, and each is also scored
-                    on its own.
-    weights:        shares of the training tokens, one per source; 0: score it only. An epoch has as
-                    many tokens as all sources that train together. Empty: read each token about
-                    once per epoch.
-    validation:     a file with the validation part; ``None``: cut it from ``source``.
-    test:           a file with the test part; ``None``: cut it from ``source``.
-    fractions:      shares of train, validation and test, by position: the text's start trains, its
-                    end tests. A part with its own file takes none.
-    level:          tokens: characters, words, or whatever is separated by white space, with
-                    ``<eos>`` for each line end (``space``: for tokenised texts).
-    normalize:      how to normalise text before it is split into tokens.
-    max_vocabulary: size of the vocabulary; the most frequent tokens of the training part are kept.
-    min_count:      tokens seen less often in the training part are read as unknown.
-    max_tokens:     use only this many tokens of the training part (of each source); ``None``: all.
-    batch_size:     columns read in parallel.
-    steps:          tokens between truncations of back-propagation through time.
-    random_offset:  skip up to ``steps`` tokens at the start, drawn anew each epoch, to move the
-                    truncations.
-    """
-
-    source: str | tuple[str, ...]
-    weights: tuple[float, ...] = ()
-    validation: str | None = None
-    test: str | None = None
-    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
-    level: Level = "char"
-    normalize: Normalize = "none"
-    max_vocabulary: int = 50_000
-    min_count: int = 1
-    max_tokens: int | None = None
-    batch_size: int = 32
-    steps: int = 35
-    random_offset: Annotated[bool, Meta(extra={"off": "Start every epoch at the first token."})] = (
-        True
-    )
+    source: Annotated[
+        str | tuple[str, ...],
+        Meta(
+            description="A UTF-8 text file, or the name of a corpus (timemachine, "
+            "tinyshakespeare, wikitext2); several are mixed, and each is also scored "
+            "on its own."
+        ),
+    ]
+    weights: Annotated[
+        tuple[NonNegative, ...],
+        Meta(
+            description="Shares of the training tokens, one per source; 0: score it only. An "
+            "epoch has as many tokens as all sources that train together. Empty: read "
+            "each token about once per epoch."
+        ),
+    ] = ()
+    validation: Annotated[
+        str | None, Meta(description="A file with the validation part; None: cut it from source.")
+    ] = None
+    test: Annotated[
+        str | None, Meta(description="A file with the test part; None: cut it from source.")
+    ] = None
+    fractions: Annotated[
+        tuple[float, float, float],
+        Meta(
+            description="Shares of train, validation and test, by position: the text's start "
+            "trains, its end tests. A part with its own file takes none."
+        ),
+    ] = (0.8, 0.1, 0.1)
+    level: Annotated[
+        Level,
+        Meta(
+            description="Tokens: characters, words, or whatever is separated by white space, with "
+            "<eos> for each line end (space: for tokenised texts)."
+        ),
+    ] = "char"
+    normalize: Annotated[
+        Normalize, Meta(description="How to normalise text before it is split into tokens.")
+    ] = "none"
+    max_vocabulary: Annotated[
+        Count,
+        Meta(
+            description="Size of the vocabulary; the most frequent tokens of the training part "
+            "are kept."
+        ),
+    ] = 50_000
+    min_count: Annotated[
+        Count, Meta(description="Tokens seen less often in the training part are read as unknown.")
+    ] = 1
+    max_tokens: Annotated[
+        Count | None,
+        Meta(
+            description="Use only this many tokens of the training part (of each source); None: "
+            "all."
+        ),
+    ] = None
+    batch_size: Annotated[Count, Meta(description="Columns read in parallel.")] = 32
+    steps: Annotated[
+        Count, Meta(description="Tokens between truncations of back-propagation through time.")
+    ] = 35
+    random_offset: Annotated[
+        bool,
+        Meta(
+            description="Skip up to steps tokens at the start, drawn anew each epoch, to move the "
+            "truncations.",
+            extra={"off": "Start every epoch at the first token."},
+        ),
+    ] = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         as_shares(self.fractions)
-        for name in ("max_vocabulary", "min_count", "max_tokens", "batch_size", "steps"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise LaminaError(f"{name} is {value}; need at least 1")
         if not self.sources:
             raise LaminaError("got no source; need a text file or the name of a corpus")
         if len(set(self.sources)) < len(self.sources):
@@ -90,8 +117,6 @@ class LanguageModelData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
             raise LaminaError(
                 f"got {len(self.weights)} weights for {len(self.sources)} sources; need one each"
             )
-        if not all(0 <= weight < math.inf for weight in self.weights):
-            raise LaminaError(f"weights are {self.weights}; need numbers of 0 or more")
         if self.weights and not any(self.weights):
             raise LaminaError("every weight is 0; need one above 0 to train on")
 

@@ -12,6 +12,7 @@ from lamina.data import PARTS, as_shares, fill_parts, find, fingerprint
 from lamina.data.read.registry import SENTENCES
 from lamina.data.read.sentences import Sentence
 from lamina.data.text.span_schemes import Matching, SpanScheme
+from lamina.options import Count, Natural, Options
 from lamina.spec import LaminaError
 from lamina.tasks.base import is_corpus
 from lamina.tasks.tag.inputs import FORMATS, GivenFormat, TagInputs
@@ -25,52 +26,93 @@ NAMED: dict[str, TagInputs] = {
 }
 
 
-class TagData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the sentences are and how they are read, split and batched.
+class TagData(Options, frozen=True, kw_only=True):
+    """Where the sentences are and how they are read, split and batched."""
 
-    source:         a file, or the name of a corpus (``conll2003``, ``wnut17``,
-                    ``ud_english_ewt``, ``protein_ss3``).
-    format:         words in columns, CoNLL-U, or residues in FASTA; ``auto``: by the file's name.
-    word:           the column of the word, counted from 1; for columns only.
-    label:          the column of the label: a number, -1 for the last; for CoNLL-U ``upos`` or
-                    ``xpos``; for FASTA the file of labels. ``None``: the last column, or upos.
-    mask:           a FASTA file with 1 for residues that count, 0 for others; ``None``: all count.
-    validation:     a file with the validation part; ``None``: split it from ``source``.
-    test:           a file with the test part; ``None``: split it from ``source``.
-    fractions:      shares of train, validation and test; a part that the data defines takes none.
-    split_seed:     random seed of the split, which keeps duplicates together.
-    scheme:         convert span labels to this scheme; ``None``: keep them.
-    matching:       how to read spans from labels for scoring: ``conlleval`` accepts labels that
-                    break the scheme, ``strict`` does not.
-    lower:          look words up in lower case; their characters keep their case.
-    digits:         look words up with 0 for every digit.
-    max_vocabulary: size of the vocabulary, ``<unk>`` included; the most frequent words are kept.
-    min_count:      words seen less often in the training part are read as unknown.
-    batch_size:     sentences per batch.
-    """
-
-    source: str
-    format: GivenFormat = "auto"
-    word: int = 1
-    label: str | None = None
-    mask: str | None = None
-    validation: str | None = None
-    test: str | None = None
-    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
-    split_seed: int = 0
-    scheme: SpanScheme | None = None
-    matching: Matching = "conlleval"
-    lower: Annotated[bool, Meta(extra={"off": "Look words up case-sensitively."})] = True
-    digits: Annotated[bool, Meta(extra={"off": "Look words up with their digits."})] = True
-    max_vocabulary: int = 50_000
-    min_count: int = 1
-    batch_size: int = 32
+    source: Annotated[
+        str,
+        Meta(
+            description="A file, or the name of a corpus (conll2003, wnut17, ud_english_ewt, "
+            "protein_ss3)."
+        ),
+    ]
+    format: Annotated[
+        GivenFormat,
+        Meta(
+            description="Words in columns, CoNLL-U, or residues in FASTA; auto: by the file's name."
+        ),
+    ] = "auto"
+    word: Annotated[
+        int, Meta(description="The column of the word, counted from 1; for columns only.")
+    ] = 1
+    label: Annotated[
+        str | None,
+        Meta(
+            description="The column of the label: a number, -1 for the last; for CoNLL-U upos or "
+            "xpos; for FASTA the file of labels. None: the last column, or upos."
+        ),
+    ] = None
+    mask: Annotated[
+        str | None,
+        Meta(
+            description="A FASTA file with 1 for residues that count, 0 for others; None: all "
+            "count."
+        ),
+    ] = None
+    validation: Annotated[
+        str | None, Meta(description="A file with the validation part; None: split it from source.")
+    ] = None
+    test: Annotated[
+        str | None, Meta(description="A file with the test part; None: split it from source.")
+    ] = None
+    fractions: Annotated[
+        tuple[float, float, float],
+        Meta(
+            description="Shares of train, validation and test; a part that the data defines takes "
+            "none."
+        ),
+    ] = (0.8, 0.1, 0.1)
+    split_seed: Annotated[
+        Natural, Meta(description="Random seed of the split, which keeps duplicates together.")
+    ] = 0
+    scheme: Annotated[
+        SpanScheme | None, Meta(description="Convert span labels to this scheme; None: keep them.")
+    ] = None
+    matching: Annotated[
+        Matching,
+        Meta(
+            description="How to read spans from labels for scoring: conlleval accepts labels that "
+            "break the scheme, strict does not."
+        ),
+    ] = "conlleval"
+    lower: Annotated[
+        bool,
+        Meta(
+            description="Look words up in lower case; their characters keep their case.",
+            extra={"off": "Look words up case-sensitively."},
+        ),
+    ] = True
+    digits: Annotated[
+        bool,
+        Meta(
+            description="Look words up with 0 for every digit.",
+            extra={"off": "Look words up with their digits."},
+        ),
+    ] = True
+    max_vocabulary: Annotated[
+        Annotated[int, Meta(ge=2)],
+        Meta(
+            description="Size of the vocabulary, <unk> included; the most frequent words are kept."
+        ),
+    ] = 50_000
+    min_count: Annotated[
+        Count, Meta(description="Words seen less often in the training part are read as unknown.")
+    ] = 1
+    batch_size: Annotated[Count, Meta(description="Sentences per batch.")] = 32
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         as_shares(self.fractions)
-        for name, least in (("max_vocabulary", 2), ("min_count", 1), ("batch_size", 1)):
-            if getattr(self, name) < least:
-                raise LaminaError(f"{name} is {getattr(self, name)}; need at least {least}")
         inputs = self.inputs()
         if self.named:
             own = {"format": self.format != "auto", "word": self.word != 1, "mask": self.mask}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 import numpy as np
+from msgspec import Meta
 
 from lamina.data import PARTS, as_shares, fill_parts, fingerprint
 from lamina.data.cache.features import cached_features
@@ -16,57 +17,67 @@ from lamina.data.speech.audio import sampling_rate
 from lamina.data.speech.augment import SpeechAugmentation
 from lamina.data.speech.mel import LogMel
 from lamina.data.text.normalize import Level, Normalize
+from lamina.options import Count, Natural
 from lamina.spec import LaminaError
 from lamina.tasks.transcribe.inputs import SpeechInputs
 
 T = TypeVar("T")
 
 
-class TranscribeData(SpeechAugmentation, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the recordings are and how they are read, split, batched, and changed in training.
+class TranscribeData(SpeechAugmentation, frozen=True, kw_only=True):
+    """Where the recordings are and how they are read, split, batched, and changed in training."""
 
-    source:     a manifest: a table with one recording per row.
-    audio:      the column of the audio file (WAV, FLAC, Ogg, MP3), relative to the manifest.
-    text:       the column of the transcript.
-    speaker:    the column of the speaker; each speaker's recordings then stay in one part.
-    split:      the column of the part: ``train``, ``validation`` or ``test``.
-    validation: a manifest with the validation part; ``None``: split it from ``source``.
-    test:       a manifest with the test part; ``None``: split it from ``source``.
-    fractions:  shares of train, validation and test; a part with its own file takes none.
-    split_seed: random seed of the split.
-    level:      tokens: characters or words.
-    normalize:  how to normalise text before it is split into tokens.
-    rate:       samples per second; ``None``: as in the first recording.
-    resample:   resample recordings of another rate instead of refusing them.
-    bins:       mel bands per frame.
-    window_ms:  length of a frame.
-    step_ms:    time between the starts of two frames.
-    batch_size: recordings per batch.
-    """
-
-    source: str
-    audio: str = "audio"
-    text: str = "text"
-    speaker: str | None = None
-    split: str | None = None
-    validation: str | None = None
-    test: str | None = None
-    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
-    split_seed: int = 0
-    level: Level = "char"
-    normalize: Normalize = "lower"
-    rate: int | None = None
-    resample: bool = False
-    bins: int = 40
-    window_ms: float = 25.0
-    step_ms: float = 10.0
-    batch_size: int = 16
+    source: Annotated[str, Meta(description="A manifest: a table with one recording per row.")]
+    audio: Annotated[
+        str,
+        Meta(
+            description="The column of the audio file (WAV, FLAC, Ogg, MP3), relative to the "
+            "manifest."
+        ),
+    ] = "audio"
+    text: Annotated[str, Meta(description="The column of the transcript.")] = "text"
+    speaker: Annotated[
+        str | None,
+        Meta(
+            description="The column of the speaker; each speaker's recordings then stay in one "
+            "part."
+        ),
+    ] = None
+    split: Annotated[
+        str | None, Meta(description="The column of the part: train, validation or test.")
+    ] = None
+    validation: Annotated[
+        str | None,
+        Meta(description="A manifest with the validation part; None: split it from source."),
+    ] = None
+    test: Annotated[
+        str | None, Meta(description="A manifest with the test part; None: split it from source.")
+    ] = None
+    fractions: Annotated[
+        tuple[float, float, float],
+        Meta(
+            description="Shares of train, validation and test; a part with its own file takes none."
+        ),
+    ] = (0.8, 0.1, 0.1)
+    split_seed: Annotated[Natural, Meta(description="Random seed of the split.")] = 0
+    level: Annotated[Level, Meta(description="Tokens: characters or words.")] = "char"
+    normalize: Annotated[
+        Normalize, Meta(description="How to normalise text before it is split into tokens.")
+    ] = "lower"
+    rate: Annotated[
+        int | None, Meta(description="Samples per second; None: as in the first recording.")
+    ] = None
+    resample: Annotated[
+        bool, Meta(description="Resample recordings of another rate instead of refusing them.")
+    ] = False
+    bins: Annotated[int, Meta(description="Mel bands per frame.")] = 40
+    window_ms: Annotated[float, Meta(description="Length of a frame.")] = 25.0
+    step_ms: Annotated[float, Meta(description="Time between the starts of two frames.")] = 10.0
+    batch_size: Annotated[Count, Meta(description="Recordings per batch.")] = 16
 
     def __post_init__(self) -> None:
         super().__post_init__()
         as_shares(self.fractions)
-        if self.batch_size < 1:
-            raise LaminaError(f"batch_size is {self.batch_size}; need at least 1")
         if self.split is not None and (self.validation or self.test or self.speaker):
             raise LaminaError(
                 "split= names the part of every row; need it without speaker=, validation=, test="

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-import msgspec
 import numpy as np
 from msgspec import Meta
 
@@ -15,6 +14,7 @@ from lamina.data import PARTS, as_shares, fill_parts, find, fingerprint
 from lamina.data.prepare.split import linked
 from lamina.data.read.pairs import read_pair_table, read_pairs
 from lamina.data.read.shapes import Pairs
+from lamina.options import Count, Natural, Options
 from lamina.spec import LaminaError
 from lamina.tasks.base import is_corpus
 from lamina.tasks.scores.translation import BleuTokenizer
@@ -23,46 +23,65 @@ from lamina.tasks.scores.translation import BleuTokenizer
 NAMED = {"multi30k": ("en", "de", "fr"), "fra_eng": ("en", "fr")}
 
 
-class TranslateData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the pairs are and how they are read, split and batched.
+class TranslateData(Options, frozen=True, kw_only=True):
+    """Where the pairs are and how they are read, split and batched."""
 
-    source:         a file with one text per line, or with tab-separated pairs, or the name of a
-                    corpus (``multi30k``, ``fra_eng``).
-    target:         the file of translations, line by line; ``None``: ``source`` holds both.
-    languages:      source and target language of a named corpus (``en,de``).
-    validation:     a file of pairs, or two aligned files separated by a comma; empty: split from
-                    ``source``.
-    test:           the same for the test part.
-    fractions:      shares of train, validation and test; a part with its own file takes none.
-    split_seed:     random seed of the split, which keeps pairs with the same source together.
-    subwords:       size of the subword vocabulary.
-    joint:          share one vocabulary between both languages; otherwise each has one of that
-                    size.
-    max_tokens:     leave out longer pairs in training.
-    batch_size:     pairs per batch.
-    bleu_tokenizer: sacrebleu's tokenizer for BLEU; ``zh`` or ``char`` for languages without spaces.
-    """
-
-    source: str
-    target: str | None = None
-    languages: tuple[str, str] | None = None
-    validation: tuple[str, ...] = ()
-    test: tuple[str, ...] = ()
-    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
-    split_seed: int = 0
-    subwords: int = 8000
-    joint: Annotated[bool, Meta(extra={"off": "Give each language a vocabulary of its own."})] = (
-        True
-    )
-    max_tokens: int = 100
-    batch_size: int = 32
-    bleu_tokenizer: BleuTokenizer = "13a"
+    source: Annotated[
+        str,
+        Meta(
+            description="A file with one text per line, or with tab-separated pairs, or the name "
+            "of a corpus (multi30k, fra_eng)."
+        ),
+    ]
+    target: Annotated[
+        str | None,
+        Meta(description="The file of translations, line by line; None: source holds both."),
+    ] = None
+    languages: Annotated[
+        tuple[str, str] | None,
+        Meta(description="Source and target language of a named corpus (en,de)."),
+    ] = None
+    validation: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="A file of pairs, or two aligned files separated by a comma; empty: split "
+            "from source."
+        ),
+    ] = ()
+    test: Annotated[tuple[str, ...], Meta(description="The same for the test part.")] = ()
+    fractions: Annotated[
+        tuple[float, float, float],
+        Meta(
+            description="Shares of train, validation and test; a part with its own file takes none."
+        ),
+    ] = (0.8, 0.1, 0.1)
+    split_seed: Annotated[
+        Natural,
+        Meta(
+            description="Random seed of the split, which keeps pairs with the same source together."
+        ),
+    ] = 0
+    subwords: Annotated[int, Meta(description="Size of the subword vocabulary.")] = 8000
+    joint: Annotated[
+        bool,
+        Meta(
+            description="Share one vocabulary between both languages; otherwise each has one of "
+            "that size.",
+            extra={"off": "Give each language a vocabulary of its own."},
+        ),
+    ] = True
+    max_tokens: Annotated[Count, Meta(description="Leave out longer pairs in training.")] = 100
+    batch_size: Annotated[Count, Meta(description="Pairs per batch.")] = 32
+    bleu_tokenizer: Annotated[
+        BleuTokenizer,
+        Meta(
+            description="Sacrebleu's tokenizer for BLEU; zh or char for languages without spaces."
+        ),
+    ] = "13a"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         as_shares(self.fractions)
-        for name in ("max_tokens", "batch_size"):
-            if getattr(self, name) < 1:
-                raise LaminaError(f"{name} is {getattr(self, name)}; need at least 1")
         for name in ("validation", "test"):
             if len(getattr(self, name)) > 2:
                 raise LaminaError(f"{name} names {len(getattr(self, name))} files; need 1 or 2")
