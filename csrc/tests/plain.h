@@ -175,11 +175,11 @@ class Plain {
   using Number = typename Tape<Real>::Number;
   using Numbers = std::vector<Number>;
 
-  // Every number that enters is changed by `change` of itself, up or down.
-  Plain(const Case& c, const Given& g, Real change = 0)
-      : c_(c), g_(g), zero_(tape_.number(0)), one_(tape_.number(1)) {
-    for (int i = 0; i < given_count; i++) array_[i] = numbers(g.array[i], change);
-    mask_ = numbers(g.mask, 0);
+  // With `noise`, every number that enters and every result is off by up to `unit` of itself.
+  Plain(const Case& c, const Given& g, std::mt19937* noise = nullptr, Real unit = 0)
+      : c_(c), g_(g), tape_(noise, unit), zero_(tape_.number(0)), one_(tape_.number(1)) {
+    for (int i = 0; i < given_count; i++) array_[i] = numbers(g.array[i]);
+    mask_ = numbers(g.mask);
   }
 
   Answer<Real> run() {
@@ -215,11 +215,9 @@ class Plain {
   Number zero_, one_;
   Numbers array_[given_count], mask_;
 
-  Numbers numbers(const Floats& from, Real change) {
+  Numbers numbers(const Floats& from) {
     Numbers made;
-    for (size_t i = 0; i < from.size; i++) {
-      made.push_back(tape_.number(from.at[i] * (engine() % 2 ? 1 + change : 1 - change)));
-    }
+    for (size_t i = 0; i < from.size; i++) made.push_back(tape_.number(from.at[i]));
     return made;
   }
 

@@ -5,11 +5,17 @@
 
 #include <cmath>
 #include <cstddef>
+#include <random>
 #include <vector>
 
 template <class Real>
 class Tape {
  public:
+  // With `noise`, every result of an operation is off by up to `unit` of itself, up or down by
+  // chance: what rounding to a unit of 2 * `unit` may do, whatever the order of the operations
+  // (Monte Carlo arithmetic: Parker 1997).
+  explicit Tape(std::mt19937* noise = nullptr, Real unit = 0) : noise_(noise), unit_(unit) {}
+
   struct Number {
     Tape* tape;
     size_t at;
@@ -24,7 +30,7 @@ class Tape {
     Real sum = before.value();
     part(before, 1);
     for (size_t i = 0; i < a.size(); i++) {
-      sum += a[i].value() * b[i].value();
+      sum = rounded(sum + rounded(a[i].value() * b[i].value()));
       part(a[i], b[i].value());
       part(b[i], a[i].value());
     }
@@ -59,7 +65,8 @@ class Tape {
     gradient_[of.at] = 1;
     for (size_t i = of.at + 1; i-- > 0;) {
       for (size_t j = i == 0 ? 0 : end_[i - 1]; j < end_[i]; j++) {
-        gradient_[parts_[j].from] += gradient_[i] * parts_[j].slope;
+        Real& gradient = gradient_[parts_[j].from];
+        gradient = rounded(gradient + rounded(gradient_[i] * parts_[j].slope));
       }
     }
   }
@@ -69,13 +76,19 @@ class Tape {
     size_t from;
     Real slope;
   };
+  std::mt19937* noise_;
+  Real unit_;
   std::vector<Real> value_, gradient_;
   std::vector<Part> parts_;
   std::vector<size_t> end_;  // of the parts of each number
 
   void part(Number from, Real slope) { parts_.push_back({from.at, slope}); }
+  Real rounded(Real exact) {
+    if (!noise_) return exact;
+    return exact * (1 + unit_ * std::uniform_real_distribution<Real>(-1, 1)(*noise_));
+  }
   Number put(Real value) {
-    value_.push_back(value);
+    value_.push_back(rounded(value));
     end_.push_back(parts_.size());
     return {this, value_.size() - 1};
   }
