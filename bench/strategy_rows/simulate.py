@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lamina.depth.ask.problem import Problem
 from lamina.depth.job import Job
+from lamina.depth.plan.problem import Problem
 from lamina.depth.plan.strategies import STRATEGIES
 from lamina.depth.trials import Trial, spent
 from lamina.spec import ACCURACY

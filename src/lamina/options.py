@@ -9,7 +9,10 @@ it: ``Annotated[Count | None, Meta(description=...)]``, where ``Count`` is
 - ``"choices"``: the names that a string may be, or a function that returns them (a named one: in
   the scope where annotations are evaluated, a lambda does not see its module);
 - ``"metavar"``: how the help writes the value, where neither type nor choices say it;
-- ``"off"``: the help of the flag that turns a default of ``True`` off.
+- ``"off"``: the help of the flag that turns a default of ``True`` off;
+- ``"parse"``: a function from the text of the option to its value, where the type alone does not
+  say how it is written; from a list of texts with ``"several"``, an option that may be repeated;
+- ``"default"``: how the help writes the default.
 
 msgspec checks bounds when it converts, not in ``__init__``; :class:`Options` checks them always.
 """
@@ -104,7 +107,9 @@ def description(hint: Any) -> str:
     return next((m.description for m in _metas(hint) if m.description), "")
 
 
-def extra(hint: Any, key: Literal["choices", "metavar", "off"]) -> Any:
+def extra(
+    hint: Any, key: Literal["choices", "metavar", "off", "parse", "several", "default"]
+) -> Any:
     """An entry of a field's ``Meta.extra``; ``None`` where it has none."""
     return next((m.extra[key] for m in _metas(hint) if m.extra and key in m.extra), None)
 

@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -15,6 +14,7 @@ from safetensors.numpy import load_file
 
 import lamina as library
 from command_line import TINY, done, interrupt_at_a_step, lamina, weights, write_data
+from lamina.cli import demo
 from lamina.cli.fields import flag
 from lamina.cli.help import EXAMPLE
 from lamina.depth.job import Job
@@ -185,7 +185,7 @@ def test_an_interrupted_search_stops_at_once_and_goes_on(monkeypatch: pytest.Mon
         interrupt_at_a_step(patch, lambda _: len(list(Path("s/trials").glob("*/result.json"))) == 1)
         outcome = lamina(*options)
     assert outcome.status == 130
-    assert outcome.err.splitlines()[-1].startswith("lamina: interrupted; what is done is in s")
+    assert outcome.err.splitlines()[-1].startswith("lamina: interrupted; s keeps what is done")
     assert "Traceback" not in outcome.err
     assert len(list(Path("s/trials").glob("*/result.json"))) == 1
     assert "1 of them done" in done(lamina(*options)).err
@@ -206,7 +206,7 @@ def test_a_layer_must_gain_its_price(monkeypatch, price: float, answer: str) -> 
     assert answer in found.out
     if price:  # what it had to gain is told
         told = " ".join(found.out.split())
-        assert "less than the 90 points you asked for of 1 more layer" in told
+        assert "less than the 90 points you asked of 1 more layer" in told
     assert json.loads(Path("s/verdict.json").read_text())["search"]["cost_per_layer"] == price
 
 
@@ -242,11 +242,17 @@ def test_the_first_page_names_every_command() -> None:
 
 
 def test_the_demo_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: dict[str, Any] = {}
-    monkeypatch.setattr("lamina.cli.demo.Classify", lambda *_, **__: None)
-    monkeypatch.setattr("lamina.cli.demo.run", lambda *_, **arguments: asked.update(arguments))
-    assert "lamina depth classify FILE" in done(lamina("demo")).err
-    assert asked["next"] == EXAMPLE
+    small = msgspec.structs.replace(demo.QUESTION, depths=(1, 2), seeds=1, width=4)
+    monkeypatch.setattr(demo, "QUESTION", small)
+    monkeypatch.setattr(demo, "SETTINGS", demo.SETTINGS.changed(epochs=1))
+    shown = done(lamina("demo"))
+    assert "lamina depth classify FILE" in shown.err
+    assert shown.err.splitlines()[-1].split(maxsplit=1) == ["next", EXAMPLE]
+    assert "Undecided between 1 and 2 layers." in shown.out
+    model = r"\(depth 1, seed 0: the model in runs/demo\)"
+    assert re.search(rf"test accuracy \d+\.\d\d% {model}", shown.out)
+    assert Path("runs/demo/report.html").stat().st_size > 1000
+    assert library.load("runs/demo").options.width == 4
 
 
 def test_doctor_names_a_kernel_for_each_cell() -> None:

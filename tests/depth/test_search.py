@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import shutil
@@ -12,11 +13,12 @@ import pytest
 import torch
 
 from depth_toy import Toy, ToyOptions
-from lamina.depth import search
+from lamina.depth import Question, search
 from lamina.depth.ask.measure import measure, storage_bytes
 from lamina.depth.job import Job
 from lamina.depth.judge.evidence import look_level
-from lamina.depth.tell.progress import Pace, PlainSearch, SearchPlan, SilentSearch, duration
+from lamina.depth.phrases import duration
+from lamina.depth.tell.progress import Pace, PlainSearch, SearchPlan, SilentSearch
 from lamina.depth.tell.verdict import load
 from lamina.depth.trials import Trial, spent
 from lamina.spec import LaminaError
@@ -227,12 +229,15 @@ def test_a_folder_of_other_things_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"seeds": 0}, "seeds=0"),
+        ({"seeds": 0}, "seeds is 0; need at least 1"),
         ({"depths": ()}, "no depths"),
         ({"width": 8, "parameters": 1000}, "one of them"),
         ({"depth": 3}, "use depths="),
         ({"epochs": 1}, r"'epochs' is a setting of training: settings=Settings\(epochs=1\)"),
-        ({"min_gain": 0}, "more than 0"),
+        ({"min_gain": 0}, "min_gain is 0; need 0 < min_gain < 100"),
+        ({"strategy": "best"}, "strategy is 'best'; need one of grid, race"),
+        ({"budget": 0}, "budget is 0"),
+        ({"workers": 0}, "workers is 0"),
         ({"task": Toy(empty=("validation",))}, "no validation part"),
     ],
 )
@@ -240,6 +245,25 @@ def test_what_cannot_be_searched_is_refused_before_anything_is_written(tmp_path,
     with pytest.raises(LaminaError, match=words):
         run(tmp_path / "search", **change)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_question_may_be_given_whole(finished):
+    _, verdict, _ = finished
+    question = Question(depths=(1, 2), seeds=2, strategy="grid")
+    whole = search(Toy(), question, settings=QUICK, progress=SilentSearch())
+    assert scores(whole) == scores(verdict)
+    assert whole.search == verdict.search
+    with pytest.raises(LaminaError, match="got a question and seeds="):
+        search(Toy(), question, seeds=3)
+
+
+def test_every_field_of_a_question_is_a_keyword_of_search():
+    taken = inspect.signature(search).parameters
+    for field in msgspec.structs.fields(Question):
+        assert taken[field.name].default == field.default
+        assert taken[field.name].kind is inspect.Parameter.KEYWORD_ONLY
+    assert list(taken)[:2] == ["task", "question"]
+    assert list(taken)[-1] == "changes"
 
 
 def test_a_diverged_trial_is_a_result(tmp_path):

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lamina.depth.ask.problem import Problem, Range
+from lamina.depth.ask.space import Range
 from lamina.depth.job import Job
+from lamina.depth.plan.problem import Problem
 from lamina.depth.plan.strategies import Strategy
 from lamina.depth.trials import Trial
 from lamina.spec import ACCURACY

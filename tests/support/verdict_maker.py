@@ -13,6 +13,7 @@ from lamina.depth.judge.decision import decide
 from lamina.depth.run.winner import winner
 from lamina.depth.tell import words
 from lamina.depth.tell.cautions import cautions
+from lamina.depth.tell.told import tell
 from lamina.depth.tell.verdict import Tested, Verdict
 from lamina.depth.trials import Trial
 from lamina.spec import ACCURACY, Metric
@@ -68,6 +69,7 @@ def make_verdict(
         for d, scores in values.items()
     }
     decision = decide(utilities, metric.utility_gain(min_gain), look=len(looks))
+    told = tell(decision, metric, trials, baseline)
     about = Checked(checked, "validation examples")
     shown = decision.shown
     search: dict[str, Any] = {
@@ -76,11 +78,11 @@ def make_verdict(
         "seeds": 3,
     }
     return Verdict(
-        headline=words.headline(decision),
+        headline=words.headline(told),
         reasons=(
-            *words.why(decision, metric, costs, winner(decision.shown, trials, metric), looks[-1]),
-            *cautions(decision, metric, min_gain, trials, about, baseline, "constant"),
-            words.about(decision, candidates, about),
+            *words.why(told, costs, winner(decision.shown, trials, metric), looks[-1]),
+            *cautions(told, min_gain, trials, about, "constant"),
+            words.about(told, candidates, about),
         ),
         metric=metric,
         min_gain=min_gain,

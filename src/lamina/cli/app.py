@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from lamina import __version__
-from lamina.cli import use
 from lamina.cli.help import EXAMPLE, Command, Group
+from lamina.cli.loading import loading
 from lamina.spec import LaminaError
 
 #: typer carries a click of its own or uses the one installed, by version; this is the one it uses.
@@ -20,9 +21,48 @@ UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 #: The status where the reader of a pipe went away: as shells count, 128 + the signal's number.
 PIPE_CLOSED = 141
 
+#: Each command: the module that has it (as a function of that name, or as ``app``), and what it
+#: does. A module is imported when its command is named: torch takes seconds to load.
+COMMANDS = {
+    "depth": ("depth", "Find out how many layers your data needs."),
+    "train": ("train", "Train a network, or resume a run."),
+    "evaluate": ("use", "Score a trained model on a file."),
+    "predict": ("use", "Print a model's answer to each text or example."),
+    "generate": ("use", "Continue a text with a language model."),
+    "demo": ("demo", "Run a depth search on handwritten digits."),
+    "doctor": ("doctor", "Show what this machine runs, and with which kernels."),
+}
+
 
 class Commands(Group):
-    order = ("depth", "train", "evaluate", "predict", "generate", "demo", "doctor")
+    """The commands, each loaded when it is named."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names, the main job first."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of that name; ``None`` where there is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        with loading():
+            module = importlib.import_module(f"lamina.cli.{COMMANDS[cmd_name][0]}")
+        holder = typer.Typer(add_completion=False, rich_markup_mode=None)
+        if (group := getattr(module, "app", None)) is not None:
+            holder.add_typer(group, name=cmd_name)
+        else:
+            holder.command(cmd_name, cls=Command)(getattr(module, cmd_name))
+        return typer.main.get_group(holder).commands[cmd_name]
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that the first of ``args`` names; typer suggests one of similar name."""
+        self.commands = dict.fromkeys(COMMANDS)  # type: ignore[assignment]  # its suggestions
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write each name with what it does; imports none of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, does) for name, (_, does) in COMMANDS.items()])
 
 
 app = typer.Typer(
@@ -36,18 +76,6 @@ app = typer.Typer(
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (use.evaluate, use.predict, use.generate):
-    app.command(cls=Command)(_command)
-try:
-    from lamina.cli import demo, depth, doctor, train
-except ModuleNotFoundError as _error:  # without torch, a run can still be read
-    if (_error.name or "").split(".")[0] != "torch":
-        raise
-else:
-    app.add_typer(depth.app, name="depth")
-    app.add_typer(train.app, name="train")
-    for _command in (demo.demo, doctor.doctor):
-        app.command(cls=Command)(_command)
 
 
 def _version(asked: bool) -> None:
@@ -64,13 +92,13 @@ def root(
         typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    """Without a command: what there is."""
+    """Without a command, print the help."""
     if context.invoked_subcommand is None:
         print(context.get_help())
 
 
 def run(arguments: list[str] | None) -> int:
-    """Run a command and return its exit status: one line on stderr and 2 for what the user can
+    """Run a command and return its exit status: 2, with one line on stderr, for what the user can
     mend."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # any script can be shown, if only as \\uXXXX
@@ -98,8 +126,7 @@ def run(arguments: list[str] | None) -> int:
         if not _out_of_memory(error):
             raise
         return refuse(
-            "the memory is not enough for this; need a smaller --width, --depth or --batch-size, "
-            "or a smaller file"
+            "out of memory; need a smaller --width, --depth or --batch-size, or a smaller file"
         )
     return status if isinstance(status, int) else 0
 

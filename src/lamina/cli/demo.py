@@ -1,4 +1,4 @@
-"""``lamina demo``: the main job on data that arrives with scikit-learn."""
+"""``lamina demo``: a depth search on data that comes with scikit-learn."""
 
 from __future__ import annotations
 
@@ -10,8 +10,14 @@ import typer
 from lamina.cli.depth import run
 from lamina.cli.help import EXAMPLE
 from lamina.cli.show import note
+from lamina.depth import Question
 from lamina.tasks import Classify
 from lamina.train import Settings
+
+#: A whole table of four depths.
+QUESTION = Question(depths=(1, 2, 3, 4), seeds=8, strategy="grid", width=32, cell="rnn")
+#: Tensors this small gain nothing from a second thread.
+SETTINGS = Settings(epochs=20, lr=5e-3, schedule="cosine", threads=1)
 
 
 def demo(
@@ -19,21 +25,11 @@ def demo(
         "runs/demo"
     ),
 ) -> None:
-    """A search on 1,797 handwritten digits, each a sequence."""
+    """Search for the depth of a classifier of 1,797 handwritten digits."""
     note(
-        "1,797 handwritten digits, read row by row: how deep should a network be that tells them "
-        "apart?\nThe same with a file of yours: lamina depth classify FILE --text COLUMN --label "
+        "1,797 handwritten digits, read row by row: how deep should a network be to tell them "
+        "apart?\nThe same for a file of yours: lamina depth classify FILE --text COLUMN --label "
         "COLUMN\n"
     )
-    run(
-        Classify("digits", fractions=(0.6, 0.2, 0.2), batch_size=32),
-        out,
-        depths=(1, 2, 3, 4),
-        seeds=8,
-        strategy="grid",  # a whole table
-        width=32,
-        cell="rnn",
-        # Tensors this small gain nothing from a second thread.
-        settings=Settings(epochs=20, lr=5e-3, schedule="cosine", threads=1),
-        next=EXAMPLE,
-    )
+    task = Classify("digits", fractions=(0.6, 0.2, 0.2), batch_size=32)
+    run(task, QUESTION, out, settings=SETTINGS, next=EXAMPLE)

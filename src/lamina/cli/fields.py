@@ -37,8 +37,9 @@ def add_fields(
     ``command`` takes its own parameters and ``**given``; in ``given`` it finds the options that
     were given, as values of the fields' types. A field that is on or off becomes a flag that
     changes its default; a field without a default, an argument, of one word or more where the
-    field takes a tuple. ``defaults``: what the help says of fields that ``command`` gives a default
-    of its own.
+    field takes a tuple. ``skip``: names of fields to leave out, or ``heading.name`` for one
+    struct's alone. ``defaults``: what the help says of fields that ``command`` gives a default of
+    its own.
     """
     own = list(inspect.signature(command, eval_str=True).parameters.values())
     own = [p for p in own if p.kind is not inspect.Parameter.VAR_KEYWORD]
@@ -47,11 +48,11 @@ def add_fields(
     for panel, struct in structs.items():
         helps, hints = field_help(struct), hints_of(struct)
         for field in msgspec.structs.fields(struct):
-            if field.name in skip or field.name in fields:
+            if {field.name, f"{panel}.{field.name}"} & set(skip) or field.name in fields:
                 continue
             hint = hints[field.name]
             fields[field.name] = hint, field.default
-            told = (defaults or {}).get(field.name)
+            told = (defaults or {}).get(field.name) or extra(hint, "default")
             parameters.append(_parameter(field, hint, helps.get(field.name, ""), panel, told))
 
     def run(**arguments: Any) -> Any:
@@ -59,7 +60,10 @@ def add_fields(
         given = {}
         for name, text in arguments.items():
             hint, default = fields[name]
-            if isinstance(text, list):  # words of an argument that takes several
+            if (reader := extra(hint, "parse")) is not None:
+                if text:
+                    given[name] = reader(text)
+            elif isinstance(text, list):  # words of an argument that takes several
                 given[name] = text[0] if len(text) == 1 else tuple(text)
             elif text is not None and text is not False:
                 given[name] = (not default) if _switches(hint) else parse(name, text, hint)
@@ -90,7 +94,7 @@ def _parameter(
     on_or_off = _switches(hint)
     if on_or_off and field.default:
         help = extra(hint, "off") or f"Turns this off: {help[:1].lower()}{help[1:]}"
-    elif not on_or_off and field.default not in (None, ()):
+    elif not on_or_off and (told or field.default not in (None, ())):
         help += f"  [default: {told or _show(field.default)}]"
     info = typer.Option(
         flag(field.name, hint, field.default),
@@ -99,11 +103,12 @@ def _parameter(
         show_default=False,
         rich_help_panel=panel,
     )
+    kind = bool if on_or_off else list[str] | None if extra(hint, "several") else str | None
     return inspect.Parameter(
         field.name,
         inspect.Parameter.KEYWORD_ONLY,
         default=False if on_or_off else None,
-        annotation=Annotated[bool if on_or_off else str | None, info],
+        annotation=Annotated[kind, info],
     )
 
 

@@ -1,4 +1,4 @@
-"""Help pages: plain text that 80 columns hold, options under headings."""
+"""Help pages: plain text in 80 columns, options under headings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EXAMPLE = "lamina depth classify reviews.csv --text review --label sentiment"
 
 
 class Command(TyperCommand):
-    """A command whose options stand under the headings that they name (``rich_help_panel``)."""
+    """A command whose options are grouped by the heading they name (``rich_help_panel``)."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the arguments and options, heading by heading."""
@@ -25,14 +25,7 @@ class Command(TyperCommand):
 
 
 class Group(TyperGroup):
-    """A group of commands, listed with the main job first."""
-
-    order: Sequence[str] = ()
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        """The names in :attr:`order`, then the others as they were added."""
-        names = super().list_commands(ctx)
-        return sorted(names, key=lambda n: self.order.index(n) if n in self.order else 99)
+    """A group of commands whose help page lists options first, then commands."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the options, then the commands."""
@@ -46,8 +39,10 @@ def _write(parameters: Sequence[Any], ctx: Any, formatter: Any) -> None:
         if record := parameter.get_help_record(ctx):
             heading = getattr(parameter, "rich_help_panel", None)
             fallback = "Arguments" if parameter.param_type_name == "argument" else "Options"
-            sections.setdefault(heading or fallback, []).append(record)
-    sections["Options"] = sections.pop("Options")  # `--help` is of least interest
+            name, help = record
+            name = re.sub(r" <.*>$", "", name)  # SOURCE, not SOURCE <str>
+            sections.setdefault(heading or fallback, []).append((name, help))
+    sections["Options"] = sections.pop("Options")  # `--help` comes last
     for heading, rows in sections.items():
         if rows:
             with formatter.section(heading):

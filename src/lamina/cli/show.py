@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def note(text: str) -> None:
-    """A remark that is no answer: to stderr, so that an answer can be piped on."""
+    """Print a remark to stderr, so that answers on stdout can be piped."""
     print(text, file=sys.stderr, flush=True)
 
 
 def show_test(task: Any, scores: Mapping[str, float]) -> None:
-    """The score on data that nothing was chosen by, with what the task has to say about it."""
+    """Print the test score, with what the task reports about it."""
     metric = task.metric
     told = f"test {metric.name} {metric.show(scores[metric.name])}, loss {scores['loss']:.4f}"
     if isinstance(task, Reports):
@@ -36,29 +36,29 @@ def show_test(task: Any, scores: Mapping[str, float]) -> None:
 
 
 def run_name(source: str | tuple[str, ...]) -> str:
-    """What the folder of a run on that data is called: the files' names without suffixes."""
+    """The default folder name of a run on ``source``: the file names without suffixes."""
     sources = (source,) if isinstance(source, str) else source
     return "-".join(Path(each).name.split(".")[0] for each in sources)
 
 
 def predictions(task: Any) -> int:
-    """How many predictions the test part asks for: a label, or a token, each."""
+    """The number of predictions (labels or tokens) in the test part."""
     batches = task.batches("test")
     return sum(batches[k].predictions for k in range(len(batches)))
 
 
 def next_command(model: Model, out: Path) -> str:
-    """What can be done with a model that was trained."""
+    """The command that uses the model trained in ``out``."""
     if isinstance(model, Generates):
         return f"{shell('generate', out)} --prompt {TYPED_TEXT}"
     return f"{shell('predict', out)} {model.typed or '--file FILE'}"
 
 
 def shell(*words: object) -> str:
-    """A command of this program as a shell takes it."""
+    """A ``lamina`` command, quoted for a shell."""
     return shlex.join(["lamina", *map(str, words)])
 
 
 def picked(given: Mapping[str, Any], fields: Collection[str]) -> dict[str, Any]:
-    """Those of the given options that are among ``fields``."""
+    """The given options that are in ``fields``."""
     return {name: value for name, value in given.items() if name in fields}

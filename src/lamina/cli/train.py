@@ -1,4 +1,4 @@
-"""``lamina train``: one training, new or resumed."""
+"""``lamina train``: one training run, new or resumed."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from lamina.cli.columns import check_columns
 from lamina.cli.fields import add_fields
 from lamina.cli.help import Command, Group
 from lamina.cli.show import next_command, note, picked, run_name, shell, show_test
+from lamina.options import struct_from
 from lamina.spec import LaminaError
 from lamina.store import RunFolder
 from lamina.store.atomic import write_json
-from lamina.store.structs import struct_from
 from lamina.tasks import TASKS, reopen, task_class
 from lamina.train import Result, Settings, evaluate, fit
 
 app = typer.Typer(
     cls=Group,
-    help="Train a network, or go on with a training that was stopped.",
+    help="Train a network, or resume a run.",
     invoke_without_command=True,
     rich_markup_mode=None,
 )
@@ -31,7 +31,7 @@ app = typer.Typer(
 Out = Annotated[
     Path | None,
     typer.Option(
-        metavar="FOLDER", help="A new folder for the run.  [default: runs/<name of the data>]"
+        metavar="FOLDER", help="New folder for the run.  [default: runs/<name of the data>]"
     ),
 ]
 
@@ -40,14 +40,14 @@ Out = Annotated[
 def train(
     context: typer.Context,
     resume: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Go on with the run in this folder.")
+        Path | None, typer.Option(metavar="RUN", help="Resume the run in this folder.")
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Train as a config.json says.")
+        Path | None, typer.Option(metavar="FILE", help="Train from a config.json.")
     ] = None,
     out: Out = None,
 ) -> None:
-    """Train a network, or go on with a training that was stopped."""
+    """Train a network, or resume a run."""
     task = context.invoked_subcommand
     if task is not None:
         given = {"--resume": resume, "--config": config, "--out": out}

@@ -11,71 +11,79 @@ from typing import Annotated, Any
 
 import typer
 
+from lamina.cli.loading import loading
 from lamina.cli.show import note, shell, show_test
 from lamina.spec import Generates, LaminaError, Tabular
-from lamina.tasks import load, load_processor, task_class
 
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a training or a search.")]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or of a depth search.")]
 
 
 def evaluate(
     run: Run,
     data: Annotated[
         str,
-        typer.Argument(metavar="FILE", help="A file of the kind that the run was trained on."),
+        typer.Argument(metavar="FILE", help="File in the format of the training data."),
     ],
     label: Annotated[
         str | None,
         typer.Option(
             metavar="TEXT",
-            help="The label's column, or a FASTA file of labels.  [default: as in training]",
+            help="Column of the labels, or a FASTA file of labels.  [default: as in training]",
         ),
     ] = None,
     mask: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="A FASTA file of the residues that count."),
+        typer.Option(metavar="FILE", help="FASTA file that marks the residues to score."),
     ] = None,
     target: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Of a translator: FILE's translations, line by line."),
+        typer.Option(metavar="FILE", help="Reference translations, line by line (translate only)."),
     ] = None,
 ) -> None:
     """Score a trained model on a file."""
+    model = _load(run)
+    from lamina.tasks import task_class
     from lamina.train import evaluate as score
 
-    model = load(run)
     given = {"label": label, "target": target, "mask": mask}
     fields = {name: value for name, value in given.items() if value is not None}
     kind = task_class(model.task)
     for name in fields:
         if name not in kind.Data.__struct_fields__:
             raise LaminaError(
-                f"a run of {model.task} takes no --{name}; leave it out", place=str(run)
+                f"holds a {model.task} model, which takes no --{name}; leave it out",
+                place=str(run),
             )
     task = kind.for_model(model, data, **fields)
     show_test(task, score(model, task, "test"))
+
+
+def _load(run: Path) -> Any:
+    with loading():
+        from lamina.tasks import load
+    return load(run)
 
 
 def predict(
     run: Run,
     inputs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="TEXT", help="Texts; without any, lines of stdin."),
+        typer.Argument(metavar="TEXT", help="Texts; if none are given, the lines of stdin."),
     ] = None,
     file: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Read a file as in training; it needs no labels."),
+        typer.Option(metavar="FILE", help="Read examples from a file; it needs no labels."),
     ] = None,
     json_lines: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object a line.")
+        bool, typer.Option("--json", help="Print one JSON object per line.")
     ] = False,
 ) -> None:
-    """The model's answer to each text, or to each example of a file.
+    """Print a model's answer to each text or example.
 
-    With --file, an answer says whose it is: the line of a text, the id of a sequence. Forecasts
-    are printed as the rows that follow the file's end.
+    With --file, each answer comes with the line of its text or the id of its sequence. Forecasts
+    are printed as the rows that follow the end of the file.
     """
-    model = load(run) if _has_torch() else load_processor(run)
+    model = _load(run) if _has_torch() else _processor(run)
     if file is not None:
         if inputs:
             raise LaminaError(f"got texts and --file {file}; need one of the two")
@@ -85,7 +93,7 @@ def predict(
         examples, names = model.read_labelled(file)
     elif model.typed is None:
         raise LaminaError(
-            f"reads sequences of numbers; need a file: {shell('predict', run, '--file', 'FILE')}",
+            f"reads numbers, not text; need a file: {shell('predict', run, '--file', 'FILE')}",
             place=str(run),
         )
     else:
@@ -99,11 +107,18 @@ def predict(
             print("\t".join([*ids, model.show(example, answer), *places]))
 
 
+def _processor(run: Path) -> Any:
+    from lamina.tasks import load_processor
+
+    return load_processor(run)
+
+
 def _has_torch() -> bool:
-    try:
-        import torch  # noqa: F401
-    except ImportError:
-        return False
+    with loading():
+        try:
+            import torch  # noqa: F401
+        except ImportError:
+            return False
     return True
 
 
@@ -121,39 +136,42 @@ def _print_table(rows: Iterable[dict[str, Any]], json_lines: bool) -> None:
 
 def _lines_of_stdin() -> list[str]:
     if sys.stdin.isatty():
-        note("A text a line; Ctrl-D ends them.")
+        note("Type one text per line; end with Ctrl-D.")
     try:
         lines = sys.stdin.buffer.read().decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise LaminaError("is not UTF-8 text; convert it first", place=f"stdin:{line}") from None
     if not lines:
-        raise LaminaError("got no text; need one a line, or texts as arguments", place="stdin")
+        raise LaminaError("got no text; need one per line, or texts as arguments", place="stdin")
     for number, line in enumerate(lines, start=1):
         if not line.strip():
-            raise LaminaError("is blank; need a text in each line", place=f"stdin:{number}")
+            raise LaminaError("is blank; need a text on each line", place=f"stdin:{number}")
     return lines
 
 
 def generate(
     run: Run,
-    prompt: Annotated[str, typer.Option(metavar="TEXT", help="How the text begins.")],
-    length: Annotated[int, typer.Option(metavar="INT", help="Tokens to add.")] = 200,
+    prompt: Annotated[str, typer.Option(metavar="TEXT", help="Text to continue.")],
+    length: Annotated[int, typer.Option(metavar="INT", help="Tokens to generate.")] = 200,
     temperature: Annotated[
         float,
         typer.Option(
-            metavar="FLOAT", help="Below 1: safer; above: wilder; 0: always the likeliest token."
+            metavar="FLOAT",
+            help="Sampling temperature: lower is safer, higher more varied, 0 always picks the "
+            "likeliest token.",
         ),
     ] = 0.8,
     top_k: Annotated[
-        int | None, typer.Option(metavar="INT", help="Draw among so many likeliest tokens only.")
+        int | None,
+        typer.Option(metavar="INT", help="Sample only from this many likeliest tokens."),
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="INT", help="Of the draw.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="INT", help="Random seed for sampling.")] = 0,
 ) -> None:
-    """Text from a language model, after a prompt."""
-    model = load(run)
+    """Continue a text with a language model."""
+    model = _load(run)
     if not isinstance(model, Generates):
-        raise LaminaError(f"is a run of {model.task}; need one of language-model", place=str(run))
+        raise LaminaError(f"holds a {model.task} model; need a language model", place=str(run))
     if temperature != 0 and not 1e-3 <= temperature <= 1e3:  # else scores would overflow
         raise LaminaError(f"got temperature {temperature}; need 0, or a number in 0.001..1000")
     if not -(2**63) <= seed < 2**63:

@@ -1,4 +1,4 @@
-"""How deep should it be? A search over depths, decided by evidence.
+"""How deep should a network be? A search over depths, decided by evidence.
 
 >>> verdict = search(task, depths=(1, 2, 3), seeds=3, out="runs/depth")   # doctest: +SKIP
 >>> print(verdict.headline)                                               # doctest: +SKIP
@@ -13,12 +13,14 @@ from lamina.depth.ask.candidates import (
     parse_depths,
 )
 from lamina.depth.judge.decision import Decision, decide
+from lamina.depth.question import Question
 from lamina.depth.search import search
 from lamina.depth.tell.verdict import Verdict
 
 __all__ = [
     "Candidate",
     "Decision",
+    "Question",
     "Verdict",
     "decide",
     "equal_parameters",

@@ -1,353 +1,371 @@
-"""The depth search: run what a strategy asks for, decide, and hand over the winner."""
+"""The depth search: check the question, measure the networks, run what a strategy asks for,
+conclude."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import inspect
 import json
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ParamSpec, Protocol, cast, overload
 
 import msgspec
-import torch
 
 from lamina.depth.ask import advice
-from lamina.depth.ask.candidates import Candidate, equal_parameters, equal_width
-from lamina.depth.ask.defaults import settings_for
-from lamina.depth.ask.measure import Cost, blind, measure, validation
-from lamina.depth.ask.problem import Problem, Range, Values
-from lamina.depth.ask.setup import Setup
-from lamina.depth.ask.space import checked_space
+from lamina.depth.ask.candidates import candidates_for
+from lamina.depth.ask.measure import Checked, Cost, blind, measure, validation
+from lamina.depth.ask.setup import Setup, settings_for
+from lamina.depth.ask.space import Range, Values, checked_space
 from lamina.depth.ask.timing import Epoch, epoch_seconds
 from lamina.depth.job import Job
-from lamina.depth.plan.kinds import check_kind, run_job
+from lamina.depth.plan.kinds import check_kind
+from lamina.depth.plan.problem import Problem
 from lamina.depth.plan.strategies import STRATEGIES, Strategy
+from lamina.depth.question import Question
 from lamina.depth.run.claim import claimed
 from lamina.depth.run.drive import catch_up, drive
-from lamina.depth.run.ledger import Ledger
 from lamina.depth.run.looks import Way, count_looks, looks_before
 from lamina.depth.run.runners import Runner, choose_runner
 from lamina.depth.run.study import StudyLedger, sqlite_url
-from lamina.depth.run.winner import present, winner
+from lamina.depth.run.winner import hand_over
 from lamina.depth.tell import verdict as verdicts
 from lamina.depth.tell import words
 from lamina.depth.tell.cautions import cautions
 from lamina.depth.tell.progress import SearchPlan, SearchProgress, choose_progress, opening
 from lamina.depth.tell.surer import surer
+from lamina.depth.tell.told import tell
 from lamina.depth.tell.verdict import Tested, Verdict
-from lamina.depth.trials import Trial, apart, run_folder, spent
+from lamina.depth.trials import apart, spent
 from lamina.spec import LaminaError, Task
-from lamina.store import RunFolder, versions
-from lamina.train import Settings, Silent
+from lamina.store import versions
+from lamina.train import Settings
 
 #: The probability of a wrong verdict on either side that the search accepts.
 ALPHA = 0.05
-#: Settings of a training that do not change what it learns from the data.
+#: Settings of training that do not change what is learned from the data.
 _MACHINE_SETTINGS = frozenset({"checkpoint_seconds", "checkpoint_steps", "seed"})
 
+_Fields = ParamSpec("_Fields")
 
+
+class _Search(Protocol[_Fields]):
+    """:func:`search` as an editor and a type checker see it: the fields of :class:`Question` are
+    keywords of it, beside those written here."""
+
+    @overload
+    def __call__(self, task: Task, /, *_: _Fields.args, **question: _Fields.kwargs) -> Verdict: ...
+    @overload
+    def __call__(
+        self,
+        task: Task,
+        question: Question | None = None,
+        *,
+        out: str | Path | None = None,
+        settings: Settings | None = None,
+        options: Any = None,
+        progress: SearchProgress | None = None,
+        **fields_or_changes: Any,
+    ) -> Verdict: ...
+
+
+def _asked_like(
+    question: Callable[_Fields, Question],
+) -> Callable[[Callable[..., Verdict]], _Search[_Fields]]:
+    """Show the fields of a question in the signature of a function that takes them as keywords, so
+    that each is written once."""
+
+    def decorate(function: Callable[..., Verdict]) -> _Search[_Fields]:
+        own = inspect.signature(function)
+        fields = [
+            parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+            for parameter in inspect.signature(question).parameters.values()
+        ]
+        task, whole, *rest, changes = own.parameters.values()
+        signature = own.replace(parameters=[task, whole, *fields, *rest, changes])
+        function.__signature__ = signature  # type: ignore[attr-defined]
+        return cast("_Search[_Fields]", function)
+
+    return decorate
+
+
+@_asked_like(Question)
 def search(
     task: Task,
+    question: Question | None = None,
     *,
-    depths: Iterable[int] | Literal["auto"] = (1, 2, 3, 4, 5),
-    seeds: int = 5,
-    cell: str | None = None,
-    width: int | None = None,
-    parameters: int | None = None,
-    min_gain: float = 1.0,
-    cost_per_layer: float = 0.0,
-    strategy: str | None = None,
-    vary: Mapping[str, Values | Range] | None = None,
-    trials: int = 20,
-    budget: float | None = None,
-    workers: int | None = None,
-    storage: str | None = None,
-    ray: str | None = None,
     out: str | Path | None = None,
     settings: Settings | None = None,
     options: Any = None,
     progress: SearchProgress | None = None,
     **changes: Any,
 ) -> Verdict:
-    """How deep should the network for ``task`` be? Trains depths with several seeds and decides.
-
-    depths:     numbers of layers to compare; ``"auto"``: as :mod:`lamina.depth.ask.advice`
-    suggests.
-    seeds:      trainings of each depth, or at most so many where the strategy stops earlier; a
-                seed changes the initial weights, the order of the data and dropout, never the
-                split.
-    cell:       ``rnn``, ``gru`` or ``lstm``; None: as ``options`` say.
-    width:      units of every layer, or
-    parameters: the size of every network (see :func:`equal_parameters`); neither: the width of
-                ``options``.
-    min_gain:   the gain a deeper network must bring: points, or percent of a relative metric.
-    cost_per_layer: what each further layer must gain beyond that, in the same unit.
-    strategy:   which trainings are made, a name of :data:`lamina.depth.plan.strategies.STRATEGIES`;
-                None: ``race``, or ``grid`` where settings vary.
-    vary:       what is tried beside the depth: fields of ``options`` or ``settings`` by name, each
-                with some values or a :class:`lamina.depth.ask.problem.Range`. Each depth is judged
-                at
-                the best setting found for it, by :mod:`lamina.depth.plan.strategies.tuned`.
-    trials:     settings that are tried, all depths together, where they are drawn or proposed.
-    budget:     seconds of training that the search may take, about; None: as many as it needs.
-    workers:    trainings side by side, each in a process with one CPU thread, or ``threads`` of
-                the settings; None: one after the other in this process, or with ``ray`` as many
-                as the cluster has room for.
-    storage:    the URL of a database that several machines share (``postgresql://...``): all that
-                search the same there, each with an ``out`` of its own, share the trainings and
-                come to the same verdict. None: a SQLite file in ``out``, for one machine.
-    ray:        the address of a Ray cluster that runs the trainings; ``local`` starts one here.
-    out:        a folder. A search that was stopped goes on there, and one that has ended may be
-                given more seeds or more depths: finished trials are not run again. Afterwards it
-                is the run folder of the winner's best seed. None: only the verdict is kept.
-    settings:   how to train, the same for every trial; its seed is not used. None: as
-                :func:`lamina.depth.ask.defaults.settings_for` says.
-    options, changes: of ``task.model``, the same for every trial.
+    """Find out how deep the network for ``task`` should be: train several depths and decide.
 
     The rule of the verdict is in :mod:`lamina.depth.judge.decision`; it sees the validation part
-    only.
-    The test part is used once, on the model that is handed over.
+    only. The test part is used once, on the model that is handed over.
 
-    Raises LaminaError for what cannot be searched, and where ``out`` holds a search of something
-    else. KeyboardInterrupt leaves a search that goes on when it is called again.
+    Args:
+        task: the data and what is learned from it.
+        question: what to compare and how. Its fields may be given as keywords instead, such as
+            ``depths=(1, 2, 3), seeds=3``: see :class:`lamina.depth.Question`.
+        out: a folder. A search that was stopped resumes there, and a finished one may be given
+            more seeds or more depths: what has been trained is not trained again. Afterwards it is
+            the run folder of the winner's best seed. None: only the verdict is kept.
+        settings: how to train, the same for every trial; its seed is not used. None: those of
+            :func:`lamina.depth.ask.setup.settings_for`.
+        options: of ``task.model``, the same for every trial.
+        progress: is told how far the search is. None: shown on stderr.
+        **changes: changes to ``options``.
+
+    Raises:
+        LaminaError: the question cannot be answered, or ``out`` holds another search.
+        KeyboardInterrupt: the search was interrupted; the same call resumes it.
     """
-    settings = settings or settings_for(task)
+    asked = _check(task, *_question(question, changes), settings or settings_for(task), options)
+    with _placed(asked, out, progress or choose_progress()) as place:
+        costs, problem = _measure(asked, place)
+        ran = _run(asked, problem, place)
+        verdict = _conclude(asked, costs, ran, place)
+        verdicts.save(verdict, place.folder / "verdict.json")
+    return verdict
+
+
+@dataclasses.dataclass(frozen=True)
+class _Asked:
+    """A question that can be answered.
+
+    config: what makes two searches the same one; their depths and seeds may differ.
+    """
+
+    question: Question
+    strategy: str
+    setup: Setup
+    space: Mapping[str, Values | Range]
+    facts: advice.Facts
+    checked: Checked
+    baseline: float | None
+    config: dict[str, Any]
+
+    @property
+    def search(self) -> dict[str, Any]:
+        """All that the verdict says of the question, as JSON values. Trials of other settings may
+        share a folder, so what varies is not part of :attr:`config`."""
+        return {**self.config, "vary": _json(self.space), "trials": self.question.trials}
+
+    @property
+    def way(self) -> Way:
+        """How the question was asked this time."""
+        depths = tuple(candidate.depth for candidate in self.setup.candidates)
+        question, vary = self.question, json.dumps(_json(self.space))
+        return Way(self.strategy, depths, question.seeds, question.budget, question.trials, vary)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Place:
+    """Where a search runs. kept: whether ``folder`` is there afterwards."""
+
+    folder: Path
+    kept: bool
+    ledger: StudyLedger
+    runner: Runner
+    progress: SearchProgress
+
+
+@dataclasses.dataclass(frozen=True)
+class _Ran:
+    """A strategy that has what it asked for, and when and with which expectation that began."""
+
+    strategy: Strategy
+    begun: float
+    expected_seconds: float
+    expected_wall_seconds: float
+
+
+def _question(question: Question | None, given: dict[str, Any]) -> tuple[Question, dict[str, Any]]:
+    """The question, and the changes to the model's options."""
+    fields = {name: given[name] for name in Question.__struct_fields__ if name in given}
+    changes = {name: value for name, value in given.items() if name not in fields}
+    if question is None:
+        return Question(**fields), changes
+    if fields:
+        raise LaminaError(f"got a question and {next(iter(fields))}=; say it in the question.")
+    return question, changes
+
+
+def _check(
+    task: Task, question: Question, changes: dict[str, Any], settings: Settings, options: Any
+) -> _Asked:
+    """Refuse what cannot be searched, before anything is measured or written."""
     misplaced = [name for name in changes if name in Settings.__struct_fields__ and name != "seed"]
     if misplaced:
         given = ", ".join(f"{name}={changes[name]!r}" for name in misplaced)
         raise LaminaError(f"{misplaced[0]!r} is a setting of training: settings=Settings({given}).")
-    if cell is not None:
-        changes["cell"] = cell
-    if seeds < 1:
-        raise LaminaError(f"got seeds={seeds}; need at least 1, better 5.")
-    if not 0 < min_gain < 100:
-        raise LaminaError(f"got min_gain={min_gain:g}; need more than 0, below 100, such as 1.")
-    if not 0 <= cost_per_layer < 100:
-        raise LaminaError(f"got cost_per_layer={cost_per_layer:g}; need 0 to 100, such as 0.5.")
-    if budget is not None and not budget > 0:
-        raise LaminaError(f"got budget={budget:g} seconds; need more than 0, such as 1800.")
-    if trials < 1:
-        raise LaminaError(f"got trials={trials}; need at least 1, better 20.")
-    if workers is not None and workers < 1:
-        raise LaminaError(f"got workers={workers}; need at least 1.")
-    strategy = strategy or default_strategy(vary)
-    if strategy not in STRATEGIES:
-        raise LaminaError(f"got strategy={strategy!r}; need one of {', '.join(STRATEGIES)}.")
-    progress = progress or choose_progress()
-    margin = task.metric.utility_gain(min_gain)
-    price = task.metric.utility_gain(cost_per_layer)
+    if question.cell is not None:
+        changes = {**changes, "cell": question.cell}
+    # One strategy takes the least training; the other can try what varies.
+    strategy = question.strategy or ("grid" if question.vary else "race")
     checked, baseline = validation(task), blind(task)
     facts = advice.facts_of(task, options, changes)
-    compared = advice.to_compare(facts) if depths == "auto" else depths
-    candidates = _candidates(task, compared, width, parameters, options, changes)
+    depths = advice.to_compare(facts) if question.depths == "auto" else question.depths
+    candidates = candidates_for(
+        task, depths, question.width, question.parameters, options, **changes
+    )
     setup = Setup(task, candidates, settings, options, changes)
-    space = checked_space(vary or {}, setup, equal_size=parameters is not None)
+    space = checked_space(question.vary or {}, setup, equal_size=question.parameters is not None)
     STRATEGIES[strategy].check(space)
     check_kind(STRATEGIES[strategy].kind, setup)
     config = {
         "task": task.config(),
-        "options": _plain(options),
-        "changes": _plain(changes),
-        "width": width,
-        "parameters": parameters,
-        "min_gain": min_gain,
-        "cost_per_layer": cost_per_layer,
+        "options": options,
+        "changes": changes,
+        "width": question.width,
+        "parameters": question.parameters,
+        "min_gain": question.min_gain,
+        "cost_per_layer": question.cost_per_layer,
         "training": {k: v for k, v in settings.config().items() if k not in _MACHINE_SETTINGS},
         "depths": [candidate.depth for candidate in candidates],
-        "seeds": seeds,
+        "seeds": question.seeds,
     }
-    config = json.loads(json.dumps(config))
-    # Trials of other settings may share a folder: these two may differ between sessions.
-    asked = json.loads(json.dumps({**config, "vary": _plain(space), "trials": trials}))
+    return _Asked(
+        question, strategy, setup, space, facts, checked, baseline, _json(config)
+    )  # fmt: skip
+
+
+@contextlib.contextmanager
+def _placed(asked: _Asked, out: str | Path | None, progress: SearchProgress) -> Iterator[_Place]:
+    """The folder, the ledger and the runner of a search, as long as it runs."""
+    question, setup = asked.question, asked.setup
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()) if out is None else out)
-        stack.enter_context(claimed(folder, config))
-        url = storage or (None if out is None else sqlite_url(folder / "study.db"))
-        ledger = stack.enter_context(StudyLedger(url, config, folder, task.metric))
-        runner = choose_runner(setup, folder, progress, workers, ray)
+        stack.enter_context(claimed(folder, asked.config))
+        url = question.storage or (None if out is None else sqlite_url(folder / "study.db"))
+        ledger = StudyLedger(url, asked.config, folder, setup.task.metric)
+        stack.enter_context(ledger)
+        runner = choose_runner(setup, folder, progress, question.workers, question.ray)
         stack.enter_context(contextlib.closing(runner))
-        costs, seconds = _times(setup, runner.threads, ledger)
-        way = Way(
-            strategy, tuple(asked["depths"]), seeds, budget, trials, json.dumps(asked["vary"])
-        )
-        before = looks_before(ledger, way)
-        # One validation example more or less is the smallest step of an accuracy.
-        step = 100 / checked.count if task.metric.gain == "points" else 0.0
-        problem = Problem(
-            depths=tuple(candidate.depth for candidate in candidates),
-            seeds=seeds,
-            epochs=settings.epochs,
-            metric=task.metric,
-            margin=margin,
-            alpha=ALPHA,
-            resolution=step,
-            cost_per_layer=price,
-            looks=len(before),
-            space=space,
-            trials=trials,
-            facts=facts,
-            parallel=runner.size,
-            epoch_seconds={depth: sum(epoch) for depth, epoch in seconds.items()},
-            evaluation_seconds={depth: epoch.evaluation for depth, epoch in seconds.items()},
-            budget_seconds=budget,
-        )
-        chosen = STRATEGIES[strategy](problem)
-        done = catch_up(chosen, ledger)
-        runner.prepare(len(chosen.ask()))
-        begun = time.monotonic()
-        expected, wall = chosen.expected_seconds(), chosen.expected_wall_seconds()
-        _run_all(chosen, done, setup, ledger, runner, progress)
-        judged = tuple(chosen.judged())
-        others = tuple(trial for trial in chosen.trials.values() if trial not in judged)
-        before, own = count_looks(ledger, way, [trial.job for trial in judged], chosen.looks)
-        problem = dataclasses.replace(problem, looks=len(before))
-        decision = problem.decide(chosen.evidence(), own)
-        best, value = _hand_over(decision.shown, judged, setup, folder, progress)
-        tested = None if best is None else Tested(best.depth, best.seed, value)
-        verdict = Verdict(
-            headline=words.headline(decision),
-            reasons=(
-                *words.why(decision, task.metric, costs, best if out is not None else None, seeds),
-                *cautions(
-                    decision,
-                    task.metric,
-                    min_gain,
-                    apart(judged),
-                    checked,
-                    baseline,
-                    settings.schedule,
-                ),
-                words.about(decision, candidates, checked, space),
-            ),
-            metric=task.metric,
-            min_gain=min_gain,
-            decision=decision,
-            candidates=candidates,
-            costs=costs,
-            trials=judged,
-            tried=others,
-            strategy=strategy,
-            saw=tuple(chosen.saw()),
-            surer=surer(problem, chosen.evidence(), own, judged),
-            front=tuple(chosen.front()),
-            seconds=spent(chosen.trials.values()),
-            expected_seconds=expected,
-            wall_seconds=time.monotonic() - begun,
-            expected_wall_seconds=wall,
-            checked=checked,
-            baseline=baseline,
-            tested=tested,
-            looks=(*before, *[seeds] * own),
-            search=asked,
-            versions=versions(),
-        )
-        verdicts.save(verdict, folder / "verdict.json")
-    return verdict
+        yield _Place(folder, out is not None, ledger, runner, progress)
 
 
-def default_strategy(vary: Mapping[str, Values | Range] | None) -> str:
-    """The one that takes the least training, of those that can try what varies."""
-    return "grid" if vary else "race"
+def _measure(asked: _Asked, place: _Place) -> tuple[tuple[Cost, ...], Problem]:
+    """What each depth costs, and the problem that the strategy is to solve.
 
-
-def _run_all(
-    strategy: Strategy,
-    done: Sequence[Trial],
-    setup: Setup,
-    ledger: Ledger,
-    runner: Runner,
-    progress: SearchProgress,
-) -> None:
-    """Every trial that the strategy wants after those of earlier sessions."""
-    plan = SearchPlan(
-        opening(strategy, len(done)),
-        setup.candidates,
-        setup.settings.epochs,
-        setup.task.metric,
-        strategy.problem.seconds,
-        tuple(strategy.expected()),
-        tuple(done),
-        runner.size,
-        strategy.judged,
-    )
-    progress.start(plan)
-    try:
-        drive(strategy, ledger, runner, progress)
-    finally:
-        progress.close()
-
-
-def _hand_over(
-    depth: int | None,
-    trials: Iterable[Trial],
-    setup: Setup,
-    folder: Path,
-    progress: SearchProgress,
-) -> tuple[Trial | None, float | None]:
-    """The best whole trial of ``depth``, whose run becomes that of the search, with its value on
-    the test part; one is made where there is none, or its run is on another machine."""
-    if depth is None:
-        return None, None
-    best = winner(depth, trials, setup.task.metric)
-    if best is None:
-        alone = Job(depth=depth, seed=0)
-        progress.note(f"{alone} is trained to be handed over")
-        best = run_job(alone, setup, folder, Silent())
-        if best.diverged:
-            return None, None
-    elif RunFolder(run_folder(folder, best.job)).result() is None:
-        progress.note(f"{best.job} was trained elsewhere; training it here too, to hand it over")
-        if run_job(best.job, setup, folder, Silent()).diverged:
-            return None, None
-    return best, present(best, folder, setup)
-
-
-def _candidates(
-    task: Task,
-    depths: Iterable[int],
-    width: int | None,
-    parameters: int | None,
-    options: Any,
-    changes: dict[str, Any],
-) -> tuple[Candidate, ...]:
-    fixed = sorted({"depth", "seed"} & changes.keys())
-    if fixed:
-        raise LaminaError(f"got {fixed[0]}=; a search sets it itself: use {fixed[0]}s=.")
-    if parameters is not None:
-        if width is not None:
-            raise LaminaError(
-                f"got width={width} and parameters={parameters}; give one of them:"
-                " the other follows from it."
-            )
-        return equal_parameters(task, depths, parameters, options, **changes)
-    if width is None:
-        with torch.device("meta"):
-            model = task.model(options, **{**changes, "depth": 1})
-        width = model.config().get("options", {}).get("width")
-    if not isinstance(width, int):
-        raise LaminaError(f"got width {width}; a search needs one number, such as width=128.")
-    return equal_width(task, depths, width, options, **changes)
-
-
-def _times(
-    setup: Setup, threads: int | None, ledger: Ledger
-) -> tuple[tuple[Cost, ...], dict[int, Epoch]]:
-    """The cost of each depth, and the seconds that an epoch of it is expected to take with so many
-    CPU threads. Measured once for all: machines that plan by them must plan alike."""
-    settings = setup.settings.changed(threads=threads)
+    Times are measured once for all machines that share the search: those that plan by them must
+    plan alike.
+    """
+    question, setup, runner = asked.question, asked.setup, place.runner
+    settings = setup.settings.changed(threads=runner.threads)
 
     def make() -> Any:
         models = {c.depth: setup.model(Job(depth=c.depth, seed=0)) for c in setup.candidates}
         costs = measure(models, setup.task, settings)
         return msgspec.to_builtins((costs, epoch_seconds(models, setup.task, settings)))
 
-    depths = ", ".join(str(candidate.depth) for candidate in setup.candidates)
-    agreed = ledger.agree(f"times of depths {depths}", make)
-    return msgspec.convert(agreed, tuple[tuple[Cost, ...], dict[int, Epoch]], strict=False)
+    depths = tuple(candidate.depth for candidate in setup.candidates)
+    agreed = place.ledger.agree(f"times of depths {', '.join(map(str, depths))}", make)
+    costs, seconds = msgspec.convert(
+        agreed, tuple[tuple[Cost, ...], dict[int, Epoch]], strict=False
+    )
+    metric = setup.task.metric
+    problem = Problem(
+        depths=depths,
+        seeds=question.seeds,
+        epochs=setup.settings.epochs,
+        metric=metric,
+        margin=metric.utility_gain(question.min_gain),
+        alpha=ALPHA,
+        # One validation example more or less is the smallest step of an accuracy.
+        resolution=100 / asked.checked.count if metric.gain == "points" else 0.0,
+        cost_per_layer=metric.utility_gain(question.cost_per_layer),
+        looks=len(looks_before(place.ledger, asked.way)),
+        space=asked.space,
+        trials=question.trials,
+        facts=asked.facts,
+        parallel=runner.size,
+        epoch_seconds={depth: sum(epoch) for depth, epoch in seconds.items()},
+        evaluation_seconds={depth: epoch.evaluation for depth, epoch in seconds.items()},
+        budget_seconds=question.budget,
+    )
+    return costs, problem
 
 
-def _plain(value: Any) -> Any:
-    return msgspec.to_builtins(value)
+def _run(asked: _Asked, problem: Problem, place: _Place) -> _Ran:
+    """Train what the strategy asks for, beyond what earlier sessions have trained."""
+    strategy = STRATEGIES[asked.strategy](problem)
+    done = catch_up(strategy, place.ledger)
+    place.runner.prepare(len(strategy.ask()))
+    ran = _Ran(
+        strategy,
+        time.monotonic(),
+        strategy.expected_seconds(),
+        strategy.expected_wall_seconds(),
+    )
+    plan = SearchPlan(
+        opening(strategy, len(done)),
+        asked.setup.candidates,
+        problem.epochs,
+        problem.metric,
+        problem.seconds,
+        tuple(strategy.expected()),
+        tuple(done),
+        problem.parallel,
+        strategy.judged,
+    )
+    place.progress.start(plan)
+    try:
+        drive(strategy, place.ledger, place.runner, place.progress)
+    finally:
+        place.progress.close()
+    return ran
+
+
+def _conclude(asked: _Asked, costs: tuple[Cost, ...], ran: _Ran, place: _Place) -> Verdict:
+    """Decide, hand the winner over, and say it."""
+    question, setup, strategy = asked.question, asked.setup, ran.strategy
+    metric = setup.task.metric
+    judged = tuple(strategy.judged())
+    before, own = count_looks(
+        place.ledger, asked.way, [trial.job for trial in judged], strategy.looks
+    )
+    problem = dataclasses.replace(strategy.problem, looks=len(before))
+    decision = problem.decide(strategy.evidence(), own)
+    best, value = hand_over(decision.shown, judged, setup, place.folder, place.progress)
+    told = tell(decision, metric, apart(judged), asked.baseline)
+    kept, checked, schedule = best if place.kept else None, asked.checked, setup.settings.schedule
+    return Verdict(
+        headline=words.headline(told),
+        reasons=(
+            *words.why(told, costs, kept, question.seeds),
+            *cautions(told, question.min_gain, apart(judged), checked, schedule),
+            words.about(told, setup.candidates, checked, asked.space),
+        ),
+        metric=metric,
+        min_gain=question.min_gain,
+        decision=decision,
+        candidates=setup.candidates,
+        costs=costs,
+        trials=judged,
+        tried=tuple(trial for trial in strategy.trials.values() if trial not in judged),
+        strategy=asked.strategy,
+        saw=tuple(strategy.saw()),
+        surer=surer(problem, strategy.evidence(), own, judged),
+        front=tuple(strategy.front()),
+        seconds=spent(strategy.trials.values()),
+        expected_seconds=ran.expected_seconds,
+        wall_seconds=time.monotonic() - ran.begun,
+        expected_wall_seconds=ran.expected_wall_seconds,
+        checked=checked,
+        baseline=asked.baseline,
+        tested=None if best is None else Tested(best.depth, best.seed, value),
+        looks=(*before, *[question.seeds] * own),
+        search=asked.search,
+        versions=versions(),
+    )
+
+
+def _json(value: Any) -> Any:
+    """The same value as a JSON file gives it back."""
+    return json.loads(json.dumps(msgspec.to_builtins(value)))

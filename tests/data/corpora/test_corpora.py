@@ -223,14 +223,23 @@ def test_what_is_known_is_complete():
             assert file.url is None or file.url.startswith("http")
 
 
-def user_corpus(monkeypatch, folder: Path, name: str, role: str, content: bytes) -> None:
-    file = CorpusFile("file.txt", len(content), hashlib.sha256(content).hexdigest())
+def test_reviews_of_imdb(tmp_path, monkeypatch):
+    content = b'{"id": 1, "label": 0, "rating": 2, "text": "Bad.<br />Very."}\n'
+    user_corpus(monkeypatch, tmp_path, "imdb", "test", content, "file.jsonl")
+    table = corpus_table("imdb", "test")
+    assert (table.texts, table.labels) == (["Bad.\nVery."], ["0"])
+
+
+def user_corpus(
+    monkeypatch, folder: Path, name: str, role: str, content: bytes, own: str = "file.txt"
+) -> None:
+    file = CorpusFile(own, len(content), hashlib.sha256(content).hexdigest())
     monkeypatch.setattr(
         "lamina.data.corpora.files.CORPORA", {name: Corpus("a", "b", "c", {role: file}, "d")}
     )
     monkeypatch.setenv("LAMINA_DATA", str(folder))
     (folder / "c").mkdir()
-    (folder / "c" / "file.txt").write_bytes(content)
+    (folder / "c" / own).write_bytes(content)
 
 
 def test_questions_of_trec(tmp_path, monkeypatch):

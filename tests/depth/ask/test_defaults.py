@@ -6,7 +6,7 @@ import pytest
 
 from depth_toy import Toy
 from lamina.depth import search
-from lamina.depth.ask.defaults import EPOCHS, STEPS, settings_for
+from lamina.depth.ask.setup import EPOCHS, STEPS, settings_for
 from lamina.depth.tell.progress import SilentSearch
 from lamina.spec import LaminaError
 
@@ -29,7 +29,7 @@ def test_what_is_given_stays_and_is_checked():
 
 
 def test_a_search_without_settings_trains_by_them(monkeypatch):
-    monkeypatch.setattr("lamina.depth.ask.defaults.EPOCHS", (1, 2))
+    monkeypatch.setattr("lamina.depth.ask.setup.EPOCHS", (1, 2))
     task = Toy()
     verdict = search(task, depths=(1,), seeds=1, progress=SilentSearch())
     assert verdict.search["training"]["epochs"] == 2

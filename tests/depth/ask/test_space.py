@@ -8,9 +8,8 @@ import pytest
 
 from depth_toy import Toy, ToyOptions
 from lamina.depth.ask.candidates import equal_width
-from lamina.depth.ask.problem import Range
 from lamina.depth.ask.setup import Setup
-from lamina.depth.ask.space import checked_space, combinations, draw, parse_vary
+from lamina.depth.ask.space import Range, checked_space, combinations, draw, parse_vary
 from lamina.spec import LaminaError
 from lamina.train import Settings
 

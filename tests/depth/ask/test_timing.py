@@ -11,10 +11,10 @@ from depth_toy import Toy
 from lamina.depth import search
 from lamina.depth.ask import timing
 from lamina.depth.ask.measure import Stepper, in_turn
-from lamina.depth.ask.problem import Problem
 from lamina.depth.ask.setup import Setup
 from lamina.depth.job import Job
 from lamina.depth.plan.clock import makespan, remaining
+from lamina.depth.plan.problem import Problem
 from lamina.depth.plan.strategies import STRATEGIES
 from lamina.depth.run.runners import Processes
 from lamina.depth.tell import progress

@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from lamina.depth.ask.candidates import equal_width
-from lamina.depth.ask.problem import Problem
 from lamina.depth.ask.setup import Setup
 from lamina.depth.job import Job
 from lamina.depth.plan.kinds import grow as kind
+from lamina.depth.plan.problem import Problem
 from lamina.depth.plan.strategies.grow import Grow
 from lamina.depth.trials import Trial
 from lamina.nn import Stack

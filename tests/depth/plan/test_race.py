@@ -10,11 +10,11 @@ from msgspec import structs
 
 from depth_toy import Toy
 from lamina.depth import search
-from lamina.depth.ask.budget import parse_seconds
-from lamina.depth.ask.problem import Problem
 from lamina.depth.job import Job
 from lamina.depth.judge.evidence import look_level
+from lamina.depth.phrases import parse_seconds
 from lamina.depth.plan.clock import makespan, remaining
+from lamina.depth.plan.problem import Problem
 from lamina.depth.plan.strategies.grid import Grid
 from lamina.depth.plan.strategies.race import Race
 from lamina.depth.plan.strategies.racing import Limits, Run, next_round, outlook

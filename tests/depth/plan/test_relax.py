@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from lamina.depth.ask.candidates import equal_width
-from lamina.depth.ask.problem import Problem
 from lamina.depth.ask.setup import Setup
 from lamina.depth.job import Job
 from lamina.depth.plan.kinds import relax
 from lamina.depth.plan.kinds.exits import shared
 from lamina.depth.plan.kinds.relax import ChosenDepth, Relaxed, Turn
+from lamina.depth.plan.problem import Problem
 from lamina.depth.plan.strategies.relax import Relax
 from lamina.depth.trials import Trial
 from lamina.spec import ACCURACY, LaminaError

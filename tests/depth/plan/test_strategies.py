@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from lamina.depth.ask.problem import Problem, Range
+from lamina.depth.ask.space import Range
 from lamina.depth.job import Job
 from lamina.depth.plan.kinds import KINDS
+from lamina.depth.plan.problem import Problem
 from lamina.depth.plan.strategies import STRATEGIES, Strategy
 from lamina.depth.plan.strategies.tuned import CHOOSING
 from lamina.depth.trials import spent

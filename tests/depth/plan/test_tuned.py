@@ -8,8 +8,9 @@ from itertools import product
 
 import pytest
 
-from lamina.depth.ask.problem import Problem, Range
+from lamina.depth.ask.space import Range
 from lamina.depth.job import Job
+from lamina.depth.plan.problem import Problem
 from lamina.depth.plan.strategies.bayes import Bayes
 from lamina.depth.plan.strategies.grid import Grid
 from lamina.depth.plan.strategies.halving import Halving

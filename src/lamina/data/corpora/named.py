@@ -1,4 +1,4 @@
-"""Named corpora as tables: each file read the way its origin wrote it."""
+"""Named corpora as tables of labelled texts."""
 
 from __future__ import annotations
 
@@ -6,59 +6,48 @@ from dataclasses import replace
 from pathlib import Path
 
 from lamina.data.corpora.files import find
+from lamina.data.corpora.table import CORPORA, LabelledColumns, LabelledLines
 from lamina.data.read.files import read_bytes
 from lamina.data.read.text_table import TextTable, read_text_table
 from lamina.spec import LaminaError
 
 
 def corpus_table(name: str, role: str = "train", *, cache: Path | None = None) -> TextTable:
-    """Texts and labels of a corpus for classification, fetched if need be (see :func:`find`).
+    """Texts and labels of a corpus, fetched if need be (see :func:`lamina.data.find`).
 
-    ``imdb``:  reviews, label ``0`` (negative) or ``1``; role ``train`` or ``test``; the mark
-               ``<br />`` becomes a line end.
-    ``trec``:  questions, one of 6 coarse classes; role ``train`` or ``test``.
-    ``names``: surnames, one of 18 languages; role ``table``.
+    Args:
+        name: ``imdb`` (reviews, label ``0`` for negative or ``1``), ``trec`` (questions of 6
+            coarse classes) or ``names`` (surnames of 18 languages).
+        role: Which file: ``train`` or ``test``; of ``names``, ``table``.
+        cache: The folder of downloads; ``None``: lamina's own.
 
-    Raises LaminaError for another name or role, and whatever :func:`find` raises.
+    Raises:
+        LaminaError: Another name or role, and whatever :func:`lamina.data.find` raises.
     """
-    if name not in _READERS:
-        raise LaminaError(f"no table {name!r}; the tables are {', '.join(_READERS)}.")
+    known = [name for name, corpus in CORPORA.items() if corpus.texts is not None]
+    if name not in known:
+        raise LaminaError(f"no table {name!r}; the tables are {', '.join(known)}.")
     files = find(name, cache=cache)
     if role not in files:
         raise LaminaError(f"corpus {name!r} has no {role!r}; it has {', '.join(files)}.")
-    return _READERS[name](files[role])
+    how = CORPORA[name].texts
+    if isinstance(how, LabelledLines):
+        return _labelled_lines(files[role], how)
+    assert isinstance(how, LabelledColumns)
+    table = read_text_table(files[role], text=how.text, label=how.label)
+    # A mark such as <br /> would be four words of nothing at the level of words.
+    return replace(table, texts=[text.replace(how.line_break, "\n") for text in table.texts])
 
 
-def _imdb(path: Path) -> TextTable:
-    table = read_text_table(path, text="text", label="label")
-    # The pages' mark of a line's end: four words of nothing at the level of words.
-    return replace(table, texts=[text.replace("<br />", "\n") for text in table.texts])
-
-
-def _trec(path: Path) -> TextTable:
-    # "DESC:manner How did ...": the coarse class, the fine class, the question.
-    return _labelled_lines(path, encoding="windows-1252", ends_label=":", ends_rest=" ")
-
-
-def _names(path: Path) -> TextTable:
-    return _labelled_lines(path, encoding="utf-8", ends_label="\t", ends_rest="")
-
-
-def _labelled_lines(path: Path, *, encoding: str, ends_label: str, ends_rest: str) -> TextTable:
-    """Lines of a label, what ends it, perhaps more up to ``ends_rest``, and the text."""
+def _labelled_lines(path: Path, how: LabelledLines) -> TextTable:
     texts: list[str] = []
     labels: list[str] = []
     places: list[str] = []
-    for number, line in enumerate(read_bytes(path).decode(encoding).split("\n"), start=1):
+    for number, line in enumerate(read_bytes(path).decode(how.encoding).split("\n"), start=1):
         if not line:
             continue
-        label, _, text = line.partition(ends_label)
-        if ends_rest:
-            text = text.partition(ends_rest)[2]
-        texts.append(text)
+        label, _, text = line.partition(how.label_ends)
+        texts.append(text.partition(how.text_begins)[2] if how.text_begins else text)
         labels.append(label)
         places.append(f"{path}:{number}")
     return TextTable(texts, labels, places)
-
-
-_READERS = {"imdb": _imdb, "trec": _trec, "names": _names}

@@ -32,6 +32,39 @@ class Candidate(Struct, frozen=True):
     parameters: int
 
 
+def candidates_for(
+    task: Task,
+    depths: Iterable[int],
+    width: int | None,
+    parameters: int | None,
+    options: Any = None,
+    **changes: Any,
+) -> tuple[Candidate, ...]:
+    """A network for each depth: of one ``width``, or of so many ``parameters``; if neither is
+    given, of the width in ``options``.
+
+    Raises:
+        LaminaError: both are given, or the options have several widths.
+    """
+    fixed = sorted({"depth", "seed"} & changes.keys())
+    if fixed:
+        raise LaminaError(f"got {fixed[0]}=; a search sets it itself: use {fixed[0]}s=.")
+    if parameters is not None:
+        if width is not None:
+            raise LaminaError(
+                f"got width={width} and parameters={parameters}; give one of them:"
+                " the other follows from it."
+            )
+        return equal_parameters(task, depths, parameters, options, **changes)
+    if width is None:
+        with torch.device("meta"):
+            model = task.model(options, **{**changes, "depth": 1})
+        width = model.config().get("options", {}).get("width")
+    if not isinstance(width, int):
+        raise LaminaError(f"got width {width}; a search needs one number, such as width=128.")
+    return equal_width(task, depths, width, options, **changes)
+
+
 def equal_width(
     task: Task, depths: Iterable[int], width: Width, options: Any = None, **changes: Any
 ) -> tuple[Candidate, ...]:

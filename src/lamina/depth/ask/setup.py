@@ -1,4 +1,4 @@
-"""What all trainings of a search share: the data, the model's options, how to train."""
+"""What all training runs of a search share: the data, the model's options, how to train."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lamina.depth.ask.candidates import Candidate, Width
+from lamina.depth.ask.candidates import Candidate
 from lamina.depth.job import Job
 from lamina.spec import Model, Task
 from lamina.train import Settings
+
+#: Training steps of a trial, about, and the fewest and the most epochs.
+STEPS, EPOCHS = 3000, (4, 30)
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,22 @@ class Setup:
         return self.settings.changed(seed=job.seed, **own)
 
 
-def build(task: Task, options: Any, changes: Mapping[str, Any], depth: int, width: Width) -> Model:
-    """The model of one depth, initialised from torch's global generator."""
-    return task.model(options, **{**changes, "depth": depth, "width": width})
+def settings_for(task: Task, **given: Any) -> Settings:
+    """How a search trains if nobody says: long enough to tell depths apart, and no longer. The
+    choice depends neither on the machine nor on the depth.
+
+    Args:
+        task: its training part sets the number of epochs: as many as make about :data:`STEPS`
+            steps, within :data:`EPOCHS`, because what a network has learned depends on its steps,
+            and an epoch of a large data set has many.
+        **given: fields of the settings to use instead. The default schedule is ``cosine``: a
+            learning rate that is small at the end makes runs of the same network differ less, so
+            fewer seeds tell depths apart.
+
+    Raises:
+        LaminaError: a field that makes no sense.
+    """
+    fewest, most = EPOCHS
+    steps = max(len(task.batches("train")), 1)
+    epochs = min(max(round(STEPS / steps), fewest), most)
+    return Settings().changed(**{"epochs": epochs, "schedule": "cosine", **given})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -12,14 +13,26 @@ import numpy as np
 import torch
 
 from lamina.depth.ask.candidates import TOLERANCE
-from lamina.depth.ask.problem import Range, Values
 from lamina.depth.ask.setup import Setup
 from lamina.depth.job import Job, Value, changed
 from lamina.spec import LaminaError
 from lamina.train import Settings
 
+#: Some values to choose from.
+Values = tuple[Value, ...]
 #: Value of each name that varies.
 Setting = dict[str, Value]
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from ``low`` to ``high``, on a logarithmic scale if ``log``; whole numbers if both
+    ends are."""
+
+    low: float
+    high: float
+    log: bool = False
+
 
 #: Settings that every training of a search has in common, or that say nothing about learning.
 _COMMON = frozenset(
@@ -53,15 +66,17 @@ def parse_vary(texts: Sequence[str]) -> dict[str, Values | Range]:
 def checked_space(
     vary: Mapping[str, Any], setup: Setup, equal_size: bool
 ) -> dict[str, Values | Range]:
-    """``vary`` as :attr:`lamina.depth.ask.problem.Problem.space` holds it: every name is a field
-    of the
-    task's options or of Settings, and its values, or the ends of its range, make networks and
-    settings that can be.
+    """``vary`` with its values checked: every name is a field of the task's options or of
+    Settings, and its values, or the ends of its range, make possible networks and settings.
 
-    equal_size: every network has as many parameters as its candidate, so nothing that varies may
-        change them.
+    Args:
+        vary: values or a range by name.
+        setup: what everything else is.
+        equal_size: every network has as many parameters as its candidate, so nothing that varies
+            may change them.
 
-    Raises LaminaError.
+    Raises:
+        LaminaError: a name or a value that cannot vary.
     """
     kind = getattr(setup.task, "Options", None) if setup.options is None else type(setup.options)
     hints = {**({} if kind is None else get_type_hints(kind)), **get_type_hints(Settings)}

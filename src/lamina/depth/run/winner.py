@@ -6,11 +6,44 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lamina.depth.ask.setup import Setup
+from lamina.depth.job import Job
+from lamina.depth.plan.kinds import run_job
+from lamina.depth.tell.progress import SearchProgress
 from lamina.depth.trials import Trial, run_folder
 from lamina.spec import LaminaError, Metric
 from lamina.store import RunFolder
 from lamina.store.atomic import write_bytes
-from lamina.train import evaluate
+from lamina.train import Silent, evaluate
+
+
+def hand_over(
+    depth: int | None,
+    trials: Iterable[Trial],
+    setup: Setup,
+    folder: Path,
+    progress: SearchProgress,
+) -> tuple[Trial | None, float | None]:
+    """Make the run of the best whole trial of ``depth`` that of the search's folder.
+
+    If there is none, or its run is on another machine, one is trained first.
+
+    Returns:
+        The trial, and its value on the test part; None for what there is not.
+    """
+    if depth is None:
+        return None, None
+    best = winner(depth, trials, setup.task.metric)
+    if best is None:
+        alone = Job(depth=depth, seed=0)
+        progress.note(f"training {alone} to hand it over")
+        best = run_job(alone, setup, folder, Silent())
+        if best.diverged:
+            return None, None
+    elif RunFolder(run_folder(folder, best.job)).result() is None:
+        progress.note(f"{best.job} was trained elsewhere; training it here too, to hand it over")
+        if run_job(best.job, setup, folder, Silent()).diverged:
+            return None, None
+    return best, present(best, folder, setup)
 
 
 def winner(depth: int | None, trials: Iterable[Trial], metric: Metric) -> Trial | None:

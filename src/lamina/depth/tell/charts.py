@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import altair as alt
 
+from lamina.depth.tell.told import Told, on_chart
 from lamina.depth.tell.verdict import Verdict
 from lamina.depth.trials import apart, longest
 from lamina.spec import Metric
@@ -26,23 +27,18 @@ _COLOURS = ((242, 169, 0), (224, 92, 58), (176, 38, 110), (91, 42, 157), (11, 16
 _APART = 0.05
 
 
-def scores(verdict: Verdict) -> Spec:
+def scores(verdict: Verdict, told: Told) -> Spec:
     """Depth against score: each seed, the mean with its interval, and the band that a deeper
     network would have to leave to be worth it."""
-    metric, decision = verdict.metric, verdict.decision
+    metric = verdict.metric
     seeds: Rows = [
-        {"depth": t.depth, "seed": t.seed, "score": shown(metric, t.value)}
+        {"depth": t.depth, "seed": t.seed, "score": on_chart(metric, t.value)}
         for t in apart(verdict.trials)
         if t.value is not None
     ]
     means: Rows = [
-        {
-            "depth": s.depth,
-            "mean": shown(metric, metric.value(s.mean)),
-            "low": shown(metric, _possible(metric, s.low if s.low is not None else s.mean)),
-            "high": shown(metric, _possible(metric, s.high if s.high is not None else s.mean)),
-        }
-        for s in decision.scores
+        {"depth": s.depth, "mean": s.mean, "low": s.low, "high": s.high}
+        for s in told.scores
         if s.mean is not None
     ]
     x = alt.X(
@@ -54,9 +50,8 @@ def scores(verdict: Verdict) -> Spec:
     colour = _by_depth(verdict, legend=False)
     ends = [row["score"] for row in seeds] + [row[k] for row in means for k in ("low", "high")]
     band: list[Any] = []
-    start = None if decision.shown is None else decision.score(decision.shown).mean
-    if start is not None:
-        low, edge = (shown(metric, metric.value(u)) for u in (start, start + decision.margin))
+    if told.band is not None:
+        low, edge = told.band
         ends += [low, edge]
         rows = alt.Chart(_data([{"start": low, "edge": edge}]))
         band = [
@@ -64,8 +59,8 @@ def scores(verdict: Verdict) -> Spec:
             rows.mark_rule(color=QUIET, strokeDash=[4, 3]).encode(y=alt.Y("edge:Q")),
         ]
     blind: list[Any] = []
-    if verdict.baseline is not None and _near(shown(metric, verdict.baseline), ends):
-        ends.append(shown(metric, verdict.baseline))
+    if told.baseline is not None and _near(told.baseline, ends):
+        ends.append(told.baseline)
         rows = alt.Chart(_data([{"blind": ends[-1], "text": "without a network"}]))
         blind = [
             rows.mark_rule(color=INK, strokeDash=[2, 3], strokeWidth=1).encode(y="blind:Q"),
@@ -104,7 +99,7 @@ def learning_curves(verdict: Verdict) -> Spec:
     # Of those that were left at a pause, too; not those of other settings than the search's.
     drawn = (*verdict.trials, *(t for t in verdict.tried if t.job.kind == "train" and t.unchanged))
     every: Rows = [
-        {"depth": t.depth, "seed": t.seed, "epoch": epoch, "score": shown(metric, value)}
+        {"depth": t.depth, "seed": t.seed, "epoch": epoch, "score": on_chart(metric, value)}
         for t in apart(longest(drawn))
         for epoch, value in t.curve
     ]
@@ -153,20 +148,6 @@ def cost(verdict: Verdict, title: str, values: dict[int, float], format: str) ->
         text=alt.Text("value:Q", format=format)
     )
     return _spec(alt.layer(bars, numbers), 30 * len(rows) + 10, title)
-
-
-def _possible(metric: Metric, utility: float) -> float:
-    """The end of an interval as a value, no further than values can be: a share is not below 0,
-    nor above 1 where more is better (an error rate may be)."""
-    value = metric.value(utility)
-    if metric.gain != "points":
-        return value
-    return min(max(value, 0.0), 1.0 if metric.higher_is_better else math.inf)
-
-
-def shown(metric: Metric, value: float) -> float:
-    """A value as charts show it: shares in percent."""
-    return 100 * value if metric.gain == "points" else value
 
 
 def unit_title(metric: Metric) -> str:

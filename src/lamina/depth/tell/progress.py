@@ -16,6 +16,7 @@ from rich.text import Text
 
 from lamina.depth.ask.candidates import Candidate
 from lamina.depth.job import Job
+from lamina.depth.phrases import duration
 from lamina.depth.plan.clock import makespan, remaining
 from lamina.depth.plan.strategies import Strategy
 from lamina.depth.tell.table import table
@@ -279,13 +280,3 @@ class Pace:
         """``; about 7 min of training left``, or nothing."""
         seconds = self.seconds_left()
         return f"; about {duration(seconds)} left" if seconds else ""
-
-
-def duration(seconds: float) -> str:
-    """``0.3 s``, ``42 s``, ``7 min``, ``1 h 20 min``."""
-    if seconds < 1:
-        return f"{seconds:.1g} s"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

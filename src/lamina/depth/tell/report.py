@@ -3,85 +3,112 @@
 from __future__ import annotations
 
 import functools
-import html
 import json
 import re
-from collections.abc import Sequence
-from importlib import resources
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
-from string import Template
-from typing import Any
 
-from lamina.depth.counted import layers, listed, listed_range
-from lamina.depth.judge.decision import Decision, Stage
+import jinja2
+from markupsafe import Markup
+
+from lamina.depth.judge.decision import Stage
+from lamina.depth.phrases import duration, layers, listed, listed_range
+from lamina.depth.plan.kinds import KINDS
 from lamina.depth.tell import charts, words
-from lamina.depth.tell.progress import duration
-from lamina.depth.tell.table import layer_gain, score, size, width
+from lamina.depth.tell.table import size, width
+from lamina.depth.tell.told import Told, amount, percent
 from lamina.depth.tell.verdict import Verdict
-from lamina.depth.trials import Trial, apart, longest, spent
-from lamina.spec import Metric
+from lamina.depth.trials import Trial, longest, spent
 from lamina.store.atomic import write_text
+
+#: A row of a table: whether it is the chosen depth, and its cells.
+Row = tuple[bool, tuple[str, ...]]
 
 
 def write_report(verdict: Verdict, path: str | Path, command: str | None = None) -> None:
-    """Write the report to ``path``, whole or not at all. ``command``: the line that searched.
+    """Write the report to ``path``, whole or not at all.
 
     One file of about 1 MB with everything in it: no network, no fonts, no scripts from elsewhere.
-    Raises OSError where it cannot be written.
+
+    Args:
+        verdict: of a search.
+        path: of the file.
+        command: the line that searched, if there was one.
+
+    Raises:
+        OSError: it cannot be written.
     """
     write_text(path, render(verdict, command))
 
 
 def render(verdict: Verdict, command: str | None = None) -> str:
-    """The page as text. What comes from the user is escaped, in HTML and in JSON."""
-    metric = verdict.metric
-    return Template(_file("report.html")).substitute(
-        title=_text(f"{verdict.headline} Depth search"),
-        css=_file("report.css"),
-        about=_text(_about(verdict)),
-        headline=_text(verdict.headline),
-        reasons="\n".join(f"<p>{_reason(reason)}</p>" for reason in verdict.reasons),
-        metric=_text(metric.name),
-        scores_note=_text(_scores_note(verdict)),
-        curves_note=_text(
-            f"Validation {metric.name} by epoch: thin, every seed; thick, their median."
-        ),
-        table=_table(verdict),
-        table_note=_text(_table_note(verdict)),
-        trained=_trained(verdict),
-        saw="\n".join(f"<p>{_text(seen)}</p>" for seen in _seen(verdict)),
-        method=_method(verdict),
-        sure="\n".join(f"<p>{_text(each)}</p>" for each in _sure(verdict)),
-        command="" if command is None else f"<pre>{_text(command)}</pre>",
-        # With a command at hand the configuration is for those who look closer.
-        open="open" if command is None else "",
-        config=_text(
-            json.dumps(
-                {**verdict.search, "versions": verdict.versions}, indent=2, ensure_ascii=False
-            )
-        ),
-        specs=_json(_specs(verdict)),
-        vega=_vega(),
+    """The page as text. Whatever comes from the user is escaped, in HTML and in JSON."""
+    told = verdict.told()
+    levels = sorted({gain.confidence for gain in told.gains})
+    config = {**verdict.search, "versions": verdict.versions}
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            verdict=verdict,
+            told=told,
+            about=_about(verdict),
+            failed=any(score.failed for score in told.scores),
+            depths=_depths(verdict, told),
+            levels=[percent(level) for level in levels] or [told.confidence],
+            without_network=words.without_network(told),
+            trained=_trained(verdict),
+            saw=_saw(verdict),
+            walk=[_stage(stage, told) for stage in told.walk],
+            command=command,
+            config=json.dumps(config, indent=2, ensure_ascii=False),
+            specs=_script(json.dumps(_specs(verdict, told), ensure_ascii=False, allow_nan=False)),
+            vega=_vega(),
+        )
     )
 
 
 @functools.cache
-def _vega() -> str:
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("lamina.depth.tell", ""),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"layers": layers, "options": _options}
+    return environment
+
+
+@functools.cache
+def _vega() -> Markup:
     """Vega, Vega-Lite and vega-embed as one script, which may stand in a page."""
     import vl_convert
 
     bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     # The end of a script element may not occur inside it, not even in a string.
-    return bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+    return Markup(bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--"))
 
 
-def _specs(verdict: Verdict) -> dict[str, charts.Spec]:
+def _script(json_text: str) -> Markup:
+    """JSON that may stand inside a script element: no ``<`` is left in it."""
+    return Markup(json_text.replace("<", "\\u003c"))
+
+
+def _options(sentence: str) -> Iterator[tuple[str, bool]]:
+    """The parts of a sentence, each with whether it is an option of a command, which stays on one
+    line."""
+    for k, part in enumerate(re.split(r"(--[\w-]+ [\d-]+)", sentence)):
+        yield part, k % 2 == 1
+
+
+def _specs(verdict: Verdict, told: Told) -> dict[str, charts.Spec]:
     steps = {cost.depth: cost.step_ms for cost in verdict.costs}
     memory = {cost.depth: cost.training_bytes / 1e6 for cost in verdict.costs}
     parameters = {c.depth: float(c.parameters) for c in verdict.candidates}
     return {
-        "scores": charts.scores(verdict),
+        "scores": charts.scores(verdict, told),
         "curves": charts.learning_curves(verdict),
         "time": charts.cost(verdict, "Time of a training step", steps, ",.3~g"),
         "memory": charts.cost(verdict, "Memory of training", memory, ",.3~g"),
@@ -90,230 +117,92 @@ def _specs(verdict: Verdict) -> dict[str, charts.Spec]:
 
 
 def _about(verdict: Verdict) -> str:
+    """The task and its data."""
     task = verdict.search.get("task", {})
-    data = task.get("data", {})
-    source = data.get("source", "")
+    source = task.get("data", {}).get("source", "")
     sources = source if isinstance(source, list) else [source]
     parts = [str(task.get("name", "")).replace("_", " "), *map(str, sources)]
     return ", ".join(part for part in parts if part)
 
 
-def _scores_note(verdict: Verdict) -> str:
-    decision = verdict.decision
-    level = words.percent(decision.confidence)
-    note = f"Each pale dot is one seed; the large dot is their mean, the line its {level} interval."
-    if not verdict.metric.higher_is_better:
-        note += f" Lower {verdict.metric.name} is better."
-    if decision.shown is not None:
-        note += (
-            f" The grey band starts at the mean of {layers(decision.shown)} and is"
-            f" {words.amount(verdict.metric, verdict.min_gain)} high: a deeper network must lie"
-            " beyond its dashed edge to be worth it."
-        )
-    if any(s.failed for s in decision.scores):
-        note += " Means are over the seeds that got through."
-    return note
-
-
-def _table(verdict: Verdict) -> str:
-    metric, decision, trials = verdict.metric, verdict.decision, apart(verdict.trials)
-    head = (
-        "layers",
-        f"{metric.name} (seeds)",
-        f"gain of the layer, {metric.unit}",
-        "step, ms",
-        "memory",
-        "parameters",
-        "width",
-    )
-    rows = []
+def _depths(verdict: Verdict, told: Told) -> list[Row]:
+    scores = {score.depth: score.text for score in told.scores}
+    rows: list[Row] = []
     for candidate in verdict.candidates:
-        d = candidate.depth
-        cost = verdict.cost(d)
+        depth, cost = candidate.depth, verdict.cost(candidate.depth)
         cells = (
-            str(d),
-            score(metric, (trial for trial in trials if trial.depth == d)),
-            layer_gain(decision, metric, d),
+            str(depth),
+            scores.get(depth, "\N{MIDDLE DOT}"),
+            told.layer(depth),
             f"{cost.step_ms:.1f}",
             size(cost.training_bytes),
             f"{candidate.parameters:,}",
             width(candidate),
         )
-        rows.append(("chosen" if d == decision.depth else "", cells))
-    return _html_table("gains", head, rows)
+        rows.append((depth == told.depth, cells))
+    return rows
 
 
-def _html_table(kind: str, head: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> str:
-    """rows: the class of each, or nothing, and its cells."""
-    header = "".join(f"<th>{_text(cell)}</th>" for cell in head)
-    body = []
-    for row_class, cells in rows:
-        mark = f' class="{row_class}"' if row_class else ""
-        body.append(f"<tr{mark}>{''.join(f'<td>{_text(cell)}</td>' for cell in cells)}</tr>")
-    return (
-        f'<table class="{kind}"><thead><tr>{header}</tr></thead>\n<tbody>\n'
-        + "\n".join(body)
-        + "\n</tbody></table>"
-    )
-
-
-def _table_note(verdict: Verdict) -> str:
-    levels = sorted({gain.confidence for gain in verdict.decision.gains})
-    level = words.percent(levels[0] if levels else verdict.decision.confidence)
-    more = f" ({words.percent(levels[-1])} where trainings failed)" if len(levels) > 1 else ""
-    note = (
-        f"Scores are means ± standard deviations over seeds, gains (above 0: better) are over the"
-        f" row above with their {level} interval{more}. Step times were"
-        " taken in turns,"
-        " so that a busy machine slows all depths alike. Memory is weights, gradients, optimizer"
-        " state and what is kept for the backward pass."
-    )
-    if verdict.baseline is not None:
-        note += f" The score {words.without_network(verdict.metric, verdict.baseline)}."
-    tested = verdict.tested
-    if tested is not None and tested.value is not None:
-        note += (
-            f" The model handed over has {layers(tested.depth)} (seed {tested.seed});"
-            f" on the test part, which the decision has not seen, its {verdict.metric.name} is"
-            f" {verdict.metric.show(tested.value)}."
-        )
-    return note
-
-
-def _method(verdict: Verdict) -> str:
-    decision, metric = verdict.decision, verdict.metric
-    asked = words.amount(metric, verdict.min_gain)
-    stages = (_stage(stage, decision, metric) for stage in decision.walk)
-    steps = "\n".join(f"<li>{_text(stage)}</li>" for stage in stages)
-    paragraphs = [
-        f"The question was: which is the shallowest network that no deeper one beats by {asked} or"
-        f" more? Two trainings of the same network already differ by chance, so the differences"
-        " between depths were held against those between seeds.",
-        "Depths were then judged from the shallowest up:",
-    ]
-    closing = (
-        f"A depth is too shallow only when a deeper one is shown to gain more than {asked}, and"
-        " enough only when every deeper one is shown to gain less; otherwise the answer is"
-        " undecided. Seeds that diverge or end far below the others are counted as failures, and"
-        " depths are compared by the seeds that got through."
-    )
-    walk = f"<ul>\n{steps}\n</ul>" if steps else "<p>No depth trained without diverging.</p>"
-    body = "\n".join(f"<p>{_text(paragraph)}</p>" for paragraph in paragraphs)
-    return f"{body}\n{walk}\n<p>{_text(closing)}</p>"
-
-
-def _sure(verdict: Verdict) -> list[str]:
-    """What the answer rests on, and what it would cost to be surer."""
-    risk = f"{100 * verdict.decision.alpha:g}%"
-    return [
-        *verdict.surer,
-        "In simulations of the rule either mistake, too deep or too shallow, came in at most about"
-        f" {risk} of the searches, however often seeds were added. Not part of that figure is what"
-        " a strategy does before (depths passed over early, say), nor how the depths would compare"
-        " on other data: each dot is a training's best epoch on the validation data that also"
-        " compares the depths, which is the same for all.",
-    ]
-
-
-#: How trainings of each kind are called; ``{}``: the layers.
-_KINDS = {
-    "train": "{}, alone",
-    "exits": "all depths up to {}, together",
-    "grow": "grown to {}",
-    "relax": "a choice among depths up to {}",
-}
-
-
-def _trained(verdict: Verdict) -> str:
-    """A row for trainings of one kind, depth and use; a training that went on counts once."""
-    every = longest((*verdict.trials, *verdict.tried))
+def _trained(verdict: Verdict) -> list[Row]:
+    """A row for runs of one kind, depth and use; a run that was resumed counts once."""
     judged = {trial.job.run for trial in verdict.trials}
-    rows: dict[tuple[bool, int, str, str], list[Trial]] = {}
-    for trial in every:
+    groups: dict[tuple[bool, int, str, str], list[Trial]] = {}
+    for trial in longest((*verdict.trials, *verdict.tried)):
         used = trial.job.run in judged
-        what = _KINDS.get(trial.job.kind, "{}").format(layers(trial.depth))
+        what = KINDS[trial.job.kind].title.format(layers(trial.depth))
         key = (not used, trial.depth, what, "the verdict" if used else _use(trial))
-        rows.setdefault(key, []).append(trial)
-    head = ("what", "used for", "trainings", "epochs", "time")
-    body = []
-    for (_, _, what, use), trials in sorted(rows.items(), key=lambda item: item[0]):
-        epochs = sorted({trial.epochs for trial in trials})
-        cells = (
-            what,
-            use,
-            str(len(trials)),
-            listed_range(epochs),
-            duration(spent(trials)),
-        )
-        body.append(("", cells))
-    return _html_table("trained", head, body)
+        groups.setdefault(key, []).append(trial)
+    rows: list[Row] = []
+    for (_, _, what, use), trials in sorted(groups.items(), key=lambda item: item[0]):
+        epochs = listed_range(sorted({trial.epochs for trial in trials}))
+        rows.append((False, (what, use, str(len(trials)), epochs, duration(spent(trials)))))
+    return rows
 
 
 def _use(trial: Trial) -> str:
-    """What a training was for that is not judged."""
-    if trial.job.kind == "relax":
-        return "a proposal"
-    if trial.job.epochs is not None and not trial.job.changes:
-        return "a first look"
-    return "a choice of settings" if trial.job.changes else "comparison"
+    """What a run was for that is not judged."""
+    if trial.job.changes:
+        return "a choice of settings"
+    return KINDS[trial.job.kind].purpose if trial.job.epochs is None else "a first look"
 
 
-def _seen(verdict: Verdict) -> list[str]:
+def _saw(verdict: Verdict) -> list[str]:
     """What the strategy went by, what it learned, and the time that it took."""
-    told = list(verdict.saw)
+    found = list(verdict.saw)
     shares = [dict(trial.shares) for trial in verdict.tried if trial.shares]
     if shares:
         means = (f"{d}: {fmean(s[d] for s in shares):.2f}" for d in sorted(shares[0]))
-        told.append(f"Weights of the depths at the end, means over seeds: {', '.join(means)}.")
+        found.append(f"Weights of the depths at the end, means over seeds: {', '.join(means)}.")
     if verdict.expected_wall_seconds:
         took, said = duration(verdict.wall_seconds), duration(verdict.expected_wall_seconds)
-        told.append(f"The last session took {took} by the clock; {said} were expected.")
-    return told
+        found.append(f"The last session took {took}; the estimate was {said}.")
+    return found
 
 
-def _stage(stage: Stage, decision: Decision, metric: Metric) -> str:
-    asked = words.amount(metric, words.gain_percent(metric, decision.margin))
-    if decision.cost_per_layer:
-        price = words.amount(metric, words.gain_percent(metric, decision.cost_per_layer))
-        asked += f" and {price} a layer"
+def _stage(stage: Stage, told: Told) -> str:
+    """A step of the walk, in a sentence or two."""
     name = layers(stage.depth)
+    asked = f"{told.least} and {told.price} per layer" if told.price else told.least
     if stage.found == "too shallow" and stage.by is not None:
-        gain = decision.gain(stage.depth, stage.by)
+        gain = told.gain(stage.depth, stage.by)
         assert gain is not None
-        within = words.interval(metric, gain)
+        verb = "gains" if stage.by == 1 else "gain"
         return (
-            f"{name}: too shallow. {layers(stage.by)} gain"
-            f" {words.amount(metric, words.gain_percent(metric, gain.gain))} ({within}),"
+            f"{name}: too shallow. {layers(stage.by)} {verb} {gain.text} ({gain.interval}),"
             f" shown to be more than {asked}."
         )
     if stage.found == "unstable":
-        return f"{name}: unstable. {words.passed_over(decision, stage)}"
+        return f"{name}: unstable. {words.passed_over(told, stage)}"
     if stage.found == "enough":
-        highs = [g.high for g in decision.gains if g.shallow == stage.depth and g.high is not None]
-        if not highs:
-            return f"{name}: enough, for no deeper network is left to compare with."
-        most = max(0.0, words.gain_percent(metric, max(highs)))
+        deeper = [gain for gain in told.gains if gain.shallow == stage.depth]
+        most = [gain.most for gain in deeper if gain.high is not None]
+        if not most:
+            return f"{name}: enough, as no deeper network is left to compare with."
         return (
-            f"{name}: enough. It is shown that no deeper network gains as much as {asked}:"
-            f" {words.amount(metric, most)} at most."
+            f"{name}: enough. Every deeper network is shown to gain less than {asked}:"
+            f" {amount(told.metric, max(0.0, *most))} at most."
         )
-    rivals = listed([str(depth) for depth in stage.against])
-    return f"{name}: open. The gain of {rivals} layers over it may lie on either side of {asked}."
-
-
-def _reason(value: str) -> str:
-    """A sentence in which an option of a command stays on one line."""
-    return re.sub(r"(--\w+ [\d-]+)", r"<code>\1</code>", _text(value))
-
-
-def _text(value: str) -> str:
-    return html.escape(value)
-
-
-def _json(value: Any) -> str:
-    """JSON that may stand inside a script element: no ``<`` is left in it."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
-
-
-def _file(name: str) -> str:
-    return resources.files("lamina.depth.tell").joinpath(name).read_text(encoding="utf-8")
+    return (
+        f"{name}: open. The gain of {listed(stage.against)} layers over it may lie on either side"
+        f" of {asked}."
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterable
 
 from rich.console import Group, RenderableType
@@ -11,22 +10,22 @@ from rich.text import Text
 
 from lamina.depth.ask.candidates import Candidate
 from lamina.depth.ask.measure import Cost
-from lamina.depth.counted import listed_range
-from lamina.depth.judge.decision import Decision
+from lamina.depth.phrases import listed_range
+from lamina.depth.tell.told import Told, score
 from lamina.depth.tell.verdict import Verdict
-from lamina.depth.tell.words import gain_percent, without_network
+from lamina.depth.tell.words import without_network
 from lamina.depth.trials import Trial, apart
 from lamina.spec import Metric
 
 
 def show(verdict: Verdict) -> RenderableType:
     """The verdict with its table: ``rich.print(show(verdict))``."""
-    grid = table(
-        verdict.metric, verdict.candidates, verdict.trials, verdict.decision, verdict.costs
-    )
-    parts: list[RenderableType] = [grid]
-    if verdict.baseline is not None:
-        parts.append(Text(without_network(verdict.metric, verdict.baseline), style="dim"))
+    told = verdict.told()
+    parts: list[RenderableType] = [
+        table(verdict.metric, verdict.candidates, verdict.trials, told, verdict.costs)
+    ]
+    if told.baseline is not None:
+        parts.append(Text(without_network(told), style="dim"))
     parts += [Text(), Text(verdict.headline, style="bold")]
     parts += [Text(reason) for reason in (*verdict.reasons, *verdict.surer)]
     return Group(*parts, *(Text(seen, style="dim") for seen in verdict.saw))
@@ -36,32 +35,32 @@ def table(
     metric: Metric,
     candidates: Iterable[Candidate],
     trials: Iterable[Trial],
-    decision: Decision | None = None,
+    told: Told | None = None,
     costs: Iterable[Cost] = (),
 ) -> Table:
     """One row a depth. Before the decision the columns of gains and costs are left out."""
     trials, cost = apart(trials), {c.depth: c for c in costs}
     grid = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 1))
-    # Where 80 columns are too few, the gain with its interval takes two lines.
+    # If 80 columns are too few, the gain with its interval takes two lines.
     grid.add_column("depth", justify="right", no_wrap=True)
     grid.add_column("width", justify="right", no_wrap=True)
     grid.add_column("params", justify="right", no_wrap=True)
     grid.add_column(metric.name, justify="right", no_wrap=True)
-    if decision is not None:
+    if told is not None:
         grid.add_column("gain of layer", justify="right")
         grid.add_column("step ms", justify="right", no_wrap=True)
         grid.add_column("memory", justify="right", no_wrap=True)
     for candidate in candidates:
         d = candidate.depth
-        chosen = decision is not None and d == decision.depth
+        chosen = told is not None and d == told.depth
         cells = [
             ("\N{BLACK RIGHT-POINTING SMALL TRIANGLE} " if chosen else "") + str(d),
             width(candidate),
             parameters(candidate.parameters),
             score(metric, [trial for trial in trials if trial.depth == d]),
         ]
-        if decision is not None:
-            cells.append(layer_gain(decision, metric, d))
+        if told is not None:
+            cells.append(told.layer(d))
             cells.append(f"{cost[d].step_ms:.1f}" if d in cost else "")
             cells.append(size(cost[d].training_bytes) if d in cost else "")
         grid.add_row(*cells, style="bold" if chosen else None)
@@ -78,36 +77,6 @@ def width(candidate: Candidate) -> str:
 def parameters(count: int) -> str:
     """``45,120``, ``1.24M``."""
     return f"{count:,}" if count < 1_000_000 else f"{count / 1e6:.3g}M"
-
-
-def score(metric: Metric, trials: Iterable[Trial]) -> str:
-    """``91.42% ± 0.31 (3)``: mean, standard deviation and number of seeds; ``(2/3)``
-    where only two of three finished."""
-    trials = tuple(trials)
-    values = [trial.value for trial in trials if trial.value is not None]
-    lost = len(trials) - len(values)
-    if not trials:
-        return "\N{MIDDLE DOT}"
-    if not values:
-        return f"diverged ({lost})"
-    center = metric.value(statistics.fmean(metric.utility(value) for value in values))
-    text = metric.show(center)
-    if len(values) > 1:
-        sd, decimals = statistics.stdev(values), metric.decimals(center)
-        text += f" ± {100 * sd:.2f}" if metric.gain == "points" else f" ± {sd:.{decimals}f}"
-    return f"{text} ({len(values)}/{len(trials)})" if lost else f"{text} ({len(values)})"
-
-
-def layer_gain(decision: Decision, metric: Metric, depth: int) -> str:
-    """The gain over the next shallower depth, with its interval."""
-    gain = next((g for g in reversed(decision.gains) if g.deep == depth), None)
-    if gain is None:
-        return ""
-    text = f"{gain_percent(metric, gain.gain):+.2f}"
-    if gain.low is not None and gain.high is not None:
-        low, high = gain_percent(metric, gain.low), gain_percent(metric, gain.high)
-        text += f" [{low:.2f}, {high:.2f}]"
-    return text.replace("-", "\N{MINUS SIGN}")
 
 
 def size(count: int) -> str:

@@ -12,7 +12,8 @@ from lamina.depth.ask.candidates import Candidate
 from lamina.depth.ask.measure import Checked, Cost
 from lamina.depth.judge.decision import Decision
 from lamina.depth.plan.front import Point
-from lamina.depth.trials import Trial
+from lamina.depth.tell.told import Told, tell
+from lamina.depth.trials import Trial, apart
 from lamina.spec import LaminaError, Metric
 from lamina.store.atomic import write_text
 
@@ -76,6 +77,10 @@ class Verdict(Struct, frozen=True, kw_only=True):
     def depth(self) -> int | None:
         """The depth to use; None where it is undecided."""
         return self.decision.depth
+
+    def told(self) -> Told:
+        """The decision in the user's units."""
+        return tell(self.decision, self.metric, apart(self.trials), self.baseline)
 
     def cost(self, depth: int) -> Cost:
         """What ``depth`` costs."""

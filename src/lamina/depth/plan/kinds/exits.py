@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lamina.depth.ask.setup import Setup
 from lamina.depth.job import Job
+from lamina.depth.plan.kinds.base import Kind, Seconds
 from lamina.depth.plan.kinds.shared import SharedDepths
 from lamina.depth.plan.kinds.train import trained, trial_of
 from lamina.depth.trials import Trial
@@ -126,3 +127,19 @@ def joint(steps: Mapping[int, Step], shares: Tensor | None = None) -> Step:
     deepest = next(iter(steps.values()))
     loss = losses.mean() if shares is None else (shares * losses).sum()
     return Step(loss, sums, deepest.count, deepest.state)
+
+
+def epoch(depth: int, whole: Seconds, evaluation: Seconds) -> float:
+    """Seconds of an epoch: in training each layer runs once, but each depth is evaluated alone."""
+    training, evaluations = parts(depth, whole, evaluation)
+    return training + evaluations
+
+
+def parts(depth: int, whole: Seconds, evaluation: Seconds) -> tuple[float, float]:
+    """Seconds of an epoch's training, as if the deepest network ran alone, and of the evaluations
+    of all depths."""
+    training = whole.get(depth, 0.0) - evaluation.get(depth, 0.0)
+    return training, sum(seconds for d, seconds in evaluation.items() if d <= depth)
+
+
+EXITS = Kind("exits", "all depths up to {}, together", run, shared, epoch)

@@ -15,6 +15,7 @@ import torch
 
 from lamina.depth.ask.setup import Setup
 from lamina.depth.job import Job
+from lamina.depth.plan.kinds.base import Kind
 from lamina.depth.plan.kinds.train import trained, trial_of
 from lamina.depth.trials import Trial
 from lamina.nn.recurrent.growth import grow
@@ -70,3 +71,6 @@ def _grow(deep: Model, shallow: Model, task: Task) -> None:
             f"a new layer changes what this {task.name} network says at once, as where its head"
             " reads a layer's state and not its output; use strategy='grid'"
         )
+
+
+GROW = Kind("grow", "grown to {}", run, check)

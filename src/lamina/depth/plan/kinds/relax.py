@@ -20,7 +20,8 @@ from torch import Tensor, nn
 
 from lamina.depth.ask.setup import Setup
 from lamina.depth.job import Job
-from lamina.depth.plan.kinds.exits import AllDepths, joint, shared, trial_of_depths
+from lamina.depth.plan.kinds.base import Kind, Seconds
+from lamina.depth.plan.kinds.exits import AllDepths, joint, parts, shared, trial_of_depths
 from lamina.depth.plan.kinds.shared import SharedDepths
 from lamina.depth.plan.kinds.train import trained
 from lamina.depth.trials import Trial
@@ -222,3 +223,13 @@ class _Turns(Sequence[Batch]):
         # handed through.
         batch = replace(batch, part="train", fresh=False)
         return Turn.of(batch, chooses=True, temperature=temperature)
+
+
+def epoch(depth: int, whole: Seconds, evaluation: Seconds) -> float:
+    """Seconds of an epoch: the choice is learned on every other batch, by a forward pass, which is
+    a third of a step, and evaluated on half of the data."""
+    training, evaluations = parts(depth, whole, evaluation)
+    return 4 / 3 * training + evaluations / 2
+
+
+RELAX = Kind("relax", "a choice among depths up to {}", run, relaxed, epoch, purpose="a proposal")

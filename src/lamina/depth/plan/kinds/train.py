@@ -10,6 +10,7 @@ import torch
 
 from lamina.depth.ask.setup import Setup
 from lamina.depth.job import Job
+from lamina.depth.plan.kinds.base import Kind
 from lamina.depth.trials import Trial
 from lamina.spec import Metric, Model, Task
 from lamina.store import RunFolder
@@ -82,3 +83,6 @@ def trial_of(
         result.step_ms,
         tuple(curve),
     )
+
+
+TRAIN = Kind("train", "{}, alone", run)

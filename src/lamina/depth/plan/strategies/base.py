@@ -6,10 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from lamina.depth.ask.problem import Problem, Range, Values
+from lamina.depth.ask.space import Range, Values
 from lamina.depth.job import Job
 from lamina.depth.plan.clock import makespan, remaining
 from lamina.depth.plan.front import Point
+from lamina.depth.plan.problem import Problem
 from lamina.depth.trials import Trial, apart
 from lamina.spec import LaminaError
 
@@ -103,7 +104,7 @@ class Strategy(ABC):
     def looks(self) -> int:
         """How often the evidence was looked at, the verdict's look as the last: more than once
         where an earlier look decided what was trained next. See
-        :meth:`lamina.depth.ask.problem.Problem.decide`."""
+        :meth:`lamina.depth.plan.problem.Problem.decide`."""
         return 1
 
     def saw(self) -> Sequence[str]:

@@ -7,9 +7,9 @@ import statistics
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
-from lamina.depth.ask.problem import Problem, Range, Values
-from lamina.depth.ask.space import Setting, rounded
+from lamina.depth.ask.space import Range, Setting, Values, rounded
 from lamina.depth.job import Job, changed
+from lamina.depth.plan.problem import Problem
 from lamina.depth.plan.strategies.rounds import Plan, in_rounds
 from lamina.depth.plan.strategies.tuned import CHOOSING, Tuned
 from lamina.depth.trials import Trial

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lamina.depth.ask.problem import Range, Values
-from lamina.depth.ask.space import combinations
+from lamina.depth.ask.space import Range, Values, combinations
 from lamina.depth.job import Job, changed
 from lamina.depth.plan.strategies.rounds import Plan, in_rounds
 from lamina.depth.plan.strategies.tuned import CHOOSING, Tuned

@@ -6,8 +6,8 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from lamina.depth.counted import layers
 from lamina.depth.job import Job
+from lamina.depth.phrases import layers
 from lamina.depth.plan.strategies.rounds import Plan, Planned, in_rounds
 from lamina.depth.trials import Trial
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 
-from lamina.depth.ask.problem import Problem
 from lamina.depth.job import Job
+from lamina.depth.plan.problem import Problem
 from lamina.depth.plan.strategies.base import Strategy
 from lamina.depth.plan.strategies.racing import FIRST, LONGER, NEXT, Limits, Round, Run, next_round
 from lamina.depth.trials import Trial, longest, spent

@@ -27,9 +27,9 @@ import statistics
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 
-from lamina.depth.ask.problem import Problem, Range, Values
-from lamina.depth.ask.space import combinations
+from lamina.depth.ask.space import Range, Values, combinations
 from lamina.depth.job import Job, Value, changed
+from lamina.depth.plan.problem import Problem
 from lamina.depth.plan.strategies.rounds import Plan, Planned, in_rounds
 from lamina.depth.trials import Trial, spent
 

@@ -6,22 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lamina.depth.ask.advice import Facts
-from lamina.depth.job import Job, Value
+from lamina.depth.ask.space import Range, Values
+from lamina.depth.job import Job
 from lamina.depth.judge.decision import Decision, decide
+from lamina.depth.plan.kinds import KINDS
 from lamina.spec import Metric
-
-#: A choice that a job may make: some values, or a range to draw from.
-Values = tuple[Value, ...]
-
-
-@dataclass(frozen=True)
-class Range:
-    """Numbers from ``low`` to ``high``; on a logarithmic scale where ``log``. Whole numbers where
-    both ends are."""
-
-    low: float
-    high: float
-    log: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,15 +65,5 @@ class Problem:
     def seconds(self, job: Job) -> float:
         """What a job is expected to take from its beginning, in seconds; 0 where unknown."""
         epochs = self.epochs if job.epochs is None else min(job.epochs, self.epochs)
-        return epochs * self._epoch(job)
-
-    def _epoch(self, job: Job) -> float:
-        """Of a kind that trains all depths at once, layers run once in training, but each depth is
-        evaluated alone. A choice among them is learned on every other batch, by a forward pass,
-        which is a third of a step, and evaluated on half of the data."""
-        whole = self.epoch_seconds.get(job.depth, 0.0)
-        if job.kind not in ("exits", "relax"):
-            return whole
-        training = whole - self.evaluation_seconds.get(job.depth, 0.0)
-        evaluation = sum(s for d, s in self.evaluation_seconds.items() if d <= job.depth)
-        return training + evaluation if job.kind == "exits" else 4 / 3 * training + evaluation / 2
+        epoch = KINDS[job.kind].epoch
+        return epochs * epoch(job.depth, self.epoch_seconds, self.evaluation_seconds)

@@ -1,0 +1,119 @@
+"""What a search is asked: every option of it, with its default and its bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from lamina.depth.ask.candidates import parse_count, parse_depths
+from lamina.depth.ask.space import Range, Values, parse_vary
+from lamina.depth.phrases import parse_seconds
+from lamina.depth.plan.strategies import STRATEGIES
+from lamina.options import Count, Options, Positive
+
+
+def _depths(text: str) -> tuple[int, ...] | Literal["auto"]:
+    return "auto" if text.strip() == "auto" else parse_depths(text)
+
+
+class Question(Options, frozen=True, kw_only=True):
+    """What a depth search is asked. A new option is a field here, and its use.
+
+    :func:`lamina.depth.search` takes these fields as keywords and ``lamina depth`` as options; the
+    descriptions are their help.
+
+    Raises:
+        LaminaError: a value out of bounds.
+    """
+
+    depths: Annotated[
+        Collection[int] | Literal["auto"],
+        Meta(
+            description="Numbers of layers to compare, such as 1-5 or 1,2,4; auto: those that "
+            "rules of thumb suggest.",
+            extra={"parse": _depths, "metavar": "LIST|auto", "default": "1-5"},
+        ),
+    ] = (1, 2, 3, 4, 5)
+    seeds: Annotated[
+        Count,
+        Meta(
+            description="Training runs of each depth; a strategy may stop earlier. A seed changes "
+            "the initial weights, the order of the data and dropout, never the split.",
+        ),
+    ] = 5
+    cell: Annotated[
+        str | None, Meta(description="Cell of every network; None: as the options say.")
+    ] = None
+    width: Annotated[
+        Count | None, Meta(description="Units of every layer; None: as the options say.")
+    ] = None
+    parameters: Annotated[
+        Count | None,
+        Meta(
+            description="Give every network this many parameters (300k, 1.5M) instead of one "
+            "width.",
+            extra={"parse": parse_count, "metavar": "COUNT"},
+        ),
+    ] = None
+    min_gain: Annotated[
+        Annotated[float, Meta(gt=0, lt=100)],
+        Meta(
+            description="Smallest gain worth a deeper network: points of accuracy, F1, BLEU or "
+            "WER; percent of perplexity or MSE."
+        ),
+    ] = 1.0
+    cost_per_layer: Annotated[
+        Annotated[float, Meta(ge=0, lt=100)],
+        Meta(description="Gain that each further layer must bring on top of that."),
+    ] = 0.0
+    strategy: Annotated[
+        str | None,
+        Meta(
+            description="How the search decides what to train.",
+            extra={"choices": tuple(STRATEGIES), "default": "race; with --vary, grid"},
+        ),
+    ] = None
+    vary: Annotated[
+        Mapping[str, Values | Range] | None,
+        Meta(
+            description="What to try beside the depth: lr=0.001,0.003 or dropout=0:0.5 or "
+            "lr=1e-4:1e-2:log. May be repeated.",
+            extra={"parse": parse_vary, "metavar": "NAME=VALUES", "several": True},
+        ),
+    ] = None
+    trials: Annotated[
+        Count,
+        Meta(description="Settings to try over all depths, if the strategy samples them."),
+    ] = 20
+    budget: Annotated[
+        Positive | None,
+        Meta(
+            description="Approximate limit on training time, such as 30m or 2h; the verdict is "
+            "drawn from what has been trained by then.",
+            extra={"parse": parse_seconds, "metavar": "TIME", "default": "no limit"},
+        ),
+    ] = None
+    workers: Annotated[
+        Count | None,
+        Meta(
+            description="Training runs side by side, each in its own process with one CPU thread "
+            "(or --threads)."
+        ),
+    ] = None
+    storage: Annotated[
+        str | None,
+        Meta(
+            description="Database shared by several processes or machines that run the same "
+            "search, each with its own --out: sqlite:///FILE or postgresql://user@host/name.",
+            extra={"metavar": "URL", "default": "study.db in the search's folder"},
+        ),
+    ] = None
+    ray: Annotated[
+        str | None,
+        Meta(
+            description="Address of a Ray cluster to train on; local starts one on this machine.",
+            extra={"metavar": "ADDRESS|local"},
+        ),
+    ] = None

@@ -1,0 +1,320 @@
+"""A decision in the units that people read. Made once; words, tables, charts and the report see no
+utilities."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from lamina.depth.judge.decision import Decision, Gain, Score, Stage
+from lamina.depth.trials import Trial
+from lamina.spec import Metric
+
+#: If taking the best epoch moves a gain by more than this share of the margin, it is said.
+CHOICE = 0.25
+
+MINUS = "\N{MINUS SIGN}"
+
+
+def gain_percent(metric: Metric, utility: float) -> float:
+    """A difference of utilities in the unit of gains: points, or percent of the value. The inverse
+    of :meth:`lamina.spec.Metric.utility_gain`."""
+    if metric.gain == "points":
+        return utility
+    share = utility / 100
+    return 100 * (math.expm1(share) if metric.higher_is_better else -math.expm1(-share))
+
+
+def amount(metric: Metric, percent: float, *, apart_from: float | None = None) -> str:
+    """``2.3 points``, ``1 point``, ``0.4%``; with a second digit if it would otherwise look like
+    ``apart_from``, or like nothing."""
+    number = f"{percent:.1f}"
+    if abs(percent) < 0.1 or (apart_from is not None and number == f"{apart_from:.1f}"):
+        number = f"{percent:.2f}".removesuffix("0")
+    number = number.removesuffix(".0").replace("-", MINUS)
+    number = "0" if number in (f"{MINUS}0", "0") else number
+    if metric.gain == "relative":
+        return f"{number}%"
+    return f"{number} point" if number.lstrip(MINUS) == "1" else f"{number} points"
+
+
+def percent(share: float) -> str:
+    """``95%``, ``98.3%``, ``99.98%``: with as many digits as it takes not to say 100%."""
+    texts = (f"{100 * share:.{digits}g}" for digits in range(3, 16))
+    return f"{next((text for text in texts if text != '100'), '100')}%"
+
+
+def on_chart(metric: Metric, value: float) -> float:
+    """A value as charts show it: shares in percent."""
+    return 100 * value if metric.gain == "points" else value
+
+
+def score(metric: Metric, trials: Iterable[Trial]) -> str:
+    """``91.42% ± 0.31 (3)``: mean, standard deviation and number of seeds; ``(2/3)`` if one of
+    three diverged."""
+    trials = tuple(trials)
+    values = [trial.value for trial in trials if trial.value is not None]
+    lost = len(trials) - len(values)
+    if not trials:
+        return "\N{MIDDLE DOT}"
+    if not values:
+        return f"diverged ({lost})"
+    center = metric.value(statistics.fmean(metric.utility(value) for value in values))
+    text = metric.show(center)
+    if len(values) > 1:
+        sd, decimals = statistics.stdev(values), metric.decimals(center)
+        text += f" ± {100 * sd:.2f}" if metric.gain == "points" else f" ± {sd:.{decimals}f}"
+    return f"{text} ({len(values)}/{len(trials)})" if lost else f"{text} ({len(values)})"
+
+
+@dataclass(frozen=True)
+class ToldScore:
+    """One depth.
+
+    Attributes:
+        seeds, diverged, stuck, wide: as in :class:`lamina.depth.judge.decision.Score`.
+        fails: the interval of its failure rate, ``16% to 100%``.
+        text: the score with its spread, as :func:`score` writes it.
+        mean, low, high: as charts show them, no further than values can be; None if no seed got
+            through.
+    """
+
+    depth: int
+    seeds: int
+    diverged: int
+    stuck: int
+    wide: bool
+    fails: str
+    text: str
+    mean: float | None
+    low: float | None
+    high: float | None
+
+    @property
+    def failed(self) -> int:
+        """Seeds that diverged or got stuck."""
+        return self.diverged + self.stuck
+
+
+@dataclass(frozen=True)
+class ToldGain:
+    """From ``shallow`` to ``deep``, in points or percent; above 0 is better.
+
+    Attributes:
+        gain, low, high: the gain with its interval, None if that is unknown.
+        side: on which side of what it needs it is known to lie.
+        needs: what the deeper network would have to gain, ``1 point``.
+        text: the gain without its sign, ``2.4 points``.
+        interval: ``95% interval 1.9 to 2.9``; empty if unknown.
+        most: the upper end of the interval, or the gain itself; most_text: written so that it does
+            not look like ``needs``.
+        short: how far ``most`` lies above what is needed, on the scale of the decision.
+        cell: for a table, ``+2.40 [1.90, 2.90]``.
+    """
+
+    shallow: int
+    deep: int
+    gain: float
+    low: float | None
+    high: float | None
+    side: Literal["above", "below", "open"]
+    needs: str
+    text: str
+    interval: str
+    most: float
+    most_text: str
+    short: float
+    cell: str
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Told:
+    """What was decided, in the user's units.
+
+    Attributes:
+        outcome, depth, shown, between, more_seeds, walk, unstable, spread_growth: as in
+            :class:`lamina.depth.judge.decision.Decision`.
+        scores, gains: of each depth and of each pair.
+        least: the smallest gain that was asked for, ``1 point``; price: what each layer must gain
+            beyond that, empty if nothing.
+        confidence: of the intervals, ``95%``; risk: of a wrong verdict on either side, ``5%``.
+        band: on charts, the mean of the shown depth and what a deeper network would have to reach.
+        baseline: the best score without a network, on charts; baseline_text: ``50.00%``.
+        beats_baseline: whether a depth is clearly better than that; None if that is unknown.
+        best_epoch: the depth that gains most from taking the best epoch, the one that gains least,
+            and the difference; None if it is small.
+    """
+
+    metric: Metric
+    outcome: Literal["use", "undecided", "none"]
+    depth: int | None
+    shown: int | None
+    between: tuple[int, ...]
+    more_seeds: int | None
+    walk: tuple[Stage, ...]
+    unstable: tuple[int, ...]
+    spread_growth: float | None
+    scores: tuple[ToldScore, ...]
+    gains: tuple[ToldGain, ...]
+    least: str
+    price: str
+    confidence: str
+    risk: str
+    band: tuple[float, float] | None
+    baseline: float | None
+    baseline_text: str
+    beats_baseline: bool | None
+    best_epoch: tuple[int, int, str] | None
+
+    def score(self, depth: int) -> ToldScore:
+        """Of one depth. Raises KeyError for a depth that was not tried."""
+        for each in self.scores:
+            if each.depth == depth:
+                return each
+        raise KeyError(depth)
+
+    def gain(self, shallow: int, deep: int) -> ToldGain | None:
+        """Between two depths; None if no seed of one of them got through."""
+        pairs = (gain for gain in self.gains if (gain.shallow, gain.deep) == (shallow, deep))
+        return next(pairs, None)
+
+    def layer(self, depth: int) -> str:
+        """The gain over the next shallower depth, for a table; empty for the shallowest."""
+        return next((gain.cell for gain in reversed(self.gains) if gain.deep == depth), "")
+
+
+def tell(
+    decision: Decision, metric: Metric, trials: Sequence[Trial], baseline: float | None
+) -> Told:
+    """``decision`` in the user's units.
+
+    Args:
+        decision: in utilities of ``metric``.
+        metric: what the trials were scored by.
+        trials: those judged, a depth each (see :func:`lamina.depth.trials.apart`).
+        baseline: the best value without a network; None if unknown.
+    """
+    return Told(
+        metric=metric,
+        outcome=decision.outcome,
+        depth=decision.depth,
+        shown=decision.shown,
+        between=decision.between,
+        more_seeds=decision.more_seeds,
+        walk=decision.walk,
+        unstable=decision.unstable,
+        spread_growth=decision.spread_growth,
+        scores=tuple(_score(each, metric, trials) for each in decision.scores),
+        gains=tuple(_gain(each, metric) for each in decision.gains),
+        least=_amount(metric, decision.margin),
+        price=_amount(metric, decision.cost_per_layer) if decision.cost_per_layer else "",
+        confidence=percent(decision.confidence),
+        risk=f"{100 * decision.alpha:g}%",
+        band=_band(decision, metric),
+        baseline=None if baseline is None else on_chart(metric, baseline),
+        baseline_text="" if baseline is None else metric.show(baseline),
+        beats_baseline=_beats(decision, metric, baseline),
+        best_epoch=_best_epoch(decision, metric, trials),
+    )
+
+
+def _amount(metric: Metric, utility: float) -> str:
+    return amount(metric, gain_percent(metric, utility))
+
+
+def _score(found: Score, metric: Metric, trials: Sequence[Trial]) -> ToldScore:
+    mean, low, high = found.mean, found.low, found.high
+    return ToldScore(
+        found.depth,
+        found.seeds,
+        found.diverged,
+        found.stuck,
+        found.wide,
+        f"{100 * found.fails_low:.0f}% to {100 * found.fails_high:.0f}%",
+        score(metric, (trial for trial in trials if trial.depth == found.depth)),
+        None if mean is None else on_chart(metric, metric.value(mean)),
+        None if mean is None else _possible(metric, mean if low is None else low),
+        None if mean is None else _possible(metric, mean if high is None else high),
+    )
+
+
+def _possible(metric: Metric, utility: float) -> float:
+    """The end of an interval on a chart, no further than values can be: a share is not below 0,
+    nor above 1 where more is better (an error rate may be)."""
+    value = metric.value(utility)
+    if metric.gain == "points":
+        value = min(max(value, 0.0), 1.0 if metric.higher_is_better else math.inf)
+    return on_chart(metric, value)
+
+
+def _gain(found: Gain, metric: Metric) -> ToldGain:
+    gain, needs = (gain_percent(metric, utility) for utility in (found.gain, found.needs))
+    low, high = (
+        None if end is None else gain_percent(metric, end) for end in (found.low, found.high)
+    )
+    interval, cell = "", f"{gain:+.2f}"
+    if low is not None and high is not None:
+        interval = f"{percent(found.confidence)} interval {low:.1f} to {high:.1f}"
+        cell += f" [{low:.2f}, {high:.2f}]"
+    utility = found.gain if found.high is None else found.high
+    most = gain_percent(metric, utility)
+    return ToldGain(
+        found.shallow,
+        found.deep,
+        gain,
+        low,
+        high,
+        found.side,
+        amount(metric, needs),
+        amount(metric, abs(gain)),
+        interval.replace("-", MINUS),
+        most,
+        amount(metric, most, apart_from=needs),
+        utility - found.needs,
+        cell.replace("-", MINUS),
+        found.confidence,
+    )
+
+
+def _band(decision: Decision, metric: Metric) -> tuple[float, float] | None:
+    mean = None if decision.shown is None else decision.score(decision.shown).mean
+    if mean is None:
+        return None
+    low, edge = (metric.value(utility) for utility in (mean, mean + decision.margin))
+    return on_chart(metric, low), on_chart(metric, edge)
+
+
+def _beats(decision: Decision, metric: Metric, baseline: float | None) -> bool | None:
+    """A margin better, at the lower end of the interval; one seed has no interval."""
+    ends = [s.mean if s.low is None else s.low for s in decision.scores if s.mean is not None]
+    if baseline is None or not ends:
+        return None
+    edge = metric.utility(baseline) + decision.margin
+    return any(end is not None and end > edge for end in ends)
+
+
+def _best_epoch(
+    decision: Decision, metric: Metric, trials: Sequence[Trial]
+) -> tuple[int, int, str] | None:
+    lifts: dict[int, list[float]] = {}
+    for trial in trials:
+        if trial.value is not None and len(trial.curve) >= 3:
+            lifts.setdefault(trial.depth, []).append(_lift(trial, metric))
+    if len(lifts) < 2:
+        return None
+    means = {depth: statistics.fmean(each) for depth, each in lifts.items()}
+    most, least = max(means, key=means.__getitem__), min(means, key=means.__getitem__)
+    difference = means[most] - means[least]
+    if difference <= CHOICE * decision.margin:
+        return None
+    return most, least, _amount(metric, difference)
+
+
+def _lift(trial: Trial, metric: Metric) -> float:
+    """How far the best epoch stands above the best mean of three neighbouring ones."""
+    curve = [metric.utility(value) for _, value in trial.curve]
+    return max(curve) - max(map(statistics.fmean, zip(curve, curve[1:], curve[2:], strict=False)))
