@@ -9,7 +9,8 @@ from typing import Any
 
 from lamina.depth import equal_parameters, equal_width
 from lamina.depth.ask.advice import facts_of, suggest
-from lamina.depth.judge.decision import Decision, decide
+from lamina.depth.judge.decision import decide
+from lamina.depth.judge.outcome import Decision
 from lamina.depth.phrases import listed_range
 from lamina.spec import Metric
 from measured.data import cuts

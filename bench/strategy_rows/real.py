@@ -17,7 +17,7 @@ from statistics import median
 from typing import Any
 
 from lamina.depth import search
-from lamina.depth.run.study import sqlite_url
+from lamina.depth.run.storage import sqlite_url
 from lamina.depth.tell.progress import SilentSearch
 from lamina.store.atomic import write_text
 from strategy_rows.problems import Question, make

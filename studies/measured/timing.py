@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from lamina.depth.ask.measure import Stepper
+from lamina.depth.ask.measure import StepTimer
 from lamina.spec import Batch, Task
 from lamina.train import Settings
 from lamina.train.session import cpu_threads
@@ -56,7 +56,7 @@ def step_ms(*, folder: Path, task: str, shapes: Shapes, turns: int, round: int) 
     del folder, round  # nothing is written; rounds differ by nothing but their number
     opened = [open_task(task, shape["data"]) for shape in shapes]
     steppers = [
-        Stepper(one.model(**shape["model"]), one, Settings())
+        StepTimer(one.model(**shape["model"]), one, Settings())
         for one, shape in zip(opened, shapes, strict=True)
     ]
     batches = [typical(one) for one in opened]

@@ -12,7 +12,8 @@ from lamina.depth.ask.candidates import (
     parse_count,
     parse_depths,
 )
-from lamina.depth.judge.decision import Decision, decide
+from lamina.depth.judge.decision import decide
+from lamina.depth.judge.outcome import Decision
 from lamina.depth.question import Question
 from lamina.depth.search import search
 from lamina.depth.tell.verdict import Verdict

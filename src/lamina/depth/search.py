@@ -22,15 +22,16 @@ from lamina.depth.ask.setup import Setup, settings_for
 from lamina.depth.ask.space import Range, Values, checked_space
 from lamina.depth.ask.timing import Epoch, epoch_seconds
 from lamina.depth.job import Job
+from lamina.depth.judge.looks import Way, count_looks, looks_before
 from lamina.depth.plan.kinds import check_kind
 from lamina.depth.plan.problem import Problem
 from lamina.depth.plan.strategies import STRATEGIES, Strategy
 from lamina.depth.question import Question
 from lamina.depth.run.claim import claimed
 from lamina.depth.run.drive import catch_up, drive
-from lamina.depth.run.looks import Way, count_looks, looks_before
 from lamina.depth.run.runners import Runner, choose_runner
-from lamina.depth.run.study import StudyLedger, sqlite_url
+from lamina.depth.run.storage import sqlite_url
+from lamina.depth.run.study import StudyLedger
 from lamina.depth.run.winner import hand_over
 from lamina.depth.tell import verdict as verdicts
 from lamina.depth.tell import words
@@ -280,7 +281,7 @@ def _measure(asked: _Asked, place: _Place) -> tuple[tuple[Cost, ...], Problem]:
         # One validation example more or less is the smallest step of an accuracy.
         resolution=100 / asked.checked.count if metric.gain == "points" else 0.0,
         cost_per_layer=metric.utility_gain(question.cost_per_layer),
-        looks=len(looks_before(place.ledger, asked.way)),
+        looks=len(looks_before(place.ledger.agreed(), asked.way)),
         space=asked.space,
         trials=question.trials,
         facts=asked.facts,
@@ -327,9 +328,9 @@ def _conclude(asked: _Asked, costs: tuple[Cost, ...], ran: _Ran, place: _Place) 
     question, setup, strategy = asked.question, asked.setup, ran.strategy
     metric = setup.task.metric
     judged = tuple(strategy.judged())
-    before, own = count_looks(
-        place.ledger, asked.way, [trial.job for trial in judged], strategy.looks
-    )
+    keys = [trial.job.key for trial in judged]
+    before, own, record = count_looks(place.ledger.agreed(), asked.way, keys, strategy.looks)
+    place.ledger.agree(asked.way.record, lambda: record)
     problem = dataclasses.replace(strategy.problem, looks=len(before))
     decision = problem.decide(strategy.evidence(), own)
     best, value = hand_over(decision.shown, judged, setup, place.folder, place.progress)

@@ -10,7 +10,7 @@ import torch
 from depth_toy import Toy
 from lamina.depth import search
 from lamina.depth.ask import timing
-from lamina.depth.ask.measure import Stepper, in_turn
+from lamina.depth.ask.measure import StepTimer, in_turn
 from lamina.depth.ask.setup import Setup
 from lamina.depth.job import Job
 from lamina.depth.plan.clock import makespan, remaining
@@ -46,9 +46,9 @@ def setup():
 
 
 def test_an_epoch_is_its_steps_and_its_share_of_an_evaluation(monkeypatch):
-    monkeypatch.setattr(Stepper, "milliseconds", lambda self, batch: 1000.0 * self.depth)
-    monkeypatch.setattr(Stepper, "evaluated", lambda self, batch: 500.0)
-    monkeypatch.setattr(Stepper, "depth", property(lambda s: len(s.model.layers)), raising=False)
+    monkeypatch.setattr(StepTimer, "milliseconds", lambda self, batch: 1000.0 * self.depth)
+    monkeypatch.setattr(StepTimer, "evaluated", lambda self, batch: 500.0)
+    monkeypatch.setattr(StepTimer, "depth", property(lambda s: len(s.model.layers)), raising=False)
     task = Toy(size=40)  # four batches to train, four to evaluate
     models = {d: task.model(depth=d) for d in (1, 3)}
     found = timing.epoch_seconds(models, task, Settings(threads=1, evaluate_every=2))
@@ -90,7 +90,7 @@ def test_an_evaluation_trains_nothing():
     task = Toy()
     model = task.model(depth=1)
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    assert Stepper(model, task, Settings(threads=1)).evaluated(task.batches("validation")[0]) > 0
+    assert StepTimer(model, task, Settings(threads=1)).evaluated(task.batches("validation")[0]) > 0
     assert all((value == before[name]).all() for name, value in model.state_dict().items())
     assert model.training
 

@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from lamina.depth.judge.decision import Decision, decide
+from lamina.depth.judge.decision import decide
 from lamina.depth.judge.evidence import (
     ENOUGH,
     OPEN,
@@ -27,6 +27,7 @@ from lamina.depth.judge.evidence import (
     wide,
 )
 from lamina.depth.judge.failures import fails_more, rate_interval, stuck
+from lamina.depth.judge.outcome import Decision
 from lamina.spec import LaminaError
 
 NAN = math.nan

@@ -13,7 +13,8 @@ from depth_toy import Toy
 from lamina.depth import search
 from lamina.depth.job import Job
 from lamina.depth.run import study
-from lamina.depth.run.study import StudyLedger, sqlite_url, study_name
+from lamina.depth.run.storage import sqlite_url
+from lamina.depth.run.study import StudyLedger, study_name
 from lamina.depth.tell.progress import SilentSearch
 from lamina.depth.trials import run_folder, save_trial
 from lamina.spec import PERPLEXITY, LaminaError

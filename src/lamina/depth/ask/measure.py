@@ -73,7 +73,7 @@ def measure(models: Mapping[int, Model], task: Task, settings: Settings) -> tupl
     machine that is busy or slows down meanwhile does so for all of them alike.
     """
     typical, largest = _batches(task)
-    steppers = {d: Stepper(model, task, settings) for d, model in models.items()}
+    steppers = {d: StepTimer(model, task, settings) for d, model in models.items()}
     with cpu_threads(settings.threads):
         memory = {d: stepper.bytes(largest) for d, stepper in steppers.items()}
         times: dict[int, list[float]] = {d: [] for d in steppers}
@@ -94,7 +94,7 @@ def in_turn(depths: Sequence[int], round: int) -> list[int]:
     return random.Random(round).sample(depths, len(depths))
 
 
-class Stepper:
+class StepTimer:
     """A model with an optimizer that takes single training steps, and steps of an evaluation."""
 
     def __init__(self, model: Model, task: Task, settings: Settings):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 from typing import NamedTuple
 
-from lamina.depth.ask.measure import Stepper, in_turn
+from lamina.depth.ask.measure import StepTimer, in_turn
 from lamina.spec import Batch, Model, Part, Task
 from lamina.train import Settings
 from lamina.train.session import cpu_threads
@@ -39,7 +39,7 @@ def epoch_seconds(models: Mapping[int, Model], task: Task, settings: Settings) -
     The models are trained a few steps by this. Depths take turns, and means count, not medians: a
     machine that is busy now is taken to stay so.
     """
-    steppers = {d: Stepper(model, task, settings) for d, model in models.items()}
+    steppers = {d: StepTimer(model, task, settings) for d, model in models.items()}
     with cpu_threads(settings.threads):
         training = _part(task, "train", {d: s.milliseconds for d, s in steppers.items()})
         evaluation = _part(task, "validation", {d: s.evaluated for d, s in steppers.items()})

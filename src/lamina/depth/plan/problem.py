@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from lamina.depth.ask.advice import Facts
 from lamina.depth.ask.space import Range, Values
 from lamina.depth.job import Job
-from lamina.depth.judge.decision import Decision, decide
+from lamina.depth.judge.decision import decide
+from lamina.depth.judge.outcome import Decision
 from lamina.depth.plan.kinds import KINDS
 from lamina.spec import Metric
 

@@ -16,11 +16,9 @@ import contextlib
 import hashlib
 import json
 import re
-import sqlite3
 import threading
 import time
 import uuid
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,21 +26,19 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from lamina.depth.job import Job
+from lamina.depth.run.storage import close_storage, open_storage, quiet, shown, why
 from lamina.depth.trials import Trial, read_trial
 from lamina.spec import LaminaError, Metric
 from lamina.store.atomic import write_text
 
 if TYPE_CHECKING:
-    from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
 
-#: Seconds between two signs of life of those who run a job, and the silence after which they are
-#: taken for dead.
+#: Seconds between two heartbeats of a job that runs, and the silence after which whoever runs it is
+#: presumed dead.
 BEAT, GRACE = 10.0, 60.0
 #: Seconds that the last sign of life may take when all is closed.
 LEAVING = 10.0
-#: Times that a new database is tried: two machines that make its tables at once disturb each other.
-OPENINGS = 5
 #: What of a search's configuration may grow while it stays the same search.
 _GROWS = frozenset({"depths", "seeds"})
 #: The depth of an Optuna trial is a number between these.
@@ -84,7 +80,7 @@ class StudyLedger:
 
     def __init__(self, url: str | None, config: Mapping[str, Any], out: Path, metric: Metric):
         self.out = out
-        self.place = "memory" if url is None else _shown(url)
+        self.place = "memory" if url is None else shown(url)
         self.owner = _owner(out)
         #: The number of the Optuna trial of each job that is claimed here.
         self.mine: dict[str, int] = {}
@@ -93,7 +89,7 @@ class StudyLedger:
         self._heard: dict[int, tuple[Any, float]] = {}
         self._closed = threading.Event()
         with self._asking():
-            self.storage = _open(url)
+            self.storage = open_storage(url)
             self.study = self._study(study_name(config), metric)
             for trial in self._trials():  # this folder's last session ended without releasing them
                 if _runs(trial) and trial.user_attrs.get("owner") == self.owner:
@@ -108,7 +104,7 @@ class StudyLedger:
         self._closed.set()
         self._beats.join(LEAVING)  # not for ever, where the storage hangs
         self.storage.remove_session()
-        _close(self.storage)
+        close_storage(self.storage)
 
     def finished(self, jobs: Iterable[Job]) -> list[Trial]:
         jobs = list(jobs)
@@ -161,7 +157,7 @@ class StudyLedger:
                 state = TrialState.FAIL if trial.diverged else TrialState.COMPLETE
                 values = None if trial.value is None else [trial.value]
                 self.storage.set_trial_state_values(optuna_id, state, values)
-            except UpdateFinishedTrialError:  # taken for dead, and not taken over yet
+            except UpdateFinishedTrialError:  # presumed dead, and not taken over yet
                 return self._enter(trial)
         return trial
 
@@ -258,7 +254,7 @@ class StudyLedger:
         from optuna.study import StudyDirection
 
         best = StudyDirection.MAXIMIZE if metric.higher_is_better else StudyDirection.MINIMIZE
-        with contextlib.suppress(DuplicatedStudyError), _quiet():
+        with contextlib.suppress(DuplicatedStudyError), quiet():
             self.storage.create_new_study([best], name)
         return self.storage.get_study_id_from_name(name)
 
@@ -279,64 +275,7 @@ class StudyLedger:
         try:
             yield
         except (OptunaError, SQLAlchemyError, ImportError) as error:
-            raise LaminaError(_why(error), place=self.place) from error
-
-
-def _open(url: str | None) -> BaseStorage:
-    """The storage, its tables made where there are none."""
-    from optuna.storages import InMemoryStorage, RDBStorage, get_storage
-    from sqlalchemy import make_url
-    from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, ProgrammingError
-
-    if url is None:
-        return InMemoryStorage()
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        raise LaminaError(  # which may hold a password, and is not shown
-            "got a storage that is no URL; need the URL of a database, such as sqlite:///study.db"
-            " or postgresql://user:password@host/database."
-        ) from None
-    arguments: dict[str, Any] = {"pool_pre_ping": True}
-    fresh = False
-    if parsed.get_backend_name() == "sqlite":
-        arguments["connect_args"] = {"timeout": 60}  # seconds that it may be locked by others
-        fresh = not (parsed.database and Path(parsed.database).exists())
-    elif parsed.drivername == "postgresql":
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    text = parsed.render_as_string(hide_password=False)
-    text = text.replace("{", "{{").replace("}", "}}")  # Optuna fills in templates
-    for opening in range(OPENINGS):
-        try:
-            with warnings.catch_warnings(), _quiet():
-                warnings.simplefilter("ignore")
-                return get_storage(RDBStorage(text, arguments, skip_compatibility_check=fresh))
-        except DatabaseError as error:
-            both = isinstance(error, IntegrityError | ProgrammingError) or "exists" in str(error)
-            if not both or opening == OPENINGS - 1:
-                raise
-            time.sleep(0.2 * (opening + 1))
-    raise AssertionError("not reached")
-
-
-def _close(storage: BaseStorage) -> None:
-    """Give back what the storage holds open; Optuna has no door for that."""
-    engine = getattr(getattr(storage, "_backend", storage), "engine", None)
-    if engine is not None:
-        engine.dispose()
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Optuna says on stderr what it creates; that is the search's own business."""
-    from optuna import logging
-
-    before = logging.get_verbosity()
-    logging.set_verbosity(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.set_verbosity(before)
+            raise LaminaError(why(error), place=self.place) from error
 
 
 def _runs(trial: FrozenTrial) -> bool:
@@ -351,51 +290,3 @@ def _owner(out: Path) -> str:
         kept = uuid.uuid4().hex
         write_text(file, kept + "\n")
     return kept
-
-
-def _shown(url: str) -> str:
-    """A URL without its password."""
-    from sqlalchemy import make_url
-    from sqlalchemy.exc import ArgumentError
-
-    try:
-        return make_url(url).render_as_string()
-    except (ArgumentError, ValueError):
-        return "storage"
-
-
-def _why(error: Exception) -> str:
-    from sqlalchemy.exc import NoSuchModuleError
-
-    cause = error.__cause__ if error.__cause__ is not None else error
-    cause = getattr(cause, "orig", None) or cause
-    if isinstance(cause, ModuleNotFoundError):
-        if cause.name == "psycopg":
-            return (
-                "needs psycopg, which is not installed. Install it: pip install 'lamina[postgres]'."
-            )
-        return f"needs the Python package {cause.name}, which is not installed."
-    said = " ".join(str(cause).split()).rstrip(".?")
-    if isinstance(cause, NoSuchModuleError):
-        return (
-            "got a kind of database that is not known; need sqlite:///FILE or"
-            " postgresql://user@host/database."
-        )
-    if type(cause) is sqlite3.DatabaseError:
-        return (
-            f"is no study of a search: {said}. Move it away: the trainings that the search's folder"
-            " keeps count again."
-        )
-    if "unable to open database file" in said:
-        return "cannot be opened or made; the folder of the file must exist and be yours to write."
-    return (
-        f"the storage of the search does not answer: {said}. What has ended is kept; with the"
-        " storage back, the same command goes on."
-    )
-
-
-def sqlite_url(file: Path) -> str:
-    """The URL of a SQLite file."""
-    from sqlalchemy import URL
-
-    return URL.create("sqlite", database=str(file.resolve())).render_as_string()

@@ -12,7 +12,7 @@ from statistics import fmean
 import jinja2
 from markupsafe import Markup
 
-from lamina.depth.judge.decision import Stage
+from lamina.depth.judge.outcome import Stage
 from lamina.depth.phrases import duration, layers, listed, listed_range
 from lamina.depth.plan.kinds import KINDS
 from lamina.depth.tell import charts, words

@@ -6,8 +6,8 @@ import dataclasses
 import statistics
 from collections.abc import Mapping, Sequence
 
-from lamina.depth.judge.decision import Decision
 from lamina.depth.judge.evidence import MOST_MORE_SEEDS
+from lamina.depth.judge.outcome import Decision
 from lamina.depth.phrases import counted, duration, layers
 from lamina.depth.plan.clock import makespan
 from lamina.depth.plan.problem import Problem

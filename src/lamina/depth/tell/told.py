@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from lamina.depth.judge.decision import Decision, Gain, Score, Stage
+from lamina.depth.judge.outcome import Decision, Gain, Score, Stage
 from lamina.depth.trials import Trial
 from lamina.spec import Metric
 
@@ -75,7 +75,7 @@ class ToldScore:
     """One depth.
 
     Attributes:
-        seeds, diverged, stuck, wide: as in :class:`lamina.depth.judge.decision.Score`.
+        seeds, diverged, stuck, wide: as in :class:`lamina.depth.judge.outcome.Score`.
         fails: the interval of its failure rate, ``16% to 100%``.
         text: the score with its spread, as :func:`score` writes it.
         mean, low, high: as charts show them, no further than values can be; None if no seed got
@@ -137,7 +137,7 @@ class Told:
 
     Attributes:
         outcome, depth, shown, between, more_seeds, walk, unstable, spread_growth: as in
-            :class:`lamina.depth.judge.decision.Decision`.
+            :class:`lamina.depth.judge.outcome.Decision`.
         scores, gains: of each depth and of each pair.
         least: the smallest gain that was asked for, ``1 point``; price: what each layer must gain
             beyond that, empty if nothing.

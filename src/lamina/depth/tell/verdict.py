@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from lamina.depth.ask.candidates import Candidate
 from lamina.depth.ask.measure import Checked, Cost
-from lamina.depth.judge.decision import Decision
+from lamina.depth.judge.outcome import Decision
 from lamina.depth.plan.front import Point
 from lamina.depth.tell.told import Told, tell
 from lamina.depth.trials import Trial, apart

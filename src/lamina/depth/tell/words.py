@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 
 from lamina.depth.ask.candidates import TOLERANCE, Candidate
 from lamina.depth.ask.measure import Checked, Cost
-from lamina.depth.judge.decision import Stage
 from lamina.depth.judge.evidence import MOST_MORE_SEEDS
 from lamina.depth.judge.failures import ENOUGH_FREE
+from lamina.depth.judge.outcome import Stage
 from lamina.depth.phrases import counted, layers, listed, listed_range
 from lamina.depth.tell.told import Told, ToldGain
 from lamina.depth.trials import Trial

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 from lamina.depth.ask.space import Range, Setting, Values, rounded
 from lamina.depth.job import Job, changed
 from lamina.depth.plan.problem import Problem
-from lamina.depth.plan.strategies.rounds import Plan, in_rounds
+from lamina.depth.plan.strategies.rounds import RoundPlan, in_rounds
 from lamina.depth.plan.strategies.tuned import CHOOSING, Tuned
 from lamina.depth.trials import Trial
 
@@ -45,7 +45,7 @@ class Bayes(Tuned):
         """What a training came to; not-a-number where it diverged."""
         return (trial.utility(self.problem.metric),)
 
-    def choosing(self, limit: float | None) -> Plan:
+    def choosing(self, limit: float | None) -> RoundPlan:
         return in_rounds(self, self.tried, self._round, limit=limit, chained=True)
 
     def _round(self, k: int) -> list[Job]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lamina.depth.job import Job
-from lamina.depth.plan.strategies.rounds import Plan, Planned, in_rounds
+from lamina.depth.plan.strategies.rounds import Planned, RoundPlan, in_rounds
 from lamina.depth.trials import Trial
 
 
@@ -35,7 +35,7 @@ class Exits(Planned):
             " The model that is handed over was trained alone.",
         )
 
-    def plan(self) -> Plan:
+    def plan(self) -> RoundPlan:
         problem = self.problem
         return in_rounds(
             self,

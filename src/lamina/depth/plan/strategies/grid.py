@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from lamina.depth.ask.space import Range, Values, combinations
 from lamina.depth.job import Job, changed
-from lamina.depth.plan.strategies.rounds import Plan, in_rounds
+from lamina.depth.plan.strategies.rounds import RoundPlan, in_rounds
 from lamina.depth.plan.strategies.tuned import CHOOSING, Tuned
 
 
@@ -20,7 +20,7 @@ class Grid(Tuned):
     def check(cls, space: Mapping[str, Values | Range]) -> None:
         combinations(space)
 
-    def choosing(self, limit: float | None) -> Plan:
+    def choosing(self, limit: float | None) -> RoundPlan:
         every = [changed(setting) for setting in combinations(self.problem.space)]
 
         def jobs_of(k: int) -> list[Job]:

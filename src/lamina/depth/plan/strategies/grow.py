@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from lamina.depth.job import Job
 from lamina.depth.phrases import layers
-from lamina.depth.plan.strategies.rounds import Plan, Planned, in_rounds
+from lamina.depth.plan.strategies.rounds import Planned, RoundPlan, in_rounds
 from lamina.depth.trials import Trial
 
 #: Depths in a row that must bring less than the margin, in the mean of the seeds, before no deeper
@@ -40,7 +40,7 @@ class Grow(Planned):
             " been trained too little.",
         ]
         if depths and left:
-            why = "the time that was given ran out"
+            why = "the budget ran out"
             if self._enough(self._means()):
                 why = "the gain stayed under the smallest one worth having"
             elif not any(map(math.isfinite, self.evidence()[depths[-1]])):
@@ -50,7 +50,7 @@ class Grow(Planned):
             )
         return tuple(told)
 
-    def plan(self) -> Plan:
+    def plan(self) -> RoundPlan:
         """Expected are the stages of all deeper depths too."""
         count, limit = len(self.problem.depths), self.problem.budget_seconds
         return in_rounds(self, count, self._stage, limit=limit, chained=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from lamina.depth.ask.space import draw
 from lamina.depth.job import Job, changed
-from lamina.depth.plan.strategies.rounds import Plan
+from lamina.depth.plan.strategies.rounds import RoundPlan
 from lamina.depth.plan.strategies.tuned import Tuned, replicated
 
 #: Of so many settings at a rung one goes on, for so many times as many epochs.
@@ -42,7 +42,7 @@ class Halving(Tuned):
         count = 1 + math.floor(math.log(epochs) / math.log(ETA) + 1e-9)
         return sorted({math.ceil(epochs / ETA**k) for k in range(count)})
 
-    def choosing(self, limit: float | None) -> Plan:
+    def choosing(self, limit: float | None) -> RoundPlan:
         count = self._begun(limit)
         settings = [changed(setting) for setting in draw(self.problem.space, count)]
         asked: list[list[Job]] = [[] for _ in self.rungs]
@@ -54,7 +54,7 @@ class Halving(Tuned):
         urgent = [job for jobs in reversed(asked) for job in jobs]  # as ASHA: promote, then begin
         # How many a limit pays for is known once each depth has trained for a while.
         timed = [job for job in self._probes() if limit is not None and self.told(job) is None]
-        return Plan(timed or urgent, [*urgent, *later])
+        return RoundPlan(timed or urgent, [*urgent, *later])
 
     def _bracket(self, arms: Sequence[Job]) -> list[tuple[list[Job], list[Job]]]:
         """At each rung the jobs that are wanted, and those that will be if all goes as it looks."""

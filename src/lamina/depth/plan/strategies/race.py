@@ -1,4 +1,4 @@
-"""Screen all depths cheaply, then give seeds to those between which the verdict hangs."""
+"""Screen all depths cheaply, then give seeds to those that keep the verdict open."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Collection, Sequence
 from lamina.depth.job import Job
 from lamina.depth.plan.problem import Problem
 from lamina.depth.plan.strategies.base import Strategy
-from lamina.depth.plan.strategies.racing import FIRST, LONGER, NEXT, Limits, Round, Run, next_round
+from lamina.depth.plan.strategies.racing import FIRST, LONGER, NEXT, Round, Run, next_round
+from lamina.depth.plan.strategies.seeds import Limits
 from lamina.depth.trials import Trial, longest, spent
 from lamina.spec import Metric
 
@@ -101,11 +102,11 @@ class Race(Strategy):
         depths = self.problem.depths
         told = [
             f"Depth {depths[k]} was passed over after {self._epochs(k)} of {self.limits.epochs}"
-            " epochs: its curve did not promise a change of the answer."
+            " epochs: its curve gave no prospect of changing the answer."
             for k in last.passed_over
         ]
         if last.wanted:
-            told.append("The time that was given ran out before the race was over.")
+            told.append("The budget ran out before the race was over.")
         return told
 
     def _epochs(self, k: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lamina.depth.ask.space import draw
 from lamina.depth.job import Job, changed
-from lamina.depth.plan.strategies.rounds import Plan, in_rounds
+from lamina.depth.plan.strategies.rounds import RoundPlan, in_rounds
 from lamina.depth.plan.strategies.tuned import Tuned, replicated
 
 
@@ -14,7 +14,7 @@ class Random(Tuned):
 
     name = "random"
 
-    def choosing(self, limit: float | None) -> Plan:
+    def choosing(self, limit: float | None) -> RoundPlan:
         settings = [changed(setting) for setting in draw(self.problem.space, self.tried)]
         jobs = [replicated(depth, settings) for depth in self.problem.depths]
 

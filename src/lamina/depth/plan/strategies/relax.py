@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lamina.depth.job import Job
-from lamina.depth.plan.strategies.rounds import Plan, Planned, in_rounds
+from lamina.depth.plan.strategies.rounds import Planned, RoundPlan, in_rounds
 from lamina.depth.plan.strategies.tuned import SHARE
 from lamina.depth.trials import Trial, spent
 
@@ -21,7 +21,7 @@ class Relax(Planned):
 
     name = kind = "relax"
 
-    def plan(self) -> Plan:
+    def plan(self) -> RoundPlan:
         return self._looking()[0]
 
     @property
@@ -49,7 +49,7 @@ class Relax(Planned):
         told = map(self.told, map(self._relaxed, range(self.problem.seeds)))
         return sorted(_chosen(trial) for trial in told if trial is not None and trial.shares)
 
-    def _looking(self) -> tuple[Plan, int]:
+    def _looking(self) -> tuple[RoundPlan, int]:
         """What is wanted; and how often depths that were trained alone were judged, the last time
         for the verdict."""
         problem = self.problem
@@ -58,7 +58,7 @@ class Relax(Planned):
             near = min(3, len(problem.depths))
             middle = problem.depths[(len(problem.depths) - near) // 2 :][:near]
             usual = [Job(depth=d, seed=s) for s in range(problem.seeds) for d in middle]
-            return Plan(proposals.asked, [*proposals.expected, *usual]), 1
+            return RoundPlan(proposals.asked, [*proposals.expected, *usual]), 1
         places, look = self._proposed(), 1
         while not (alone := self._alone(places)).asked:
             edge = self._edge(places, look)
@@ -73,7 +73,7 @@ class Relax(Planned):
             look += 1
         return alone, look
 
-    def _proposals(self) -> Plan:
+    def _proposals(self) -> RoundPlan:
         budget, seeds = self.problem.budget_seconds, self.problem.seeds
         limit = None if budget is None else SHARE * budget
         return in_rounds(self, seeds, lambda seed: [self._relaxed(seed)], limit=limit)
@@ -86,7 +86,7 @@ class Relax(Planned):
         middle = depths.index(chosen[len(chosen) // 2])
         return range(max(middle - 1, 0), min(middle + 2, len(depths)))
 
-    def _alone(self, places: range) -> Plan:
+    def _alone(self, places: range) -> RoundPlan:
         """The depths at these places, trained alone."""
         depths = [self.problem.depths[place] for place in places]
         return in_rounds(

@@ -11,10 +11,10 @@ from lamina.depth.plan.strategies.base import Strategy
 from lamina.depth.trials import Trial, spent
 
 #: What a strategy says that had to leave trainings out.
-OUT_OF_TIME = "The time that was given ran out before all seeds were trained."
+OUT_OF_TIME = "The budget ran out before all seeds were trained."
 
 
-class Plan(NamedTuple):
+class RoundPlan(NamedTuple):
     """asked: wanted now. expected: the same, and those that would follow. cut: whether rounds were
     left out for want of time."""
 
@@ -27,7 +27,7 @@ class Planned(Strategy):
     """A strategy that makes one plan, of what is wanted now and of what would follow."""
 
     @abstractmethod
-    def plan(self) -> Plan:
+    def plan(self) -> RoundPlan:
         """As things stand."""
 
     def ask(self) -> list[Job]:
@@ -48,7 +48,7 @@ def in_rounds(
     limit: float | None = None,
     before: float = 0.0,
     chained: bool = False,
-) -> Plan:
+) -> RoundPlan:
     """The jobs of rounds 0 to ``count - 1`` that have not been told, of each round the deepest
     first: they mostly take longest, and side by side the last of all then mostly ends sooner (LPT:
     Graham 1969, SIAM Journal on Applied Mathematics 17). Not by the seconds that were measured,
@@ -62,7 +62,7 @@ def in_rounds(
              ``jobs_of`` then may give any jobs for a round of which that is not so; they count in
              ``expected`` only.
     """
-    plan, cut = Plan([], []), False
+    plan, cut = RoundPlan([], []), False
     past = _Past(strategy, before)
     begins = True
     for k in range(count):

@@ -30,7 +30,7 @@ from collections.abc import Mapping, Sequence
 from lamina.depth.ask.space import Range, Values, combinations
 from lamina.depth.job import Job, Value, changed
 from lamina.depth.plan.problem import Problem
-from lamina.depth.plan.strategies.rounds import Plan, Planned, in_rounds
+from lamina.depth.plan.strategies.rounds import Planned, RoundPlan, in_rounds
 from lamina.depth.trials import Trial, spent
 
 #: The first seed that chooses settings; seeds that judge are below it.
@@ -61,7 +61,7 @@ class Tuned(Planned):
         self.chooses = len(every) != 1
 
     @abstractmethod
-    def choosing(self, limit: float | None) -> Plan:
+    def choosing(self, limit: float | None) -> RoundPlan:
         """What is still to be trained to choose settings. limit: seconds, about."""
 
     @property
@@ -132,13 +132,13 @@ class Tuned(Planned):
                     )
         return told
 
-    def _choosing(self) -> Plan:
+    def _choosing(self) -> RoundPlan:
         if not self.chooses:
-            return Plan([], [])
+            return RoundPlan([], [])
         budget = self.problem.budget_seconds
         return self.choosing(None if budget is None else SHARE * budget)
 
-    def plan(self) -> Plan:
+    def plan(self) -> RoundPlan:
         problem, choosing = self.problem, self._choosing()
         settings = {depth: self.setting(depth) for depth in problem.depths}
 
@@ -150,7 +150,7 @@ class Tuned(Planned):
         )
         judged = in_rounds(self, problem.seeds, judging, limit=problem.budget_seconds, before=took)
         if choosing.asked:  # the settings may still change
-            return Plan(choosing.asked, [*choosing.expected, *judged.expected])
+            return RoundPlan(choosing.asked, [*choosing.expected, *judged.expected])
         return judged
 
 

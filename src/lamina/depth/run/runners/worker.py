@@ -43,7 +43,7 @@ def work(pipe: Connection, parcel: bytes, out: Path, threads: int) -> None:
         pipe.send(("ready",))
         while (job := jobs.get()) is not None:
             state.begin()
-            trial = run_job(job, setup, out, Told(pipe))
+            trial = run_job(job, setup, out, PipeProgress(pipe))
             state.end()
             pipe.send(("trial", trial))
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -94,8 +94,8 @@ def _listen(pipe: Connection, jobs: queue.SimpleQueue[Job | None], state: _State
     jobs.put(None)
 
 
-class Told(Silent):
-    """Tells the parent what a training says; steps now and then."""
+class PipeProgress(Silent):
+    """Passes on to the parent what a training run says; steps now and then."""
 
     def __init__(self, pipe: Connection):
         self.pipe, self.at = pipe, 0.0

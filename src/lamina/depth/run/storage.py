@@ -1,0 +1,124 @@
+"""The Optuna storage under a study: opened, closed, and what is wrong with it in one line."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lamina.spec import LaminaError
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+
+#: Attempts at opening a new database: two machines that create its tables at once collide.
+OPENINGS = 5
+
+
+def open_storage(url: str | None) -> BaseStorage:
+    """The storage, its tables made where there are none."""
+    from optuna.storages import InMemoryStorage, RDBStorage, get_storage
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, ProgrammingError
+
+    if url is None:
+        return InMemoryStorage()
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise LaminaError(  # which may hold a password, and is not shown
+            "got a storage that is no URL; need the URL of a database, such as sqlite:///study.db"
+            " or postgresql://user:password@host/database."
+        ) from None
+    arguments: dict[str, Any] = {"pool_pre_ping": True}
+    fresh = False
+    if parsed.get_backend_name() == "sqlite":
+        arguments["connect_args"] = {"timeout": 60}  # seconds that it may be locked by others
+        fresh = not (parsed.database and Path(parsed.database).exists())
+    elif parsed.drivername == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    text = parsed.render_as_string(hide_password=False)
+    text = text.replace("{", "{{").replace("}", "}}")  # Optuna fills in templates
+    for opening in range(OPENINGS):
+        try:
+            with warnings.catch_warnings(), quiet():
+                warnings.simplefilter("ignore")
+                return get_storage(RDBStorage(text, arguments, skip_compatibility_check=fresh))
+        except DatabaseError as error:
+            both = isinstance(error, IntegrityError | ProgrammingError) or "exists" in str(error)
+            if not both or opening == OPENINGS - 1:
+                raise
+            time.sleep(0.2 * (opening + 1))
+    raise AssertionError("not reached")
+
+
+def close_storage(storage: BaseStorage) -> None:
+    """Give back what the storage holds open; Optuna has no door for that."""
+    engine = getattr(getattr(storage, "_backend", storage), "engine", None)
+    if engine is not None:
+        engine.dispose()
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Optuna says on stderr what it creates; that is the search's own business."""
+    from optuna import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+
+
+def shown(url: str) -> str:
+    """A URL without its password."""
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        return make_url(url).render_as_string()
+    except (ArgumentError, ValueError):
+        return "storage"
+
+
+def why(error: Exception) -> str:
+    from sqlalchemy.exc import NoSuchModuleError
+
+    cause = error.__cause__ if error.__cause__ is not None else error
+    cause = getattr(cause, "orig", None) or cause
+    if isinstance(cause, ModuleNotFoundError):
+        if cause.name == "psycopg":
+            return (
+                "needs psycopg, which is not installed. Install it: pip install 'lamina[postgres]'."
+            )
+        return f"needs the Python package {cause.name}, which is not installed."
+    said = " ".join(str(cause).split()).rstrip(".?")
+    if isinstance(cause, NoSuchModuleError):
+        return (
+            "got a kind of database that is not known; need sqlite:///FILE or"
+            " postgresql://user@host/database."
+        )
+    if type(cause) is sqlite3.DatabaseError:
+        return (
+            f"is no study of a search: {said}. Move it away: the trainings that the search's folder"
+            " keeps count again."
+        )
+    if "unable to open database file" in said:
+        return "cannot be opened or made; the folder of the file must exist and be yours to write."
+    return (
+        f"the storage of the search does not answer: {said}. What has ended is kept; with the"
+        " storage back, the same command goes on."
+    )
+
+
+def sqlite_url(file: Path) -> str:
+    """The URL of a SQLite file."""
+    from sqlalchemy import URL
+
+    return URL.create("sqlite", database=str(file.resolve())).render_as_string()
