@@ -8,6 +8,7 @@ it: ``Annotated[Count | None, Meta(description=...)]``, where ``Count`` is
 
 - ``"choices"``: the names that a string may be, or a function that returns them (a named one: in
   the scope where annotations are evaluated, a lambda does not see its module);
+- ``"otherwise"``: what else a string may be, for the error;
 - ``"metavar"``: how the help writes the value, where neither type nor choices say it;
 - ``"off"``: the help of the flag that turns a default of ``True`` off;
 - ``"parse"``: a function from the text of the option to its value, where the type alone does not
@@ -108,7 +109,7 @@ def description(hint: Any) -> str:
 
 
 def extra(
-    hint: Any, key: Literal["choices", "metavar", "off", "parse", "several", "default"]
+    hint: Any, key: Literal["choices", "metavar", "off", "otherwise", "parse", "several", "default"]
 ) -> Any:
     """An entry of a field's ``Meta.extra``; ``None`` where it has none."""
     return next((m.extra[key] for m in _metas(hint) if m.extra and key in m.extra), None)
@@ -200,7 +201,9 @@ def _needed(name: str, value: Any, hint: Any) -> str | None:
             if origin is not Literal and origin is not str:
                 continue
             named = choices(kind)
-            need = f"one of {', '.join(named)}" if named and value not in named else None
+            if named and value not in named:
+                other = extra(kind, "otherwise")
+                need = f"one of {', '.join(named)}" + (f", or {other}" if other else "")
         elif isinstance(value, (tuple, list)):
             if origin is not tuple:
                 continue

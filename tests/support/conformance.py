@@ -49,9 +49,9 @@ class Case:
 
 def cases() -> list[Case]:
     """Every cell with every option, and the sizes that kernels get wrong."""
-    found = [Case("rnn", activation="relu", reverse=reverse) for reverse in (False, True)]
+    found: list[Case] = []
     lengths: tuple[tuple[int, ...] | None, ...] = (None, (5, 1, 3), (2, 2, 2), (5, 5, 5))
-    for cell in CELLS:
+    for cell, kind in CELLS.items():
         for length, reverse in itertools.product(lengths, (False, True)):
             found.append(Case(cell, lengths=length, reverse=reverse))
         found += [
@@ -79,9 +79,22 @@ def cases() -> list[Case]:
             Case(cell, steps=2, batch=0),
             Case(cell, steps=0, batch=2),
         ]
-    found.append(Case("lstm", projection=3))
-    found.append(Case("lstm", projection=3, lengths=(1, 4, 5), reverse=True))
-    return found
+        for activation in kind.activations:
+            if activation != Case.activation:
+                found += [
+                    Case(cell, activation=activation),
+                    Case(cell, activation=activation, reverse=True),
+                ]
+        if kind.projects:
+            found.append(Case(cell, projection=3))
+            found.append(Case(cell, projection=3, lengths=(1, 4, 5), reverse=True))
+    return [case for case in found if takes(case)]
+
+
+def takes(case: Case) -> bool:
+    """Whether the cell has the options of a case."""
+    given = {"activation": case.activation, "recurrent_dropout": case.recurrent_mask}
+    return CELLS[case.cell].refuses(**given) is None
 
 
 def leaves(asked: Request) -> tuple[Tensor, ...]:
@@ -131,25 +144,33 @@ def request(case: Case, seed: int = 0, dtype: torch.dtype = torch.float64) -> Re
                 x[length:, member] = float("nan")
             else:
                 tokens[length:, member] = (-1, VOCABULARY + 7, UNUSED)[member % 3]
-    state = (normal(case.batch, out),)
-    if case.cell == "lstm":
-        state = (*state, normal(case.batch, hidden))
+    dense, sizes = cell.recurrence == "dense", [out, *[hidden] * (len(cell.parts) - 1)]
+    state = tuple(normal(case.batch, size) for size in sizes)
     norm = None
     if case.layer_norm:
         c = (1 + normal(hidden, scale=0.1), normal(hidden, scale=0.1))
+        gains = (1 + normal(rows, scale=0.1), 1 + normal(rows, scale=0.1))
         norm = LayerNormGains(
-            1 + normal(rows, scale=0.1),
-            1 + normal(rows, scale=0.1),
-            *(c if case.cell == "lstm" else (None, None)),
+            gains[0],
+            gains[1] if dense else None,
+            *(c if cell.normalises_memory else (None, None)),
         )
+    shape = cell.recurrent_shape(hidden, out)
     weights = Weights(
         None if case.projected else normal(rows, width, scale=0.5),
-        normal(rows, out, scale=0.5),
+        None if shape is None else normal(*shape, scale=0.5),
         normal(rows, scale=0.2) if case.bias else None,
-        normal(rows, scale=0.2) if case.bias else None,
+        normal(rows, scale=0.2) if case.bias and dense else None,
         normal(out, hidden, scale=0.5) if case.projection else None,
         norm,
     )
+    if cell.initial:  # a state that the cell makes of nothing: not any numbers are one
+        state = tuple(
+            torch.full((case.batch, size), cell.initial.get(part, 0.0), dtype=torch.float64)
+            for part, size in zip(cell.parts, sizes, strict=True)
+        )
+        for _ in range(2):
+            state = cell.step(normal(case.batch, rows), state, weights, None, torch.tanh)
     mask = None
     if case.recurrent_mask:
         mask = 2.0 * torch.randint(0, 2, (case.batch, out), generator=g).double()

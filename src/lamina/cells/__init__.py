@@ -15,9 +15,13 @@ import msgspec
 
 from lamina.cells.base import Activation, Cell, Recurrence
 from lamina.cells.gru import GRU
+from lamina.cells.indrnn import IndRNN
 from lamina.cells.lstm import LSTM
+from lamina.cells.mgu import MGU
+from lamina.cells.mingru import MinGRU
 from lamina.cells.norm import project, recur
 from lamina.cells.rnn import RNN
+from lamina.cells.slstm import SLSTM
 from lamina.cells.weights import LayerNormGains, Weights
 from lamina.spec import LaminaError
 
@@ -44,8 +48,15 @@ CELLS: dict[str, Cell] = {
         RNN(),
         GRU(),
         LSTM(),
+        MGU(),
+        IndRNN(),
+        MinGRU(),
+        SLSTM(),
     )
 }
+
+
+_OTHERWISE = "a cell of your own, registered first with lamina.cells.register"
 
 
 def _names() -> tuple[str, ...]:
@@ -54,7 +65,8 @@ def _names() -> tuple[str, ...]:
 
 #: The type of an option that names a cell.
 CellName: TypeAlias = Annotated[
-    str, msgspec.Meta(description="Recurrent cell.", extra={"choices": _names})
+    str,
+    msgspec.Meta(description="Recurrent cell.", extra={"choices": _names, "otherwise": _OTHERWISE}),
 ]
 
 
@@ -67,10 +79,7 @@ def cell_named(cell: str | Cell) -> Cell:
     if isinstance(cell, Cell):
         return cell
     if cell not in CELLS:
-        raise LaminaError(
-            f"cell is {cell!r}; need one of {', '.join(CELLS)}, or a cell of your own registered "
-            "first with lamina.cells.register"
-        )
+        raise LaminaError(f"cell is {cell!r}; need one of {', '.join(CELLS)}, or {_OTHERWISE}")
     return CELLS[cell]
 
 

@@ -35,6 +35,7 @@ class Cell:
         projects: takes ``w_hr``, which makes the output smaller than the cell.
         diagonal_start: between which numbers the weights of a diagonal ``U`` start, uniformly.
         initial: what a state part is filled with before anything is read, where it is not zero.
+        summary_parts: names of what :meth:`summary` returns, where it is not the ``parts``.
     """
 
     name: ClassVar[str]
@@ -48,6 +49,7 @@ class Cell:
     projects: ClassVar[bool] = False
     diagonal_start: ClassVar[tuple[float, float]] = (0.0, 1.0)
     initial: ClassVar[Mapping[str, float]] = {}
+    summary_parts: ClassVar[tuple[str, ...]] = ()
 
     def step(
         self,
@@ -70,6 +72,24 @@ class Cell:
             the new state.
         """
         raise NotImplementedError
+
+    def linear(self, wx: Tensor) -> tuple[Tensor, Tensor]:
+        """``a`` and ``b``, each ``(..., H)``, of a step ``h_t = a ∘ h_{t-1} + b`` with ``a`` in
+        [0, 1], from ``wx`` ``(..., G*H)``.
+
+        A cell that has this form and one state part defines it; its steps then run in parallel
+        (:mod:`lamina.kernels.parallel`).
+        """
+        raise NotImplementedError
+
+    def summary(self, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """The state as numbers that a linear map may change: an encoder's last state, on its way to
+        a decoder."""
+        return state
+
+    def resume(self, summary: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """A state with this :meth:`summary`."""
+        return summary
 
     def rows(self, gate: str, hidden: int) -> slice:
         """The rows of ``W``, and of its bias, that make a gate."""

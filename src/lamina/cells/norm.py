@@ -24,12 +24,14 @@ def recur(h: Tensor, weights: Weights, mask: Tensor | None, rows: slice | None =
     """``U (m ∘ h) + b``, ``(B, G*H)``, or with ``rows`` the block of some gates alone.
 
     The mask is the same at every step of a sequence: Gal and Ghahramani (2016), equation 7. With
-    layer normalisation this is ``LN(U (m ∘ h); gain, b)``, over the gates that are computed.
+    layer normalisation this is ``LN(U (m ∘ h); gain, b)``, over the gates that are computed. Where
+    ``U`` is diagonal, this is ``u ∘ (m ∘ h)``.
     """
     w, b, gain = weights.w_hh, weights.b_hh, weights.norm.hh if weights.norm else None
     if rows is not None:
         w, b, gain = (None if part is None else part[rows] for part in (w, b, gain))
-    return project(h if mask is None else h * mask, w, b, gain)
+    h = h if mask is None else h * mask
+    return h * w if w is not None and w.dim() == 1 else project(h, w, b, gain)
 
 
 def normalise_memory(c: Tensor, norm: LayerNormGains | None) -> Tensor:

@@ -11,6 +11,7 @@ import typer
 from lamina import __version__
 from lamina.cells import CELLS
 from lamina.nn import Stack
+from lamina.spec import LaminaError
 from lamina.store.cache import VARIABLE, cache_folder
 
 
@@ -47,5 +48,9 @@ def doctor() -> None:
             "norm=layer": {"norm": "layer"},
             "recurrent_dropout": {"recurrent_dropout": 0.1},
         }.items():
-            choice = Stack(1, cell=cell, depth=1, width=1, **options).explain()[0]
-            typer.echo(f"{cell:<6} {name:<20} {choice.backend:<10} {choice.why}")
+            try:
+                choice = Stack(1, cell=cell, depth=1, width=1, **options).explain()[0]
+                runs, why = choice.backend, choice.why
+            except LaminaError as error:
+                runs, why = "none", str(error)
+            typer.echo(f"{cell:<6} {name:<20} {runs:<10} {why}")

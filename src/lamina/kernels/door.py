@@ -15,11 +15,16 @@ import torch
 from torch import Tensor
 
 from lamina.cells import Activation, Cell, Weights, cell_named
-from lamina.kernels import library, native, reference
+from lamina.kernels import library, native, parallel, reference
 from lamina.kernels.request import Request
 from lamina.spec import LaminaError
 
-BACKENDS: dict[str, ModuleType] = {"native": native, "library": library, "reference": reference}
+BACKENDS: dict[str, ModuleType] = {
+    "native": native,
+    "library": library,
+    "parallel": parallel,
+    "reference": reference,
+}
 
 
 @dataclass(frozen=True)

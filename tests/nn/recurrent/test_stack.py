@@ -138,7 +138,9 @@ def test_wrong_inputs_and_states_are_refused() -> None:
             made(x, wrong)
     with pytest.raises(LaminaError, match=r"lengths go from 1 to 6; need each in 1\.\.T=5"):
         made(x, lengths=torch.tensor([6, 1]))
-    with pytest.raises(LaminaError, match="'fast'; need one of auto, native, library, reference"):
+    with pytest.raises(
+        LaminaError, match="'fast'; need one of auto, native, library, parallel, reference"
+    ):
         made(x, backend="fast")
 
 

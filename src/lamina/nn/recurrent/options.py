@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import Meta
 
-from lamina.cells import Activation, CellName, cell_named
+from lamina.cells import Activation, Cell, CellName, cell_named, register
 from lamina.options import Options, Share
 from lamina.spec import LaminaError
 
@@ -74,6 +75,8 @@ class StackOptions(Options, frozen=True, kw_only=True):
     ] = 1.0
 
     def __post_init__(self) -> None:
+        if isinstance(self.cell, Cell):  # one of the caller's own: files know it by its name
+            msgspec.structs.force_setattr(self, "cell", register(self.cell))
         super().__post_init__()
         for name in ("width", "activation"):
             value = getattr(self, name)

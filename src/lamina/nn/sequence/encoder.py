@@ -35,9 +35,9 @@ class Encoder(nn.Module):
                 self.skip = nn.Linear(self.first.outputs, self.above.outputs, bias=False)
         width = options.widths[0]
         # Each part of the first layer's state has a map of its own.
-        self.bridges = nn.ModuleList(
-            nn.Linear(2 * width, width) for _ in cell_named(options.cell).parts
-        )
+        self.cell = cell_named(options.cell)
+        parts = self.cell.summary_parts or self.cell.parts
+        self.bridges = nn.ModuleList(nn.Linear(2 * width, width) for _ in parts)
 
     @property
     def outputs(self) -> int:
@@ -65,6 +65,8 @@ class Encoder(nn.Module):
         return outputs, begin
 
     def _bridged(self, state: LayerState) -> LayerState:
-        joined = [torch.cat((part[0], part[1]), dim=1) for part in state]  # (B, 2 H)
+        summary = self.cell.summary(state)
+        joined = [torch.cat((part[0], part[1]), dim=1) for part in summary]  # (B, 2 H)
         h, *c = (bridge(part) for bridge, part in zip(self.bridges, joined, strict=True))
-        return (torch.tanh(h)[None], *(part[None] for part in c))  # c has no bounds
+        begin = self.cell.resume((torch.tanh(h), *c))  # c has no bounds
+        return tuple(part[None] for part in begin)
