@@ -63,6 +63,11 @@ class Shape(Generic[R]):
         suffix = suffix_of(path)
         return next((reader for reader in self.readers if suffix in reader.suffixes), None)
 
+    @property
+    def suffixes(self) -> list[str]:
+        """Those of all formats, in order."""
+        return [suffix for reader in self.readers for suffix in reader.suffixes]
+
     def holds(self, path: str | Path) -> bool:
         """Whether the file's suffix names a format of this shape."""
         return self.reader(path) is not None
@@ -81,8 +86,7 @@ class Shape(Generic[R]):
             return reader.read
         if self.others is not None:
             return self.others
-        shapes = (self, *beside)
-        known = [suffix for s in shapes for reader in s.readers for suffix in reader.suffixes]
+        known = [suffix for shape in (self, *beside) for suffix in shape.suffixes]
         raise LaminaError(
             f"got suffix {suffix_of(path)!r}; need one of {' '.join(known)} (or these with .gz). "
             "Rename or convert the file.",

@@ -18,7 +18,7 @@ from lamina.data import (
 )
 from lamina.data.prepare.missing import MissingValues
 from lamina.data.read.files import suffix_of
-from lamina.data.read.registry import SEQUENCES
+from lamina.data.read.registry import SEQUENCES, TABLES
 from lamina.data.text.normalize import Level, Normalize
 from lamina.options import Count, Natural, Options, Share
 from lamina.spec import LaminaError
@@ -48,8 +48,9 @@ class ClassifyData(Options, frozen=True, kw_only=True):
     source: Annotated[
         str,
         Meta(
-            description="A table (CSV, TSV, JSONL, Parquet), a .ts file, or the name of a corpus "
-            "(digits, imdb, japanese_vowels, names, trec)."
+            description=f"A table ({', '.join(TABLES.suffixes)}), sequences "
+            f"({', '.join(SEQUENCES.suffixes)}), or the name of a corpus "
+            f"({', '.join(sorted(NAMED))})."
         ),
     ]
     label: Annotated[str, Meta(description="The column of the label.")] = "label"

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from lamina.data import as_shares, find, fingerprint
+from lamina.data import TABLES, as_shares, find, fingerprint
 from lamina.data.time.series import MissingSteps, Series, SeriesTable, read_series
 from lamina.data.time.timestamps import Calendar, read_time, write_times
 from lamina.options import Options
@@ -27,7 +27,11 @@ class ForecastData(Options, frozen=True, kw_only=True):
     """Where the series are and how they are read, split, forecast and batched."""
 
     source: Annotated[
-        str, Meta(description="A CSV, TSV, JSONL or Parquet file, or the name of a corpus (etth1).")
+        str,
+        Meta(
+            description=f"A table ({', '.join(TABLES.suffixes)}), or the name of a corpus "
+            f"({', '.join(NAMED)})."
+        ),
     ]
     time: Annotated[
         str, Meta(description="The time column: dates, date-times or integers, evenly spaced.")

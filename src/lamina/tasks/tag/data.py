@@ -31,10 +31,7 @@ class TagData(Options, frozen=True, kw_only=True):
 
     source: Annotated[
         str,
-        Meta(
-            description="A file, or the name of a corpus (conll2003, wnut17, ud_english_ewt, "
-            "protein_ss3)."
-        ),
+        Meta(description=f"A file, or the name of a corpus ({', '.join(NAMED)})."),
     ]
     format: Annotated[
         GivenFormat,

@@ -30,7 +30,7 @@ class TranslateData(Options, frozen=True, kw_only=True):
         str,
         Meta(
             description="A file with one text per line, or with tab-separated pairs, or the name "
-            "of a corpus (multi30k, fra_eng)."
+            f"of a corpus ({', '.join(NAMED)})."
         ),
     ]
     target: Annotated[

@@ -24,18 +24,22 @@ _BLOCK = 4096
 
 
 def read_csv(path: str | Path) -> Table:
-    """A header and rows, fields separated by commas; see :func:`_read`."""
-    return _read(path, ",")
+    """A header and rows, fields separated by commas; see :func:`read_delimited`."""
+    return read_delimited(path, ",")
 
 
 def read_tsv(path: str | Path) -> Table:
-    """A header and rows, fields separated by tabs; see :func:`_read`."""
-    return _read(path, "\t")
+    """A header and rows, fields separated by tabs; see :func:`read_delimited`."""
+    return read_delimited(path, "\t")
 
 
-def _read(path: str | Path, delimiter: str) -> Table:
-    """A field with a delimiter or a line break in it is quoted with ``"``. Blank lines are skipped;
-    a row with quoted line breaks has the line it begins on.
+def read_delimited(path: str | Path, delimiter: str) -> Table:
+    """A header and rows. A field that holds the delimiter or a line break is quoted with ``"``.
+    Blank lines are skipped; a row with quoted line breaks has the line it begins on.
+
+    Args:
+        path: The file.
+        delimiter: The character between two fields.
 
     Raises:
         LaminaError: The file is not UTF-8 text or has no header; and, while rows are read, a row is
