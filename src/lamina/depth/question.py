@@ -19,7 +19,12 @@ def _depths(text: str) -> tuple[int, ...] | Literal["auto"]:
 
 
 class Question(Options, frozen=True, kw_only=True):
-    """What a depth search is asked. A new option is a field here, and its use.
+    """What a depth search is asked.
+
+    A new option is a field here, and its use in :mod:`lamina.depth.search`. If it changes what a
+    training run learns, add it to ``config`` there, which tells one search from another. If it
+    changes which runs are made, add it to :class:`lamina.depth.judge.looks.Way`, because the
+    verdict then counts as another look.
 
     :func:`lamina.depth.search` takes these fields as keywords and ``lamina depth`` as options; the
     descriptions are their help.

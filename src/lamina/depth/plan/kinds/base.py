@@ -28,6 +28,9 @@ def one_depth(depth: int, epoch: Seconds, evaluation: Seconds) -> float:
 class Kind:
     """A way to make a training run, and all that a search knows about it.
 
+    A strategy asks for it with ``Job(kind=...)``. A verdict is drawn from runs of kind ``"train"``
+    unless the strategy overrides ``judged``.
+
     Attributes:
         name: as in :attr:`lamina.depth.job.Job.kind`.
         title: what the report calls such a run; ``{}`` stands for its layers.
