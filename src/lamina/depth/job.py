@@ -1,4 +1,4 @@
-"""What a strategy may ask for: one training, to its end or to a pause."""
+"""A training run, to its end or to a pause, that a strategy can request."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import Any
 
 from msgspec import Struct
 
-#: What a job may change beside depth and seed: a model option or a setting of training.
+#: What a job may change besides depth and seed: a model option or a training setting.
 Value = str | int | float | bool
 
 
 class Job(Struct, frozen=True, kw_only=True):
-    """A training that a strategy wants.
+    """A training run requested by a strategy.
 
-    depth:   number of layers; of a kind that trains several depths at once, the deepest.
-    seed:    of the initial weights, the order of the data and dropout.
-    kind:    how it is trained, a name of :data:`lamina.depth.plan.kinds.KINDS`.
-    epochs:  pause after this many, to go on later or never; ``None``: train to the end.
-    changes: model options and settings that differ from those of the search, by name, in order of
-             the names.
+    Attributes:
+        depth: number of layers; for a kind that trains several depths at once, the deepest.
+        seed: of the initial weights, the data order and dropout.
+        kind: how it is trained, a name in :data:`lamina.depth.plan.kinds.KINDS`.
+        epochs: pause after this many, possibly to resume later; ``None``: train to the end.
+        changes: model options and settings that differ from those of the search, sorted by name.
     """
 
     depth: int
@@ -30,14 +30,14 @@ class Job(Struct, frozen=True, kw_only=True):
 
     @property
     def run(self) -> str:
-        """The training it belongs to, paused or not; a name for a folder."""
+        """The training run it belongs to, paused or not; used as a folder name."""
         what = "depth" if self.kind == "train" else self.kind
         more = "".join(f"-{name}-{value}" for name, value in self.changes)
         return f"{what}-{self.depth}-seed-{self.seed}{more}".replace("/", "_")
 
     @property
     def key(self) -> str:
-        """One name for one job."""
+        """A unique name for the job."""
         return self.run if self.epochs is None else f"{self.run}-until-{self.epochs}"
 
     def __str__(self) -> str:
@@ -49,5 +49,5 @@ class Job(Struct, frozen=True, kw_only=True):
 
 
 def changed(values: Mapping[str, Any]) -> tuple[tuple[str, Value], ...]:
-    """``values`` as :attr:`Job.changes` holds them."""
+    """``values`` in the form of :attr:`Job.changes`."""
     return tuple(sorted(values.items()))

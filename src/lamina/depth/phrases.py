@@ -1,4 +1,4 @@
-"""Counts, lists and times as people write them."""
+"""Counts, lists and durations in words."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def layers(depth: int) -> str:
 
 
 def listed_range(numbers: Sequence[int]) -> str:
-    """``3``, or ``2 to 5``, of sorted numbers."""
+    """``3`` or ``2 to 5``, for sorted numbers."""
     first, last = numbers[0], numbers[-1]
     return str(first) if first == last else f"{first} to {last}"
 
@@ -48,7 +48,7 @@ def parse_seconds(text: str) -> float:
     """``"90s"`` is 90.0, ``"30m"`` is 1800.0, ``"1h30m"`` is 5400.0.
 
     Raises:
-        LaminaError: no such time.
+        LaminaError: ``text`` is not a duration.
     """
     part = r"\s*(\d+(?:\.\d+)?)\s*(s|min|m|h|d)\s*"
     lower = text.lower()

@@ -1,4 +1,4 @@
-"""What a search is asked: every option of it, with its default and its bounds."""
+"""The options of a depth search, with their defaults and bounds."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The depth search: check the question, measure the networks, run what a strategy asks for,
-conclude."""
+"""The depth search: check the question, measure the networks, run the strategy's jobs, conclude."""
 
 from __future__ import annotations
 
@@ -45,17 +44,17 @@ from lamina.spec import LaminaError, Task
 from lamina.store import versions
 from lamina.train import Settings
 
-#: The probability of a wrong verdict on either side that the search accepts.
+#: The accepted probability of a wrong verdict, on either side.
 ALPHA = 0.05
-#: Settings of training that do not change what is learned from the data.
+#: Training settings that do not affect what is learned from the data.
 _MACHINE_SETTINGS = frozenset({"checkpoint_seconds", "checkpoint_steps", "seed"})
 
 _Fields = ParamSpec("_Fields")
 
 
 class _Search(Protocol[_Fields]):
-    """:func:`search` as an editor and a type checker see it: the fields of :class:`Question` are
-    keywords of it, beside those written here."""
+    """:func:`search` as editors and type checkers see it: the fields of :class:`Question` are
+    keywords, next to those listed here."""
 
     @overload
     def __call__(self, task: Task, /, *_: _Fields.args, **question: _Fields.kwargs) -> Verdict: ...
@@ -77,7 +76,7 @@ def _asked_like(
     question: Callable[_Fields, Question],
 ) -> Callable[[Callable[..., Verdict]], _Search[_Fields]]:
     """Show the fields of a question in the signature of a function that takes them as keywords, so
-    that each is written once."""
+    that each is written only once."""
 
     def decorate(function: Callable[..., Verdict]) -> _Search[_Fields]:
         own = inspect.signature(function)
@@ -106,21 +105,24 @@ def search(
 ) -> Verdict:
     """Find out how deep the network for ``task`` should be: train several depths and decide.
 
-    The rule of the verdict is in :mod:`lamina.depth.judge.decision`; it sees the validation part
-    only. The test part is used once, on the model that is handed over.
+    The decision rule is in :mod:`lamina.depth.judge.decision`; it uses the validation part only.
+    The test part is used once, on the model that is handed over.
 
     Args:
-        task: the data and what is learned from it.
+        task: the data and the learning problem.
         question: what to compare and how. Its fields may be given as keywords instead, such as
             ``depths=(1, 2, 3), seeds=3``: see :class:`lamina.depth.Question`.
-        out: a folder. A search that was stopped resumes there, and a finished one may be given
-            more seeds or more depths: what has been trained is not trained again. Afterwards it is
-            the run folder of the winner's best seed. None: only the verdict is kept.
-        settings: how to train, the same for every trial; its seed is not used. None: those of
+        out: a folder. An interrupted search resumes there, and a finished one can be extended with
+            more seeds or depths without repeating any run. Afterwards it is the run folder of the
+            winner's best seed. None: only the verdict is kept.
+        settings: how to train, the same for every trial; the seed is ignored. None: those of
             :func:`lamina.depth.ask.setup.settings_for`.
         options: of ``task.model``, the same for every trial.
-        progress: is told how far the search is. None: shown on stderr.
+        progress: receives progress events. None: progress is shown on stderr.
         **changes: changes to ``options``.
+
+    Returns:
+        The verdict, which is also saved in ``out``.
 
     Raises:
         LaminaError: the question cannot be answered, or ``out`` holds another search.
@@ -137,9 +139,10 @@ def search(
 
 @dataclasses.dataclass(frozen=True)
 class _Asked:
-    """A question that can be answered.
+    """A question that has passed all checks.
 
-    config: what makes two searches the same one; their depths and seeds may differ.
+    Attributes:
+        config: identifies the search; depths and seeds may differ between its sessions.
     """
 
     question: Question
@@ -153,13 +156,13 @@ class _Asked:
 
     @property
     def search(self) -> dict[str, Any]:
-        """All that the verdict says of the question, as JSON values. Trials of other settings may
-        share a folder, so what varies is not part of :attr:`config`."""
+        """Everything the verdict records about the question, as JSON values. Trials with other
+        settings may share a folder, so what varies is not part of :attr:`config`."""
         return {**self.config, "vary": _json(self.space), "trials": self.question.trials}
 
     @property
     def way(self) -> Way:
-        """How the question was asked this time."""
+        """How the question was asked in this session."""
         depths = tuple(candidate.depth for candidate in self.setup.candidates)
         question, vary = self.question, json.dumps(_json(self.space))
         return Way(self.strategy, depths, question.seeds, question.budget, question.trials, vary)
@@ -167,7 +170,11 @@ class _Asked:
 
 @dataclasses.dataclass(frozen=True)
 class _Place:
-    """Where a search runs. kept: whether ``folder`` is there afterwards."""
+    """Where a search runs.
+
+    Attributes:
+        kept: whether ``folder`` outlives the search.
+    """
 
     folder: Path
     kept: bool
@@ -178,7 +185,7 @@ class _Place:
 
 @dataclasses.dataclass(frozen=True)
 class _Ran:
-    """A strategy that has what it asked for, and when and with which expectation that began."""
+    """A strategy whose jobs are done, with the start time and the estimate made then."""
 
     strategy: Strategy
     begun: float
@@ -187,7 +194,7 @@ class _Ran:
 
 
 def _question(question: Question | None, given: dict[str, Any]) -> tuple[Question, dict[str, Any]]:
-    """The question, and the changes to the model's options."""
+    """The question, and the changes to the model options."""
     fields = {name: given[name] for name in Question.__struct_fields__ if name in given}
     changes = {name: value for name, value in given.items() if name not in fields}
     if question is None:
@@ -207,7 +214,7 @@ def _check(
         raise LaminaError(f"{misplaced[0]!r} is a setting of training: settings=Settings({given}).")
     if question.cell is not None:
         changes = {**changes, "cell": question.cell}
-    # One strategy takes the least training; the other can try what varies.
+    # One strategy needs the least training; the other supports varied settings.
     strategy = question.strategy or ("grid" if question.vary else "race")
     checked, baseline = validation(task), blind(task)
     facts = advice.facts_of(task, options, changes)
@@ -238,7 +245,7 @@ def _check(
 
 @contextlib.contextmanager
 def _placed(asked: _Asked, out: str | Path | None, progress: SearchProgress) -> Iterator[_Place]:
-    """The folder, the ledger and the runner of a search, as long as it runs."""
+    """The folder, the ledger and the runner of a search while it runs."""
     question, setup = asked.question, asked.setup
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()) if out is None else out)
@@ -252,10 +259,10 @@ def _placed(asked: _Asked, out: str | Path | None, progress: SearchProgress) -> 
 
 
 def _measure(asked: _Asked, place: _Place) -> tuple[tuple[Cost, ...], Problem]:
-    """What each depth costs, and the problem that the strategy is to solve.
+    """The cost of each depth, and the problem for the strategy to solve.
 
-    Times are measured once for all machines that share the search: those that plan by them must
-    plan alike.
+    Times are measured once for all machines that share the search: machines that plan by them must
+    make the same plan.
     """
     question, setup, runner = asked.question, asked.setup, place.runner
     settings = setup.settings.changed(threads=runner.threads)
@@ -278,7 +285,7 @@ def _measure(asked: _Asked, place: _Place) -> tuple[tuple[Cost, ...], Problem]:
         metric=metric,
         margin=metric.utility_gain(question.min_gain),
         alpha=ALPHA,
-        # One validation example more or less is the smallest step of an accuracy.
+        # One validation example more or less is the smallest possible change of an accuracy.
         resolution=100 / asked.checked.count if metric.gain == "points" else 0.0,
         cost_per_layer=metric.utility_gain(question.cost_per_layer),
         looks=len(looks_before(place.ledger.agreed(), asked.way)),
@@ -294,7 +301,7 @@ def _measure(asked: _Asked, place: _Place) -> tuple[tuple[Cost, ...], Problem]:
 
 
 def _run(asked: _Asked, problem: Problem, place: _Place) -> _Ran:
-    """Train what the strategy asks for, beyond what earlier sessions have trained."""
+    """Train what the strategy requests beyond the runs of earlier sessions."""
     strategy = STRATEGIES[asked.strategy](problem)
     done = catch_up(strategy, place.ledger)
     place.runner.prepare(len(strategy.ask()))
@@ -324,7 +331,7 @@ def _run(asked: _Asked, problem: Problem, place: _Place) -> _Ran:
 
 
 def _conclude(asked: _Asked, costs: tuple[Cost, ...], ran: _Ran, place: _Place) -> Verdict:
-    """Decide, hand the winner over, and say it."""
+    """Decide, hand over the winner and report."""
     question, setup, strategy = asked.question, asked.setup, ran.strategy
     metric = setup.task.metric
     judged = tuple(strategy.judged())
@@ -368,5 +375,5 @@ def _conclude(asked: _Asked, costs: tuple[Cost, ...], ran: _Ran, place: _Place) 
 
 
 def _json(value: Any) -> Any:
-    """The same value as a JSON file gives it back."""
+    """``value`` after a round trip through JSON."""
     return json.loads(json.dumps(msgspec.to_builtins(value)))

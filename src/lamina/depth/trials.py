@@ -1,4 +1,4 @@
-"""What one training of a search gave, and where it is kept."""
+"""The result of one training run of a search, and where it is stored."""
 
 from __future__ import annotations
 
@@ -15,16 +15,18 @@ from lamina.store.atomic import write_text
 
 
 class Trial(Struct, frozen=True):
-    """What a job came to.
+    """The result of a job.
 
-    value: the best validation value of the task's metric, None where training diverged.
-    epochs, steps, seconds: of the training up to here, pauses left out.
-    step_ms, tokens_per_second: as they were when it ran; to compare depths see
-        :class:`lamina.depth.ask.measure.Cost`.
-    curve: (epoch, validation value) of each evaluation.
-    values, curves: of a kind that trains several depths at once, (depth, value) and
-        (depth, curve) of each; ``value`` and ``curve`` are then those of the depth it prefers.
-    shares: of a kind that learns a choice of depth, (depth, weight) at the end; they add up to 1.
+    Attributes:
+        value: the best validation value of the task's metric, None if training diverged.
+        epochs, steps, seconds: totals of the training run so far, excluding pauses.
+        step_ms, tokens_per_second: measured during the run; to compare depths use
+            :class:`lamina.depth.ask.measure.Cost`.
+        curve: (epoch, validation value) of each evaluation.
+        values, curves: for a kind that trains several depths at once, (depth, value) and (depth,
+            curve) of each; ``value`` and ``curve`` are then those of its preferred depth.
+        shares: for a kind that learns a choice of depth, the final (depth, weight) pairs; the
+            weights sum to 1.
     """
 
     job: Job
@@ -43,17 +45,17 @@ class Trial(Struct, frozen=True):
 
     @property
     def depth(self) -> int:
-        """The job's."""
+        """The depth of the job."""
         return self.job.depth
 
     @property
     def seed(self) -> int:
-        """The job's."""
+        """The seed of the job."""
         return self.job.seed
 
     @property
     def whole(self) -> bool:
-        """Whether this was a training of one depth alone, to its end."""
+        """Whether this was a run of a single depth, to its end."""
         return self.job.kind == "train" and self.job.epochs is None
 
     @property
@@ -63,17 +65,17 @@ class Trial(Struct, frozen=True):
 
     @property
     def diverged(self) -> bool:
-        """Whether training broke off, or ended without a finite score."""
+        """Whether training was aborted, or ended without a finite score."""
         return self.value is None
 
     def utility(self, metric: Metric) -> float:
-        """The score on the scale of gains; not-a-number where training diverged."""
+        """The score as a utility; NaN if training diverged."""
         return math.nan if self.value is None else metric.utility(self.value)
 
 
 def apart(trials: Iterable[Trial]) -> list[Trial]:
-    """A trial for each depth that was trained: one of several depths at once becomes as many, each
-    with its own value and curve."""
+    """One trial per trained depth: a trial of several depths is split, each part with its own value
+    and curve."""
     found: list[Trial] = []
     for trial in trials:
         if not trial.values:
@@ -91,7 +93,8 @@ def apart(trials: Iterable[Trial]) -> list[Trial]:
 
 
 def spent(trials: Iterable[Trial]) -> float:
-    """Seconds of training behind ``trials``; what was paused and went on counts once."""
+    """Total training time of ``trials`` in seconds; a run that was paused and resumed counts
+    once."""
     longest: dict[str, float] = {}
     for trial in trials:
         longest[trial.job.run] = max(trial.seconds, longest.get(trial.job.run, 0.0))
@@ -99,7 +102,7 @@ def spent(trials: Iterable[Trial]) -> float:
 
 
 def longest(trials: Iterable[Trial]) -> list[Trial]:
-    """Of each training the trial that knows most of it: whole, or the latest pause."""
+    """The most advanced trial of each training run: the complete one, or the latest pause."""
     found: dict[str, Trial] = {}
     for trial in trials:
         other = found.get(trial.job.run)
@@ -113,20 +116,21 @@ def _reach(trial: Trial) -> float:
 
 
 def run_folder(out: Path, job: Job) -> Path:
-    """Where the training of a job is kept."""
+    """The folder of a job's training run."""
     return out / "trials" / job.run
 
 
 def save_trial(out: Path, trial: Trial) -> None:
-    """Keep a trial beside its run, whole or not at all."""
+    """Save a trial next to its run, atomically."""
     text = msgspec.json.format(msgspec.json.encode(trial), indent=1).decode()
     write_text(_file(out, trial.job), text + "\n")
 
 
 def read_trial(out: Path, job: Job) -> Trial | None:
-    """What :func:`save_trial` kept of this job; None where it has not ended.
+    """The trial that :func:`save_trial` stored for this job; None if the job has not ended.
 
-    Raises LaminaError for a file that is malformed, or of another job.
+    Raises:
+        LaminaError: the file is malformed, or belongs to another job.
     """
     file = _file(out, job)
     if not file.exists():

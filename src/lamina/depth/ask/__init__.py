@@ -1,1 +1,1 @@
-"""The question of a depth search: what is compared, on what, at what cost."""
+"""The question of a depth search: which networks are compared, on what data, at what cost."""

@@ -1,7 +1,7 @@
-"""Rules of thumb on depth: one table, each row with where it comes from.
+"""Rules of thumb on depth: one table, each row with its source.
 
-They cost no training, and they are no evidence about the data at hand. Most are advice in
-circulation; where a paper says it, the paper is named.
+They cost no training, and they are not evidence about the data at hand. Most are folklore; where a
+paper says it, the paper is cited.
 """
 
 from __future__ import annotations
@@ -13,18 +13,20 @@ import msgspec
 
 from lamina.spec import Task
 
-#: No study of it is known to the authors of this table.
+#: The authors of this table know of no study.
 HEARSAY = "advice in circulation, on forums and in tutorials"
-#: Training batches that are looked at.
+#: Training batches sampled.
 SAMPLE = 64
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What the rules go by.
+    """The data properties that the rules depend on.
 
-    sequences: in the training part (of a stream: its windows). length: steps of a typical one.
-    skips: the network has residual connections or attention.
+    Attributes:
+        sequences: number in the training part (for a stream: its windows).
+        length: steps of a typical sequence.
+        skips: whether the network has residual connections or attention.
     """
 
     task: str
@@ -35,13 +37,15 @@ class Facts:
 
 @dataclass(frozen=True)
 class Rule:
-    """A row: where it holds, what it means for the depth, and who says so.
+    """A row: when it applies, what it implies for the depth, and its source.
 
-    tasks, sequences, length: where it holds: a name, a lowest and a highest number; empty or None:
-        anywhere.
-    skips: holds only with, or only without, residual connections or attention; None: either way.
-    span:  the depths it suggests, instead of those of earlier rows.
-    most:  the deepest that it lets earlier rows suggest.
+    Attributes:
+        tasks, sequences, length: when it applies: a task name, a minimum and a maximum; empty or
+            None: always.
+        skips: applies only with, or only without, residual connections or attention; None: either
+            way.
+        span: the depths it suggests, replacing those of earlier rows.
+        most: an upper limit on the depths suggested by earlier rows.
     """
 
     says: str
@@ -54,7 +58,7 @@ class Rule:
     most: int | None = None
 
     def holds(self, facts: Facts) -> bool:
-        """Whether it is about such data."""
+        """Whether the rule applies to such data."""
         return (
             (not self.tasks or facts.task in self.tasks)
             and _within(facts.sequences, self.sequences)
@@ -65,7 +69,7 @@ class Rule:
 
 MILLION, FEW, EXTREME, MOST = 1_000_000, 10_000, 1_000, 8
 
-#: Read from above: later rows correct earlier ones.
+#: Applied from top to bottom: later rows override earlier ones.
 RULES: tuple[Rule, ...] = (
     Rule("Simple tasks need 1 or 2 layers.", HEARSAY, span=(1, 2)),
     Rule(
@@ -87,13 +91,13 @@ RULES: tuple[Rule, ...] = (
         span=(3, 5),
     ),
     Rule(
-        "Over a million sequences bear 4 to 6 layers.",
+        "Over a million sequences support 4 to 6 layers.",
         HEARSAY,
         sequences=(MILLION + 1, None),
         span=(4, 6),
     ),
     Rule(
-        "Under ten thousand sequences bear at most 3 layers, with dropout of 0.2 to 0.5 or layer"
+        "Under ten thousand sequences support at most 3 layers, with dropout of 0.2 to 0.5 or layer"
         " normalisation.",
         HEARSAY,
         sequences=(None, FEW - 1),
@@ -118,14 +122,14 @@ RULES: tuple[Rule, ...] = (
 
 @dataclass(frozen=True)
 class Suggestion:
-    """The depths that the rules leave, shallow to deep, and the rules that hold."""
+    """The suggested depths, in ascending order, and the rules that apply."""
 
     depths: tuple[int, ...]
     rules: tuple[Rule, ...] = field(default=())
 
 
 def suggest(facts: Facts) -> Suggestion:
-    """What :data:`RULES` say of such data."""
+    """Apply :data:`RULES` to such data."""
     low, high = 1, MOST
     held = tuple(rule for rule in RULES if rule.holds(facts))
     for rule in held:
@@ -136,14 +140,14 @@ def suggest(facts: Facts) -> Suggestion:
 
 
 def to_compare(facts: Facts) -> tuple[int, ...]:
-    """The suggested depths, and the next shallower one: without it none of them is found to be
-    more than enough."""
+    """The suggested depths and the next shallower one, without which none of them could turn out to
+    be more than enough."""
     depths = suggest(facts).depths
     return tuple(range(max(1, depths[0] - 1), depths[-1] + 1))
 
 
 def facts_of(task: Task, options: Any, changes: dict[str, Any]) -> Facts:
-    """What the rules want to know of a task; numbers from a sample of its training batches."""
+    """The facts about a task; numbers are estimated from a sample of its training batches."""
     every = task.batches("train")
     sample = [every[k] for k in range(0, len(every), max(1, len(every) // SAMPLE))]
     members = sum(batch.inputs.shape[1] for batch in sample)

@@ -1,4 +1,4 @@
-"""Which networks a search compares: one for each depth, of equal width or of equal size."""
+"""The networks that a search compares: one per depth, of equal width or of equal size."""
 
 from __future__ import annotations
 
@@ -13,19 +13,23 @@ from lamina.spec import LaminaError, Task
 
 Width: TypeAlias = int | tuple[int, ...]
 
-#: How far from the budget, as a share of it, a network of "equal size" may be.
+#: How far the size of an "equal size" network may deviate from the budget, as a share of it.
 TOLERANCE = 0.01
-#: In a network of uneven widths, how many units they may differ by.
+#: In a network of uneven widths, the largest difference between layers, in units.
 MOST_SPREAD = 6
-#: Wider layers than this are not searched.
+#: The largest width considered.
 WIDEST = 1 << 20
 
 _UNITS = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000, "b": 1_000_000_000}
 
 
 class Candidate(Struct, frozen=True):
-    """One depth of a search. ``width``: units of every layer, or of each layer, bottom first.
-    ``parameters``: of the whole model, embedding and output included."""
+    """The network of one depth.
+
+    Attributes:
+        width: units of every layer, or of each layer, bottom first.
+        parameters: of the whole model, including embedding and output.
+    """
 
     depth: int
     width: Width
@@ -40,8 +44,8 @@ def candidates_for(
     options: Any = None,
     **changes: Any,
 ) -> tuple[Candidate, ...]:
-    """A network for each depth: of one ``width``, or of so many ``parameters``; if neither is
-    given, of the width in ``options``.
+    """One network per depth, with the given ``width`` or the given number of ``parameters``; if
+    neither is given, with the width in ``options``.
 
     Raises:
         LaminaError: both are given, or the options have several widths.
@@ -68,7 +72,7 @@ def candidates_for(
 def equal_width(
     task: Task, depths: Iterable[int], width: Width, options: Any = None, **changes: Any
 ) -> tuple[Candidate, ...]:
-    """One candidate a depth, all of the same width; deeper ones have more parameters."""
+    """One candidate per depth, all of the same width; deeper ones have more parameters."""
     if isinstance(width, tuple):
         raise LaminaError(
             f"got width {width}; networks of different depths need one number, such as {width[0]}."
@@ -81,13 +85,15 @@ def equal_width(
 def equal_parameters(
     task: Task, depths: Iterable[int], budget: int, options: Any = None, **changes: Any
 ) -> tuple[Candidate, ...]:
-    """One candidate a depth, each with ``budget`` parameters, to within one percent.
+    """One candidate per depth, each with ``budget`` parameters to within one percent.
 
-    Depth alone is then compared, not size. All layers are equally wide where a whole number of
-    units comes near enough; otherwise the upper layers are a few units wider or narrower than the
-    lower ones, as few as will do.
+    This compares depth alone, not size. All layers are equally wide if a whole number of units
+    comes close enough; otherwise the upper layers are a few units wider or narrower than the lower
+    ones, by as little as possible.
 
-    Raises LaminaError where no widths come near enough, with a budget that all depths can meet.
+    Raises:
+        LaminaError: no widths come close enough; the message names a budget that all depths can
+            meet.
     """
     _positive("budget of parameters", budget)
     count = _counter(task, options, changes)
@@ -106,7 +112,11 @@ def equal_parameters(
 
 
 def parse_count(text: str | int) -> int:
-    """``"300k"`` is 300000, ``"1.5M"`` is 1500000, ``"2e6"`` is 2000000. Raises LaminaError."""
+    """``"300k"`` is 300000, ``"1.5M"`` is 1500000, ``"2e6"`` is 2000000.
+
+    Raises:
+        LaminaError: ``text`` is not a count.
+    """
     if isinstance(text, int):
         _positive("count", text)
         return text
@@ -119,7 +129,11 @@ def parse_count(text: str | int) -> int:
 
 
 def parse_depths(text: str) -> tuple[int, ...]:
-    """``"1-5"`` is (1, 2, 3, 4, 5), ``"4,1,2"`` is (1, 2, 4). Raises LaminaError."""
+    """``"1-5"`` is (1, 2, 3, 4, 5), ``"4,1,2"`` is (1, 2, 4).
+
+    Raises:
+        LaminaError: ``text`` is not a list of depths.
+    """
     depths: set[int] = set()
     for part in text.split(","):
         match = re.fullmatch(r"\s*(\d{1,3})\s*(?:-\s*(\d{1,3})\s*)?", part)
@@ -131,13 +145,13 @@ def parse_depths(text: str) -> tuple[int, ...]:
 
 
 def _fit(count: Callable[[int, Width], int], depth: int, budget: int) -> Candidate:
-    """The network of ``depth`` layers that is nearest to the budget, as even as will do."""
+    """The network of ``depth`` layers closest to the budget, with widths as even as possible."""
 
     def nearest(widths: Iterable[Width]) -> Candidate:
         tried = (Candidate(depth, width, count(depth, width)) for width in widths)
         return min(tried, key=lambda c: abs(c.parameters - budget))
 
-    low, high = 0, 1  # count(low) <= budget < count(high), where width 0 stands for "too narrow"
+    low, high = 0, 1  # count(low) <= budget < count(high); width 0 means "too narrow"
     while count(depth, high) <= budget:
         low, high = high, 2 * high
         if high > WIDEST:
@@ -159,8 +173,8 @@ def _fit(count: Callable[[int, Width], int], depth: int, budget: int) -> Candida
 def _budget_for_all(
     count: Callable[[int, Width], int], depths: tuple[int, ...], budget: int
 ) -> int | None:
-    """A budget near ``budget`` that every depth can meet: tried are the sizes that the shallowest,
-    whose steps are the coarsest, can have."""
+    """A budget near ``budget`` that every depth can meet, searched among the sizes of the
+    shallowest depth, whose steps are the coarsest."""
     width = _fit(count, depths[0], budget).width
     middle = width if isinstance(width, int) else max(width)
     sizes = (count(depths[0], w) for w in range(max(1, middle - 12), middle + 13))
@@ -187,7 +201,7 @@ def _counter(task: Task, options: Any, changes: dict[str, Any]) -> Callable[[int
 
     def count(depth: int, width: Width) -> int:
         if (depth, width) not in known:
-            # On the meta device a model has shapes but no memory: counting takes no time.
+            # On the meta device a model has shapes but no memory, so counting is free.
             with torch.device("meta"):
                 model = task.model(options, **{**changes, "depth": depth, "width": width})
             known[depth, width] = sum(p.numel() for p in model.parameters())

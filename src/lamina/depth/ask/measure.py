@@ -1,4 +1,4 @@
-"""What each depth costs: time and memory of a training step, measured side by side."""
+"""The cost of each depth: time and memory of a training step, measured side by side."""
 
 from __future__ import annotations
 
@@ -16,28 +16,30 @@ from lamina.spec import Batch, LaminaError, Model, Task
 from lamina.train import Settings
 from lamina.train.session import clip_gradient, cpu_threads, make_optimizer
 
-#: Timed rounds, after one that is not timed; in each, every depth takes one step. At least the
-#: first number, at most the second, as many as fit in the seconds.
+#: Minimum and maximum number of timed rounds, after one untimed warm-up; in each, every depth takes
+#: one step. As many as fit in the seconds.
 ROUNDS, SECONDS = (7, 51), 4.0
-#: Batches looked at to find a typical one and the largest.
+#: Batches sampled to find a typical one and the largest.
 SAMPLE = 64
 
 
 class Checked(Struct, frozen=True):
-    """On how much data the depths were compared: ``count`` of ``what`` in the validation part."""
+    """The amount of data on which depths were compared: ``count`` of ``what`` in the validation
+    part."""
 
     count: int
     what: str
 
 
 class Cost(Struct, frozen=True):
-    """What a depth costs.
+    """The cost of a depth.
 
-    step_ms:        median time of one training step, depths taking turns.
-    weight_bytes:   parameters and buffers.
-    training_bytes: parameters, gradients, optimizer state, and what the forward pass keeps for
-                    the backward pass on the largest batch seen. Not counted: what kernels use
-                    for a moment, and the data.
+    Attributes:
+        step_ms: median time of one training step, depths taking turns.
+        weight_bytes: parameters and buffers.
+        training_bytes: parameters, gradients, optimizer state, and what the forward pass keeps for
+            the backward pass on the largest batch seen. Excludes the data and temporary buffers of
+            kernels.
     """
 
     depth: int
@@ -47,9 +49,10 @@ class Cost(Struct, frozen=True):
 
 
 def validation(task: Task) -> Checked:
-    """How much validation data there is; without any there is nothing to decide by.
+    """The amount of validation data; without any there is nothing to decide by.
 
-    Raises LaminaError where there is none.
+    Raises:
+        LaminaError: there is none.
     """
     batches = task.batches("validation")
     if not len(batches):
@@ -61,16 +64,16 @@ def validation(task: Task) -> Checked:
 
 
 def blind(task: Task) -> float | None:
-    """The metric of the best answer that reads no input; None where the task cannot tell."""
+    """The metric of the best answer that reads no input; None if the task cannot compute it."""
     value = task.baseline()
     return value if math.isfinite(value) else None
 
 
 def measure(models: Mapping[int, Model], task: Task, settings: Settings) -> tuple[Cost, ...]:
-    """The cost of each depth; the models are trained a few steps by this.
+    """The cost of each depth. Trains the models for a few steps.
 
-    The same batch goes through every depth in turn, several times, and the median counts: a
-    machine that is busy or slows down meanwhile does so for all of them alike.
+    The same batch goes through every depth in turn, several times, and the median counts: if the
+    machine is busy or slows down meanwhile, all depths are affected alike.
     """
     typical, largest = _batches(task)
     steppers = {d: StepTimer(model, task, settings) for d, model in models.items()}
@@ -89,13 +92,14 @@ def measure(models: Mapping[int, Model], task: Task, settings: Settings) -> tupl
 
 
 def in_turn(depths: Sequence[int], round: int) -> list[int]:
-    """The depths in an order of this round's own: on a busy machine a process works in slices of
-    time, and in a fixed order the same depths would wait at the end of a slice again and again."""
+    """The depths in an order specific to this round: on a busy machine a process runs in time
+    slices, and in a fixed order the same depths would wait at the end of a slice again and
+    again."""
     return random.Random(round).sample(depths, len(depths))
 
 
 class StepTimer:
-    """A model with an optimizer that takes single training steps, and steps of an evaluation."""
+    """A model and optimizer for timing single training and evaluation steps."""
 
     def __init__(self, model: Model, task: Task, settings: Settings):
         self.device = settings.choose_device()
@@ -110,11 +114,11 @@ class StepTimer:
         self.optimizer.step()
 
     def milliseconds(self, batch: Batch) -> float:
-        """Of a training step."""
+        """Time of a training step."""
         return self._timed(self.step, batch)
 
     def evaluated(self, batch: Batch) -> float:
-        """Milliseconds of a step of an evaluation."""
+        """Time of an evaluation step in milliseconds."""
         self.model.eval()
         try:
             with torch.no_grad():
@@ -131,9 +135,9 @@ class StepTimer:
         return 1000 * (time.perf_counter() - begin)
 
     def bytes(self, batch: Batch) -> tuple[int, int]:
-        """Bytes of the weights, and of everything a training step holds."""
+        """Bytes of the weights, and of everything a training step keeps in memory."""
         weights = [*self.model.parameters(), *self.model.buffers()]
-        kept: list[Tensor] = []  # holding them keeps their storages apart until counted
+        kept: list[Tensor] = []  # references keep their storages distinct until counted
 
         def keep(tensor: Tensor) -> Tensor:
             kept.append(tensor.detach())
@@ -156,13 +160,13 @@ class StepTimer:
 
 
 def storage_bytes(tensors: list[Tensor]) -> int:
-    """Bytes behind ``tensors``, each storage counted once: views share theirs."""
+    """Bytes behind ``tensors``; storage shared by views counts once."""
     storages = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in tensors}
     return sum(storages.values())
 
 
 def _batches(task: Task) -> tuple[Batch, Batch]:
-    """A typical training batch (median number of steps), and the largest, padding counted."""
+    """A typical training batch (median number of steps) and the largest, including padding."""
     every = task.batches("train")
     stride = max(1, len(every) // SAMPLE)
     sample = [every[k] for k in range(0, len(every), stride)]

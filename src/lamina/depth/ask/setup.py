@@ -1,4 +1,4 @@
-"""What all training runs of a search share: the data, the model's options, how to train."""
+"""What all training runs of a search share: data, model options, settings."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from lamina.depth.job import Job
 from lamina.spec import Model, Task
 from lamina.train import Settings
 
-#: Training steps of a trial, about, and the fewest and the most epochs.
+#: Approximate training steps of a trial, and the minimum and maximum number of epochs.
 STEPS, EPOCHS = 3000, (4, 30)
 
 
 @dataclass(frozen=True)
 class Setup:
-    """The task, the candidates, and what a job may change.
+    """The task, the candidates, and the configuration that a job may change.
 
-    settings: of every training; the seed is the job's.
-    options, changes: of ``task.model``; depth and width are the candidate's.
+    Attributes:
+        settings: of every training run; the seed comes from the job.
+        options, changes: of ``task.model``; depth and width come from the candidate.
     """
 
     task: Task
@@ -30,7 +31,11 @@ class Setup:
     changes: Mapping[str, Any]
 
     def candidate(self, depth: int) -> Candidate:
-        """The network of this depth. Raises KeyError where it is none of the search's."""
+        """The network of this depth.
+
+        Raises:
+            KeyError: the search does not include it.
+        """
         for candidate in self.candidates:
             if candidate.depth == depth:
                 return candidate
@@ -45,25 +50,25 @@ class Setup:
         return self.task.model(self.options, **{**self.changes, **shape})
 
     def settings_of(self, job: Job) -> Settings:
-        """How the job trains."""
+        """The training settings of the job."""
         own = {k: v for k, v in job.changes if k in Settings.__struct_fields__}
         return self.settings.changed(seed=job.seed, **own)
 
 
 def settings_for(task: Task, **given: Any) -> Settings:
-    """How a search trains if nobody says: long enough to tell depths apart, and no longer. The
+    """The default settings of a search: long enough to distinguish depths, and no longer. The
     choice depends neither on the machine nor on the depth.
 
     Args:
-        task: its training part sets the number of epochs: as many as make about :data:`STEPS`
-            steps, within :data:`EPOCHS`, because what a network has learned depends on its steps,
-            and an epoch of a large data set has many.
-        **given: fields of the settings to use instead. The default schedule is ``cosine``: a
-            learning rate that is small at the end makes runs of the same network differ less, so
-            fewer seeds tell depths apart.
+        task: its training part determines the number of epochs: as many as make about :data:`STEPS`
+            steps, within :data:`EPOCHS`, because learning depends on the number of steps, and an
+            epoch of a large data set has many.
+        **given: fields of the settings that override the defaults. The default schedule is
+            ``cosine``: a small final learning rate makes runs of the same network differ less, so
+            fewer seeds suffice to distinguish depths.
 
     Raises:
-        LaminaError: a field that makes no sense.
+        LaminaError: a field has an invalid value.
     """
     fewest, most = EPOCHS
     steps = max(len(task.batches("train")), 1)

@@ -1,4 +1,4 @@
-"""What a search tries beside the depth: model options and settings of training, by name."""
+"""What a search varies besides the depth: model options and training settings, by name."""
 
 from __future__ import annotations
 
@@ -18,39 +18,43 @@ from lamina.depth.job import Job, Value, changed
 from lamina.spec import LaminaError
 from lamina.train import Settings
 
-#: Some values to choose from.
+#: A finite set of choices.
 Values = tuple[Value, ...]
-#: Value of each name that varies.
+#: A value for each name that varies.
 Setting = dict[str, Value]
 
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers from ``low`` to ``high``, on a logarithmic scale if ``log``; whole numbers if both
-    ends are."""
+    """Numbers from ``low`` to ``high``, on a logarithmic scale if ``log``; integers if both ends
+    are."""
 
     low: float
     high: float
     log: bool = False
 
 
-#: Settings that every training of a search has in common, or that say nothing about learning.
+#: Settings that all training runs of a search share, or that do not affect learning.
 _COMMON = frozenset(
     {
         *("epochs", "evaluate_every", "seed"),
         *("checkpoint_seconds", "checkpoint_steps", "device", "threads"),
     }
 )
-#: Types of fields, in words.
+#: Field types in words.
 _KINDS = {bool: "True or False", int: "a whole number", float: "a number", str: "a word"}
-#: Combinations that are tried out before the search, without data.
+#: Combinations checked before the search, without data.
 _CHECKED = 128
 _FORM = "write it like lr=0.001,0.003 or dropout=0:0.5 or lr=1e-4:1e-2:log"
 
 
 def parse_vary(texts: Sequence[str]) -> dict[str, Values | Range]:
-    """``["lr=0.001,0.003", "dropout=0:0.5", "clip=0.1:10:log"]`` as ``vary`` of
-    :func:`lamina.depth.search` takes it. Raises LaminaError."""
+    """``["lr=0.001,0.003", "dropout=0:0.5", "clip=0.1:10:log"]`` in the form that
+    :func:`lamina.depth.search` takes as ``vary``.
+
+    Raises:
+        LaminaError: a text is malformed, or a name occurs twice.
+    """
     found: dict[str, Values | Range] = {}
     for text in texts:
         name, given, values = text.partition("=")
@@ -66,17 +70,17 @@ def parse_vary(texts: Sequence[str]) -> dict[str, Values | Range]:
 def checked_space(
     vary: Mapping[str, Any], setup: Setup, equal_size: bool
 ) -> dict[str, Values | Range]:
-    """``vary`` with its values checked: every name is a field of the task's options or of
-    Settings, and its values, or the ends of its range, make possible networks and settings.
+    """``vary`` with its values checked: every name is a field of the task's options or of Settings,
+    and its values, or the ends of its range, yield valid networks and settings.
 
     Args:
         vary: values or a range by name.
-        setup: what everything else is.
-        equal_size: every network has as many parameters as its candidate, so nothing that varies
-            may change them.
+        setup: everything else.
+        equal_size: whether every network must have as many parameters as its candidate, so that
+            nothing that varies may change the size.
 
     Raises:
-        LaminaError: a name or a value that cannot vary.
+        LaminaError: a name or a value cannot vary.
     """
     kind = getattr(setup.task, "Options", None) if setup.options is None else type(setup.options)
     hints = {**({} if kind is None else get_type_hints(kind)), **get_type_hints(Settings)}
@@ -97,7 +101,11 @@ def checked_space(
 
 
 def combinations(space: Mapping[str, Values | Range]) -> list[Setting]:
-    """Every combination, the last name changing fastest. Raises LaminaError for a range."""
+    """Every combination, the last name changing fastest.
+
+    Raises:
+        LaminaError: the space has a range.
+    """
     for name, choice in space.items():
         if isinstance(choice, Range):
             raise LaminaError(
@@ -109,9 +117,9 @@ def combinations(space: Mapping[str, Values | Range]) -> list[Setting]:
 
 
 def draw(space: Mapping[str, Values | Range], count: int) -> list[Setting]:
-    """``count`` settings, the same each time, and the first ones of any larger ``count``: drawn
-    independently; where there are only values, all combinations in random order, again and again
-    once all were drawn."""
+    """``count`` settings, deterministic, and a prefix of any larger ``count``. Drawn independently;
+    if the space has no ranges, all combinations in random order, repeated once all have been
+    drawn."""
     generator = np.random.default_rng(0)
     if any(isinstance(choice, Range) for choice in space.values()):
         return [
@@ -123,7 +131,7 @@ def draw(space: Mapping[str, Values | Range], count: int) -> list[Setting]:
 
 
 def rounded(choice: Range, value: float) -> Value:
-    """A value of a range in three digits, which is as much as it means and can be read."""
+    """A value of a range rounded to three digits; more would be neither meaningful nor readable."""
     if isinstance(choice.low, int) and isinstance(choice.high, int):
         return round(value)
     return min(max(float(f"{value:.3g}"), choice.low), choice.high)
@@ -177,7 +185,7 @@ def _value(name: str, value: Any, hint: Any) -> Value:
 
 
 def _kinds(hint: Any) -> Iterator[str]:
-    """What may be said for a field of this type, in words."""
+    """The values that a field of this type accepts, in words."""
     if get_origin(hint) is Literal:
         yield from map(repr, get_args(hint))
     elif hint in _KINDS:
@@ -188,7 +196,7 @@ def _kinds(hint: Any) -> Iterator[str]:
 
 
 def _try(setting: Setting, setup: Setup, equal_size: bool) -> None:
-    """Make the settings and the networks of ``setting``, without memory for weights."""
+    """Build the settings and networks of ``setting``, without allocating weights."""
     for candidate in setup.candidates:
         job = Job(depth=candidate.depth, seed=0, changes=changed(setting))
         setup.settings_of(job)

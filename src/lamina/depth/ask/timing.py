@@ -1,4 +1,5 @@
-"""How long an epoch of each depth will take: real steps and a real share of an evaluation."""
+"""The expected time of an epoch at each depth, from real training steps and a share of
+evaluation."""
 
 from __future__ import annotations
 
@@ -12,17 +13,18 @@ from lamina.spec import Batch, Model, Part, Task
 from lamina.train import Settings
 from lamina.train.session import cpu_threads
 
-#: Batches that stand for an epoch, by their place from short to long, in the order in which they
-#: are timed: the middle, then a short one with a long one.
+#: Batches that represent an epoch, as quantiles of length, in timing order: the middle, then a
+#: short one paired with a long one.
 QUANTILES = (0.5, 0.1, 0.9, 0.3, 0.7)
-#: After so many of them, and after any number of whole passes, a measurement may end: those it has
-#: seen stand for all without leaning to the short or to the long.
+#: A measurement may end after this many batches, and after any number of complete passes; the
+#: batches seen are then not biased towards short or long ones.
 FAIR = (1, 3)
-#: Batches looked at to find them.
+#: Batches sampled to find them.
 SAMPLE = 64
-#: Seconds for all depths, training and evaluation alike; about, as no step is left out of a turn.
+#: Approximate time limit in seconds for all depths, training and evaluation; no depth skips its
+#: turn.
 SECONDS = 4.0
-#: Passes over the batches, after one that is not timed; as many as fit in the seconds.
+#: Passes over the batches, after an untimed one; as many as fit in the seconds.
 PASSES = 8
 
 
@@ -34,10 +36,9 @@ class Epoch(NamedTuple):
 
 
 def epoch_seconds(models: Mapping[int, Model], task: Task, settings: Settings) -> dict[int, Epoch]:
-    """What an epoch of each depth is expected to take.
+    """The expected time of an epoch at each depth. Trains the models for a few steps.
 
-    The models are trained a few steps by this. Depths take turns, and means count, not medians: a
-    machine that is busy now is taken to stay so.
+    Depths take turns. Means count, not medians: a machine that is busy now is assumed to stay busy.
     """
     steppers = {d: StepTimer(model, task, settings) for d, model in models.items()}
     with cpu_threads(settings.threads):
@@ -50,14 +51,14 @@ def epoch_seconds(models: Mapping[int, Model], task: Task, settings: Settings) -
 def _part(
     task: Task, part: Part, timed: Mapping[int, Callable[[Batch], float]]
 ) -> dict[int, float]:
-    """Seconds that each depth takes for all batches of a part, from ``timed`` milliseconds of
-    some: time is taken to be in proportion to size, padding counted (a ratio estimate: Cochran
-    1977, *Sampling Techniques*, chapter 6), so that a few very long batches are not forgotten."""
+    """Seconds that each depth needs for all batches of a part, from ``timed`` milliseconds of a
+    few: time is assumed proportional to size, including padding (a ratio estimate: Cochran 1977,
+    *Sampling Techniques*, chapter 6), which accounts for a few very long batches."""
     batches = task.batches(part)
     chosen, size, fetch = _typical(batches)
     spent: dict[int, list[list[float]]] = {d: [[] for _ in chosen] for d in timed}
     for milliseconds in timed.values():
-        milliseconds(chosen[0])  # the first one is slow
+        milliseconds(chosen[0])  # the first step is slow
     begin, turns = time.monotonic(), 0
     while turns < PASSES * len(chosen):
         at = turns % len(chosen)
@@ -75,8 +76,8 @@ def _part(
 
 
 def _typical(batches: Sequence[Batch]) -> tuple[list[Batch], float, float]:
-    """Batches of the sizes at :data:`QUANTILES`, the mean size of all, and the seconds that one
-    takes to be made."""
+    """Batches of the sizes at :data:`QUANTILES`, the mean size of all, and the seconds needed to
+    make one."""
     stride = max(1, len(batches) // SAMPLE)
     begin = time.perf_counter()
     sample = [batches[k] for k in range(0, len(batches), stride)]

@@ -1,1 +1,1 @@
-"""From scores to a depth: statistics on plain numbers; neither files nor torch."""
+"""From scores to a depth: statistics on plain numbers, without files or torch."""

@@ -1,48 +1,48 @@
 """The rule that turns scores into a depth: numbers in, a decision out. No files, no torch.
 
-**Question.** Which is the shallowest depth that no deeper one beats by the margin or more, among
-the trainings that get through? A training that diverges or gets stuck is a failure
-(:mod:`lamina.depth.judge.failures`): failures are counted, and a depth can lose by their rate.
+**Question.** Among the training runs that get through, which is the shallowest depth that no deeper
+one beats by the margin or more? A run that diverges or gets stuck is a failure
+(:mod:`lamina.depth.judge.failures`): failures are counted, and a depth can lose by its failure
+rate.
 
 **Rule.** Walk up from the shallowest depth ``d``; ``g(e)`` is the gain in mean utility from ``d``
 to a deeper ``e``, over the seeds that got through.
 
-1. ``d`` is *too shallow* when the hypothesis "no deeper ``e`` gains more than the margin" is
-   rejected: one-sided t tests of ``g(e)`` against the margin, joined by the test of Simes (1986,
+1. ``d`` is *too shallow* if the hypothesis "no deeper ``e`` gains more than the margin" is
+   rejected: one-sided t tests of ``g(e)`` against the margin, combined by the test of Simes (1986,
    Biometrika 73), which is valid for comparisons that share one control (Sarkar 1998, Annals of
-   Statistics 26). Then the walk goes on with the next depth; hypotheses tested in a fixed order,
-   each only after the one before was rejected, need no correction across the steps
+   Statistics 26). The walk then continues with the next depth; hypotheses tested in a fixed order,
+   each only after the previous one was rejected, need no correction across the steps
    (Maurer, Hothorn and Lehmacher 1995; Westfall and Krishen 2001).
-2. ``d`` is *unstable* when a deeper one is shown to fail less often and costs no margin of score,
-   or when no seed of ``d`` got through: the walk goes on.
-3. ``d`` is *enough* when every ``e`` is shown to gain less than the margin, or to fail more often:
+2. ``d`` is *unstable* if a deeper one is shown to fail less often at no cost of a margin in score,
+   or if no seed of ``d`` got through: the walk continues.
+3. ``d`` is *enough* if every ``e`` is shown to gain less than the margin, or to fail more often:
    an intersection-union test, which needs no correction (Berger 1982, Technometrics 24).
-4. Otherwise ``d`` is *open*, and the answer is undecided. So it is too where seeds of ``d`` or of
+4. Otherwise ``d`` is *open*, and the answer is undecided. The same holds if seeds of ``d`` or of
    ``e`` got stuck and fewer than three others got through.
 
 The intervals shown have level ``1 - 2 level``: their ends are the bounds that the tests use
 (Schuirmann 1987), so picture and verdict agree.
 
-**Failures.** Where a seed of ``d`` or ``e`` failed, a claim about the two rests on two tests, of
-scores and of failures, and each has half of the level (Bonferroni): it may err at either.
+**Failures.** If a seed of ``d`` or ``e`` failed, a claim about the two rests on two tests, of
+scores and of failures, each at half the level (Bonferroni), because either may err.
 
-**Looks.** The way out of "undecided" is to add seeds and look again, and each look is another
+**Looks.** "Undecided" is resolved by adding seeds and looking again, and each look is another
 chance to err (Armitage, McPherson and Rowe 1969). The ``k``-th look tests at
 ``alpha / (k (k + 1))``: see :func:`lamina.depth.judge.evidence.look_level`. For a normal gain at
-the
-margin (40000 random walks, 3 seeds at first) eight looks then err in 3.0% where a seed is added
-each time and in 3.7% where seeds double; with alpha / 2 at every look it would be 7.4% and 12.7%,
-with the constant of Pocock (1977, Biometrika 64), which is for equal steps, up to 8.9%.
+the margin (40000 random walks, 3 seeds at first) the error rate of eight looks is then 3.0% if one
+seed is added each time and 3.7% if seeds double; with alpha / 2 at every look it would be 7.4% and
+12.7%, with the constant of Pocock (1977, Biometrika 64), which is for equal steps, up to 8.9%.
 
 **A price of layers.** With ``cost_per_layer`` a deeper network must gain that much more for each
-layer it adds: a price on layers, not on measured time, because the same search then has the same
+added layer. The price is on layers, not on measured time, so that the same search has the same
 answer on every machine and at every load.
 
 **Measured** on the truths of ``bench/decision.py`` at one look (10000 searches a row, so a rate of
 2.5% has a standard error of 0.2; minutes, or seconds with ``--quick``; the last rows: ``--real``).
-Largest rates of a verdict deeper and shallower than right, in percent, over four truths and noise
-of 0.3 and 0.6 margins, among them gains of exactly the margin; then how many of the searches whose
-second layer gains two margins find it at noise 0.3.
+The columns give the largest rates, in percent, of a verdict deeper and shallower than right, over
+four truths, including gains of exactly the margin, and noise of 0.3 and 0.6 margins; then the share
+of searches that find a second layer gaining two margins at noise 0.3.
 
 ======================  =====  ======  =========  ========
 seeds and their noise   seeds  deeper  shallower  find it
@@ -64,26 +64,27 @@ of two real searches        3     1.5        2.0       78%
 of two real searches        5     2.3        2.5      100%
 ======================  =====  ======  =========  ========
 
-Up to eight looks, a seed added at each from 3 seeds on (``--looks 8``, normal noise): 2.0 and 2.6.
-With all depths equal it takes 3.6 seeds on average at noise 0.3, and at noise 0.6 8.4, where 63% of
-the searches are still undecided at the eighth look.
+For up to eight looks, adding one seed at each from 3 seeds on (``--looks 8``, normal noise): 2.0
+and 2.6. With all depths equal this takes 3.6 seeds on average at noise 0.3, and 8.4 at noise 0.6,
+where 63% of the searches are still undecided at the eighth look.
 
-**Limits.** The verdict is about this validation part. Were its examples taken as a sample, then,
-where two depths differ for good on 5% to 15% of them, a gain of exactly the margin (1 point) is
-called more, or less, in 19% to 36% of the searches each with 500 validation examples, 6% to 23%
-with 2500, 3% to 6% with 25000 (2000 simulated searches each, 3 and 10 seeds). A variance of
-examples paired between depths added to that of seeds (two-way: Cameron, Gelbach and Miller 2011,
-Journal of Business and Economic Statistics 29) brings these to 1.9% to 3.6%; but of gains of three
-points with 500 examples it finds 19% to 52% instead of 55% to 95%. That needs each trial to keep
-its score by example, which it does not.
+**Limits.** The verdict is about this validation part. Suppose its examples are a sample, and two
+depths truly differ on 5% to 15% of them. A gain of exactly the margin (1 point) is then called
+more, or less, in 19% to 36% of the searches each with 500 validation examples, 6% to 23% with 2500,
+3% to 6% with 25000 (2000 simulated searches each, 3 and 10 seeds). Adding a variance of examples
+paired between depths to that of seeds (two-way: Cameron, Gelbach and Miller 2011, Journal of
+Business and Economic Statistics 29) reduces these to 1.9% to 3.6%; but with 500 examples it finds
+only 19% to 52% of gains of three points instead of 55% to 95%. It would also require trials to
+store their score by example, which they do not.
 
-A trial's score is its best epoch on the same validation part. With curves on a plateau whose noise
-from epoch to epoch is twice as large at one depth, that depth gains 1.6 of the smaller noise by
-it (20 epochs, 20000 curves). In two real searches that noise was 0.1 to 0.2 of a margin, and the
-mean of three neighbouring epochs moved gains by at most 0.13 margins: so the best epoch, which is
-the model handed over, stays the score, and a larger difference is told as a caution.
+A trial's score is its best epoch on the same validation part. For plateaued curves whose noise from
+epoch to epoch is twice as large at one depth, that depth gains 1.6 of the smaller noise from this
+(20 epochs, 20000 curves). In two real searches that noise was 0.1 to 0.2 of a margin, and using the
+mean of three neighbouring epochs changed gains by at most 0.13 margins. The best epoch, which is
+the model handed over, therefore remains the score, and a larger difference is reported as a
+caution.
 
-One in five that fails is not seen in half of the samples of three seeds, by any rule.
+No rule can see a failure rate of one in five in half of the samples of three seeds.
 """
 
 from __future__ import annotations
@@ -129,19 +130,23 @@ def decide(
 ) -> Decision:
     """The shallowest depth that no deeper one beats by ``margin`` or more, or undecided.
 
-    utilities: for each depth the utility of each of its seeds (larger is better); a seed that
-        diverged is not-a-number or infinite.
-    margin: the gain that is worth a deeper network, in utilities; more than zero.
-    alpha: the probability of a verdict too deep, and likewise of one too shallow, that is
-        accepted over all looks at a search.
-    resolution: the smallest step between two scores, such as one validation example, in
-        utilities. Scores that agree to within it are not taken for certain: each depth's variance
-        is at least that of rounding, ``resolution^2 / 12``.
-    cost_per_layer: what each layer that a deeper network has more must gain beyond the margin, in
-        utilities.
-    look: how often this search was looked at with other seeds, this time counted.
+    Args:
+        utilities: for each depth the utility of each of its seeds (larger is better); NaN or
+            infinite for a seed that diverged.
+        margin: the gain that is worth a deeper network, in utilities; more than zero.
+        alpha: the accepted probability of a verdict too deep, and likewise of one too shallow, over
+            all looks at a search.
+        resolution: the smallest step between two scores, such as one validation example, in
+            utilities. Scores that agree to within it are not treated as exact: each depth's
+            variance is at least that of rounding, ``resolution^2 / 12``.
+        cost_per_layer: the gain required beyond the margin for each additional layer, in utilities.
+        look: the number of looks at this search with different seeds, including this one.
 
-    Raises LaminaError for no depths, a depth without seeds, or a number out of range.
+    Returns:
+        The decision, with the statistics behind it.
+
+    Raises:
+        LaminaError: no depths, a depth without seeds, or a number out of range.
     """
     _check(utilities, margin, alpha, cost_per_layer, look)
     depths = sorted(utilities)
@@ -181,7 +186,7 @@ def decide(
 
 
 def _table(seeds: Sequence[Sequence[float]]) -> tuple[Array, np.ndarray]:
-    """Utilities ``(n, K)``, not-a-number where there is none, and seeds a depth ``(K,)``."""
+    """Utilities ``(n, K)``, NaN if missing, and seeds per depth ``(K,)``."""
     x = np.full((max(map(len, seeds)), len(seeds)), np.nan)
     for k, scores in enumerate(seeds):
         x[: len(scores), k] = scores
@@ -195,7 +200,7 @@ def _walk(depths: list[int], sample: Sample, found: Claims, level: float) -> tup
             return (*stages, Stage(depths[i], "enough"))
         deeper = range(i + 1, len(depths))
         if verdict == TOO_SHALLOW:
-            # Simes rejects only where at least one comparison alone reaches the level.
+            # Simes rejects only if at least one comparison alone reaches the level.
             better = next(e for e in deeper if found.beats[i, e] <= level)
             stages.append(Stage(depths[i], "too shallow", by=depths[better]))
         elif verdict == UNSTABLE:
@@ -204,7 +209,7 @@ def _walk(depths: list[int], sample: Sample, found: Claims, level: float) -> tup
         else:
             rivals = tuple(depths[e] for e in deeper if found.falls_short[i, e] > level)
             return (*stages, Stage(depths[i], "open", against=rivals))
-    return tuple(stages)  # no seed of the deepest got through, nor of any that was not passed
+    return tuple(stages)  # no seed of the deepest got through, nor of any depth not yet passed
 
 
 def _unstable(
@@ -262,7 +267,7 @@ def _scores(
     for k, depth in enumerate(depths):
         tried, free, stuck = int(sample.tried[k]), int(sample.free[k]), int(sample.stuck[k])
         mean = float(sample.mean[k] + price[k])
-        kept = np.sort(x[np.isfinite(x[:, k]), k])[stuck:]  # the stuck ones are the lowest
+        kept = np.sort(x[np.isfinite(x[:, k]), k])[stuck:]  # stuck seeds are the lowest
         low, high = rate_interval(tried - free, tried, level)
         scores.append(
             Score(

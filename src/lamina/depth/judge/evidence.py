@@ -1,17 +1,17 @@
-"""The statistics under the decision, on plain arrays, for one search or thousands at once.
+"""The statistics behind the decision, on plain arrays, for one search or thousands at once.
 
-Leading axes ``...`` are independent searches, ``K`` depths stand shallow to deep, and ``level`` is
-the probability of a wrong claim that each one-sided test accepts.
+Leading axes ``...`` are independent searches, the ``K`` depths are in ascending order, and
+``level`` is the error probability that each one-sided test accepts.
 
-**Spread.** With three seeds a depth, its own variance is nearly unknown, and depths need not
-spread alike. Each depth's variance is therefore shrunk towards the variance pooled over depths,
+**Spread.** With three seeds per depth, a depth's own variance is nearly unknown, and depths need
+not spread alike. Each depth's variance is therefore shrunk towards the variance pooled over depths,
 which counts for :data:`PRIOR_DOF` degrees of freedom (the form of Smyth 2004, Statistical
 Applications in Genetics and Molecular Biology 3, eq. 1 there, with a fixed weight, because a
-handful of depths cannot tell it); degrees of freedom follow Satterthwaite (1946, Biometrics 2).
-A depth whose variance is shown by an F test to be larger than that of the others is *wide*: it
-keeps its own, and the pool is that of the others. Else a spread that differs tenfold, as that of
-very deep networks often does, would be taken for half of what it is, and lend the rest to depths
-that do not have it. The widest is tested first, then the next against those that are left.
+handful of depths cannot determine it); degrees of freedom follow Satterthwaite (1946, Biometrics
+2). A depth whose variance is shown by an F test to exceed that of the others is *wide*: it keeps
+its own variance, and only the others are pooled. Otherwise a tenfold difference in spread, common
+for very deep networks, would be underestimated by half at the wide depth and inflate the spread of
+the others. The widest is tested first, then the next against the remaining ones.
 """
 
 from __future__ import annotations
@@ -28,25 +28,28 @@ from lamina.depth.judge.failures import stuck as find_stuck
 Array: TypeAlias = NDArray[np.float64]
 Counts: TypeAlias = NDArray[np.int64]
 
-#: What the pooled variance weighs against a depth's own, in degrees of freedom.
+#: Weight of the pooled variance against a depth's own, in degrees of freedom.
 PRIOR_DOF = 4.0
-#: The level of the F test that calls a depth wide.
+#: The level of the F test for wide depths.
 WIDE_LEVEL = 0.01
-#: More seeds than this are not advised: the gain is then called too near to the threshold.
+#: The most additional seeds ever advised; beyond that the gain is reported as too close to the
+#: threshold.
 MOST_MORE_SEEDS = 30
-#: With a single seed nothing is known about chance; this many are advised.
+#: The number of seeds advised after a single one, which says nothing about chance.
 FEWEST_SEEDS = 3
-#: Differences below this share of the margin are rounding.
+#: Differences below this share of the margin are rounding errors.
 ROUNDING = 1e-9
 
 TOO_SHALLOW, OPEN, ENOUGH, UNSTABLE = -1, 0, 1, -2
 
 
 class Sample(NamedTuple):
-    """What is known of each depth, ``(..., K)`` each.
+    """The statistics of each depth, ``(..., K)`` each.
 
-    mean, variance: of the seeds that got through. tried, free, stuck: how many seeds there were,
-    how many of them got through, and how many got stuck; the others diverged.
+    Attributes:
+        mean, variance: of the seeds that got through.
+        tried, free, stuck: the number of seeds, those that got through, and those that got stuck;
+            the others diverged.
     """
 
     mean: Array
@@ -57,16 +60,16 @@ class Sample(NamedTuple):
 
     @property
     def failed(self) -> Counts:
-        """How many seeds diverged or got stuck."""
+        """Number of seeds that diverged or got stuck."""
         return self.tried - self.free
 
     @property
     def judged(self) -> NDArray[np.bool_]:
-        """Where the seeds that got through stand for the depth."""
+        """Where enough seeds got through to represent the depth."""
         return (self.free > 0) & ((self.stuck == 0) | (self.free >= ENOUGH_FREE))
 
     def with_more(self, seeds: int) -> Sample:
-        """The same with so many more seeds a depth, if all goes on as it went."""
+        """The expected sample with so many more seeds per depth, if statistics stay the same."""
         tried = self.tried + seeds
         scale = tried / np.maximum(self.tried, 1)
         free, stuck = (np.rint(n * scale).astype(np.int64) for n in (self.free, self.stuck))
@@ -77,19 +80,21 @@ def look_level(alpha: float, look: int) -> float:
     """The level of each one-sided test at the ``look``-th look at a search (the first is 1).
 
     ``alpha / (look (look + 1))``: a half of alpha, a sixth, a twelfth, ... The levels of all looks
-    sum to alpha, so by the inequality of Bonferroni the chance to err at any of them is at most
-    alpha, however many there are and whatever they are made to depend on (error spending:
-    Slud and Wei 1982, Journal of the American Statistical Association 77).
+    sum to alpha, so by Bonferroni's inequality the chance of an error at any of them is at most
+    alpha, however many there are and whatever decides whether they happen (error spending: Slud and
+    Wei 1982, Journal of the American Statistical Association 77).
     """
     return alpha / (look * (look + 1))
 
 
 def summarise(x: Array, tried: Counts, margin: float, resolution: float = 0.0) -> Sample:
-    """What is known of each depth from its seeds.
+    """The statistics of each depth from its seeds.
 
-    x: ``(..., n, K)`` utilities, not-a-number for a seed that diverged or that a depth has not.
-    tried: ``(..., K)`` seeds a depth. resolution: as :func:`lamina.depth.judge.decision.decide`
-    has it.
+    Args:
+        x: ``(..., n, K)`` utilities, NaN for a seed that diverged or is missing.
+        tried: ``(..., K)`` seeds per depth.
+        margin: the smallest gain that matters, in utilities.
+        resolution: as in :func:`lamina.depth.judge.decision.decide`.
     """
     lost = find_stuck(x, margin)
     keep = np.isfinite(x) & ~lost
@@ -104,7 +109,9 @@ def summarise(x: Array, tried: Counts, margin: float, resolution: float = 0.0) -
 def mean_errors(variance: Array, count: Counts) -> tuple[Array, Array]:
     """Standard errors and degrees of freedom of the K means; both ``(..., K)``.
 
-    variance, count: ``(..., K)`` sample variances, and seeds behind each.
+    Args:
+        variance: ``(..., K)`` sample variances.
+        count: ``(..., K)`` seeds behind each.
     """
     squared, noise = _errors(variance, count)
     return _satterthwaite(squared, np.einsum("...kk->...k", noise), count)
@@ -122,11 +129,11 @@ def gain_errors(variance: Array, count: Counts) -> tuple[Array, Array]:
 
 
 def p_values(mean: Array, error: Array, dof: Array, margin: float) -> tuple[Array, Array]:
-    """One-sided p values ``(..., K, K)``, first index the shallower depth: that the gain is above
-    the margin (small: it beats), and that it is below (small: it falls short).
+    """One-sided p values ``(..., K, K)``, first index the shallower depth: for the gain being above
+    the margin (small: it beats), and below it (small: it falls short).
 
-    Without spread (``error`` 0) the numbers stand for themselves: 0 or 1. Without degrees of
-    freedom nothing is known: both are 1.
+    Without spread (``error`` 0) the gain is exact: 0 or 1. Without degrees of freedom nothing is
+    known: both are 1.
     """
     excess = mean[..., None, :] - mean[..., :, None] - margin
     exact = error <= ROUNDING * margin
@@ -142,10 +149,11 @@ def p_values(mean: Array, error: Array, dof: Array, margin: float) -> tuple[Arra
 
 
 class Claims(NamedTuple):
-    """p values ``(..., K, K)`` of what may be said of a shallower depth (first index) and a deeper
-    one: it ``beats`` it, it ``falls_short``, and the shallower one ``fails`` more often.
+    """p values ``(..., K, K)`` of the claims about a shallower depth (first index) and a deeper
+    one: the deeper ``beats`` it, ``falls_short``, and the shallower one ``fails`` more often.
 
-    scores: the first two by the scores alone, whatever failed.
+    Attributes:
+        scores: the first two based on scores alone, ignoring failures.
     """
 
     beats: Array
@@ -155,20 +163,20 @@ class Claims(NamedTuple):
 
 
 def tests_of(sample: Sample) -> Array:
-    """How many tests a claim about each pair of depths rests on, ``(..., K, K)``: of scores, and
-    where a seed of either failed of failures too."""
+    """Number of tests behind a claim about each pair of depths, ``(..., K, K)``: one of scores, and
+    one of failures if a seed of either failed."""
     some = sample.failed > 0
     return np.where(some[..., :, None] | some[..., None, :], 2.0, 1.0)
 
 
 def claims(sample: Sample, margin: float, level: float) -> Claims:
-    """The claims about each pair of depths, scores and failures put together.
+    """The claims about each pair of depths, combining scores and failures.
 
-    A deeper depth that fails more often falls short and cannot beat; a depth at which no seed got
-    through neither. A depth whose seeds that got through do not stand for it is not judged. That
-    the shallower one fails more often counts only where the deeper one costs no margin of score.
-    Where a seed of either failed, there are two tests in place of one that may err, of scores and
-    of failures, and each has half of the level (Bonferroni): its p value is doubled.
+    A deeper depth that fails more often falls short and cannot beat; nor can a depth at which no
+    seed got through. A depth with too few seeds that got through is not judged. That the shallower
+    one fails more often counts only if the deeper one costs no margin in score. If a seed of either
+    failed, two tests may err instead of one, of scores and of failures, and each has half the level
+    (Bonferroni): its p value is doubled.
     """
     beats, falls_short = p_values(sample.mean, *gain_errors(sample.variance, sample.free), margin)
     tests = tests_of(sample)
@@ -186,8 +194,8 @@ def claims(sample: Sample, margin: float, level: float) -> Claims:
 
 
 def verdicts(found: Claims, free: Counts, level: float) -> NDArray[np.int64]:
-    """TOO_SHALLOW, UNSTABLE, OPEN or ENOUGH for each depth, ``(..., K)``; a depth without a seed
-    that got through is UNSTABLE, the deepest of the others always ENOUGH."""
+    """TOO_SHALLOW, UNSTABLE, OPEN or ENOUGH for each depth, ``(..., K)``; a depth where no seed got
+    through is UNSTABLE, the deepest of the others always ENOUGH."""
     K = free.shape[-1]
     result = np.full(free.shape, ENOUGH, dtype=np.int64)
     for d in range(K - 1):
@@ -215,8 +223,8 @@ def choose(sample: Sample, margin: float, level: float) -> NDArray[np.int64]:
 
 
 def seeds_to_settle(sample: Sample, margin: float, level: float) -> int | None:
-    """How many more seeds a depth would settle the walk at this level if means, spreads and rates
-    of failure stay as they are; None when that is more than :data:`MOST_MORE_SEEDS`."""
+    """The number of additional seeds per depth that would settle the walk at this level if means,
+    spreads and failure rates stay the same; None if more than :data:`MOST_MORE_SEEDS`."""
     if sample.tried.max() < 2:
         return FEWEST_SEEDS - int(sample.tried.max())
     for more in range(1, MOST_MORE_SEEDS + 1):
@@ -226,8 +234,8 @@ def seeds_to_settle(sample: Sample, margin: float, level: float) -> int | None:
 
 
 def wide(variance: Array, count: Counts) -> NDArray[np.bool_]:
-    """The depths whose variance is shown to be larger than that pooled over the others that are
-    not wide themselves, ``(..., K)``."""
+    """The depths whose variance is shown to exceed the pooled variance of the other depths that are
+    not wide, ``(..., K)``."""
     dof = np.maximum(count - 1, 0)
     found = np.zeros(variance.shape, dtype=np.bool_)
     for _ in range(variance.shape[-1] - 1):
@@ -246,11 +254,15 @@ def wide(variance: Array, count: Counts) -> NDArray[np.bool_]:
 
 
 def spread_growth(variance: Array, count: Counts, depths: Array) -> tuple[float, float]:
-    """How many times the deepest spreads as the shallowest, fitted, and the one-sided p value that
-    spread does not grow with depth: the slope of log variances, whose own variance is known
-    (Bartlett and Kendall 1946, Supplement to the Journal of the Royal Statistical Society 8).
+    """The fitted ratio of the deepest depth's spread to the shallowest's, and the one-sided p value
+    against growth with depth: the slope of log variances, whose own variance is known (Bartlett and
+    Kendall 1946, Supplement to the Journal of the Royal Statistical Society 8). (1, 1) if fewer
+    than three depths have a variance.
 
-    variance, count, depths: ``(K,)``. (1, 1) where fewer than three depths have a variance.
+    Args:
+        variance: ``(K,)`` sample variances.
+        count: ``(K,)`` seeds behind each.
+        depths: ``(K,)``.
     """
     known = (count > 1) & (variance > 0)
     if known.sum() < 3:
@@ -269,7 +281,8 @@ def _errors(variance: Array, count: Counts) -> tuple[Array, Array]:
     """The squared errors of the K means, ``(..., K)``, and the covariances of these estimates,
     halved, ``(..., K, K)``.
 
-    A squared error is a weighted sum of the sample variances: its own, shrunk towards the pooled.
+    A squared error is a weighted sum of the sample variances: the depth's own, shrunk towards the
+    pooled one.
     """
     dof = np.maximum(count - 1, 0)
     broad = wide(variance, count)
@@ -285,7 +298,7 @@ def _errors(variance: Array, count: Counts) -> tuple[Array, Array]:
 
 
 def _satterthwaite(squared: Array, noise: Array, count: Counts) -> tuple[Array, Array]:
-    """Errors with their degrees of freedom; without any spread, all that there are."""
+    """Errors with their degrees of freedom; without any spread, all available ones."""
     dof = np.maximum(count - 1, 0).sum(axis=-1)
     dof = np.broadcast_to(dof.reshape(dof.shape + (1,) * (squared.ndim - dof.ndim)), squared.shape)
     flat = noise <= 0
@@ -294,8 +307,8 @@ def _satterthwaite(squared: Array, noise: Array, count: Counts) -> tuple[Array, 
 
 
 def half_width(error: Array, dof: Array, level: float | Array) -> Array:
-    """How far a bound of confidence ``1 - level`` lies from its estimate; not-a-number where
-    there are no degrees of freedom. level: a number, or one for each estimate."""
+    """The distance of a bound of confidence ``1 - level`` from its estimate; NaN without degrees of
+    freedom. ``level`` is a number, or one per estimate."""
     known = dof > 0
     quantile = np.asarray(stdtrit(np.where(known, dof, 1.0), 1 - level), dtype=np.float64)
     return np.where(known, quantile * error, np.nan)

@@ -1,8 +1,8 @@
-"""How often a search was looked at: each look is another chance to err.
+"""The number of looks at a search: each look is another chance to err.
 
-A search is asked in some *way*: a strategy, depths, seeds, a budget, settings to try. What each
-came to is a *record*, agreed on by all that share the search and kept in the order in which they
-ended.
+A search is run in a certain *way*: with a strategy, depths, seeds, a budget, settings to try. The
+outcome of each way is a *record*, shared by all machines of the search and kept in the order of
+completion.
 """
 
 from __future__ import annotations
@@ -14,12 +14,16 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Struct
 
-#: What the name of a record begins with.
+#: Prefix of a record's name.
 _PREFIX = "asked "
 
 
 class Way(Struct, frozen=True):
-    """How a search was asked. vary: the settings that may be tried, as JSON."""
+    """How a search was asked.
+
+    Attributes:
+        vary: the settings that may be tried, as JSON.
+    """
 
     strategy: str
     depths: tuple[int, ...]
@@ -35,16 +39,25 @@ class Way(Struct, frozen=True):
 
 
 class _Kept(Struct, frozen=True):
-    """looks: of the verdict's own session; 0 if it judged what an earlier way had judged.
-    judged: a digest of the training runs."""
+    """A record as stored.
+
+    Attributes:
+        looks: of the verdict's own session; 0 if it judged the same runs as an earlier way.
+        judged: a digest of the training runs.
+    """
 
     looks: int
     judged: str
 
 
 class Looks(NamedTuple):
-    """before: with how many seeds the search was looked at earlier, each time. own: looks of this
-    verdict. record: to be kept under :attr:`Way.record`."""
+    """The looks at a search.
+
+    Attributes:
+        before: the number of seeds at each earlier look.
+        own: looks of this verdict.
+        record: the value to store under :attr:`Way.record`.
+    """
 
     before: tuple[int, ...]
     own: int
@@ -52,8 +65,7 @@ class Looks(NamedTuple):
 
 
 def looks_before(records: Mapping[str, Any], way: Way) -> tuple[int, ...]:
-    """With how many seeds the search was looked at before it was asked in this ``way`` for the
-    first time, each time."""
+    """The number of seeds at each look that preceded the first use of this ``way``."""
     found: list[int] = []
     for other, kept in _kept(records):
         if other == way:
@@ -63,8 +75,8 @@ def looks_before(records: Mapping[str, Any], way: Way) -> tuple[int, ...]:
 
 
 def count_looks(records: Mapping[str, Any], way: Way, judged: Iterable[str], looks: int) -> Looks:
-    """The looks before this one, and its own: ``looks``. If an earlier way judged the very same
-    training runs (``judged``, their keys), it is that one's look, not one more."""
+    """The looks before this one, and its own: ``looks``. If an earlier way judged exactly the same
+    training runs (``judged``, their keys), the look is counted there, not again."""
     digest = hashlib.sha256("\n".join(sorted(judged)).encode()).hexdigest()
     earlier = next(((w, k) for w, k in _kept(records) if k.judged == digest and k.looks), None)
     record = msgspec.to_builtins(_Kept(0 if earlier else looks, digest))

@@ -1,4 +1,4 @@
-"""What a decision says: of each depth, of each pair, and of the walk from shallow to deep."""
+"""The contents of a decision: each depth, each pair, and the walk from shallow to deep."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from msgspec import Struct
 
 
 class Score(Struct, frozen=True):
-    """One depth. ``mean``, ``sd``, ``low``, ``high`` are utilities over the seeds that got
-    through; ``sd`` and the interval are None where they are unknown.
+    """One depth.
 
-    seeds, diverged, stuck: how many there were, diverged, and ended far below the others.
-    fails_low, fails_high: the interval of the share of trainings that fail, in 0..1.
-    wide: its spread is shown to be larger than that of the other depths.
+    Attributes:
+        mean, sd, low, high: utilities over the seeds that got through; ``sd`` and the interval are
+            None if unknown.
+        seeds, diverged, stuck: how many there were, diverged, and ended far below the others.
+        fails_low, fails_high: the interval of the failure rate, in 0..1.
+        wide: whether its spread is shown to exceed that of the other depths.
     """
 
     depth: int
@@ -35,9 +37,9 @@ class Score(Struct, frozen=True):
 
 
 class Gain(Struct, frozen=True):
-    """From ``shallow`` to ``deep``: the difference of mean utilities with its interval, of level
-    ``confidence``, what it ``needs`` to be (the margin, and the price of the layers), and on which
-    side of that it is known to lie."""
+    """The gain from ``shallow`` to ``deep``: the difference of mean utilities with its interval, of
+    level ``confidence``, the gain that it ``needs`` (the margin and the price of the layers), and
+    the side of that on which it is known to lie."""
 
     shallow: int
     deep: int
@@ -51,8 +53,8 @@ class Gain(Struct, frozen=True):
 
 class Stage(Struct, frozen=True):
     """One step of the walk: ``depth`` was found too shallow (``by``: the shallowest that is shown
-    to beat it), unstable (``by``: the shallowest that fails less often; None where no seed of
-    ``depth`` got through), enough, or open (against each depth of ``against``)."""
+    to beat it), unstable (``by``: the shallowest that fails less often; None if no seed of
+    ``depth`` got through), enough, or open (against each depth in ``against``)."""
 
     depth: int
     found: Literal["too shallow", "unstable", "enough", "open"]
@@ -61,17 +63,18 @@ class Stage(Struct, frozen=True):
 
 
 class Decision(Struct, frozen=True):
-    """What :func:`lamina.depth.judge.decision.decide` found.
+    """The result of :func:`lamina.depth.judge.decision.decide`.
 
-    ``outcome`` is ``"use"`` (then ``depth`` is the answer), ``"undecided"`` (between the depths
-    ``between``; ``more_seeds`` a depth would settle it, None when that is more than
-    30), or ``"none"`` (no seed of any depth got through).
-
-    unstable: deeper than :attr:`shown`, and shown to fail more often, or without a seed that got
-        through.
-    spread_growth: how many times the deepest spreads as the shallowest; None where spread is not
-        shown to grow with depth.
-    margin, cost_per_layer: in utilities. alpha, level: of all looks, and of each test at this one.
+    Attributes:
+        outcome: ``"use"`` (``depth`` is the answer), ``"undecided"`` (between the depths
+            ``between``; ``more_seeds`` per depth would settle it, None if more than 30), or
+            ``"none"`` (no seed of any depth got through).
+        unstable: depths beyond :attr:`shown` that are shown to fail more often, or have no seed
+            that got through.
+        spread_growth: the spread of the deepest as a multiple of that of the shallowest; None if
+            spread is not shown to grow with depth.
+        margin, cost_per_layer: in utilities.
+        alpha, level: the error probability of all looks, and of each test at this one.
     """
 
     outcome: Literal["use", "undecided", "none"]
@@ -90,23 +93,27 @@ class Decision(Struct, frozen=True):
 
     @property
     def confidence(self) -> float:
-        """The level of the intervals: their ends are the bounds that the tests use. Those of gains
-        have their own, which is higher where trainings failed."""
+        """The level of the intervals: their ends are the bounds that the tests use. Intervals of
+        gains have their own level, which is higher if training runs failed."""
         return 1 - 2 * self.level
 
     @property
     def shown(self) -> int | None:
-        """The depth to work with meanwhile: the answer, or the shallowest that is still open."""
+        """The depth to use for now: the answer, or the shallowest that is still open."""
         return self.depth if self.between == () else self.between[0]
 
     def score(self, depth: int) -> Score:
-        """The scores of ``depth``. Raises KeyError for a depth that was not tried."""
+        """The scores of ``depth``.
+
+        Raises:
+            KeyError: the depth was not tried.
+        """
         for score in self.scores:
             if score.depth == depth:
                 return score
         raise KeyError(depth)
 
     def gain(self, shallow: int, deep: int) -> Gain | None:
-        """The gain between two depths; None where no seed of one of them got through."""
+        """The gain between two depths; None if no seed of one of them got through."""
         pairs = (g for g in self.gains if (g.shallow, g.deep) == (shallow, deep))
         return next(pairs, None)

@@ -1,4 +1,4 @@
-"""Time by the clock of trainings that run side by side."""
+"""Wall-clock time of parallel training runs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from lamina.depth.job import Job
 
 
 def makespan(seconds: Iterable[float], workers: int) -> float:
-    """When the last of several trainings ends, in seconds, where each in its turn goes to the
-    worker that is free first (list scheduling: Graham 1966, Bell System Technical Journal 45)."""
+    """The wall-clock time until the last of several training runs ends, in seconds, when each in
+    turn goes to the first free worker (list scheduling: Graham 1966, Bell System Technical Journal
+    45)."""
     free = [0.0] * max(workers, 1)
     for each in seconds:
         heapq.heapreplace(free, free[0] + each)
@@ -20,9 +21,9 @@ def makespan(seconds: Iterable[float], workers: int) -> float:
 def remaining(
     jobs: Iterable[Job], done: Iterable[Job], seconds: Callable[[Job], float]
 ) -> Mapping[str, float]:
-    """What each training of ``jobs`` is expected to take from where ``done`` leaves it, in seconds,
-    by its run, in the order of the jobs. ``seconds`` says it of a job from its beginning; one that
-    is paused goes on from there."""
+    """The expected remaining seconds of each training run of ``jobs``, given those in ``done``, by
+    run and in the order of the jobs. ``seconds`` gives the time of a job from its beginning; a
+    paused one resumes from its pause."""
     begun: dict[str, float] = {}
     for job in done:
         begun[job.run] = max(seconds(job), begun.get(job.run, 0.0))

@@ -1,4 +1,4 @@
-"""Two goals at once: the score, and the time of a training step."""
+"""Two objectives: the score, and the time of a training step."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from lamina.spec import Metric
 
 
 class Point(Struct, frozen=True):
-    """A depth with a setting (``changes``), as ``trainings`` of it found it: the value of the mean
-    utility, and the mean of the median times of a training step."""
+    """A depth with a setting (``changes``): the mean of its ``trainings`` runs in score and in
+    median time of a training step."""
 
     depth: int
     changes: tuple[tuple[str, Value], ...]
@@ -24,10 +24,10 @@ class Point(Struct, frozen=True):
 
 
 def pareto_front(trials: Iterable[Trial], metric: Metric) -> tuple[Point, ...]:
-    """The points that no other one beats: at least as good in both goals and better in one. Fast to
-    slow.
+    """The points that no other one beats: at least as good in both objectives and better in one.
+    Fast to slow.
 
-    Counted are whole trainings; a setting of which one diverged is left out.
+    Only complete training runs count; a setting with a diverged run is left out.
     """
     found: dict[tuple[int, tuple[tuple[str, Value], ...]], list[Trial]] = {}
     for trial in trials:
@@ -46,7 +46,7 @@ def pareto_front(trials: Iterable[Trial], metric: Metric) -> tuple[Point, ...]:
     ]
     points.sort(key=lambda p: (p.step_ms, -metric.utility(p.value), p.depth, str(p.changes)))
     front: list[Point] = []
-    for point in points:  # fast to slow: one on the front is better than all that are faster
+    for point in points:  # from fast to slow: must beat all faster ones
         if not front or metric.better(point.value, front[-1].value):
             front.append(point)
     return tuple(front)

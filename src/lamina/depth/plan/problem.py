@@ -1,4 +1,4 @@
-"""What a strategy knows of a search before anything was trained."""
+"""What a strategy knows about a search before anything has been trained."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from lamina.spec import Metric
 
 @dataclass(frozen=True)
 class Problem:
-    """The question, its limits, and what trainings are expected to cost.
+    """The question, its limits, and the expected cost of training runs.
 
-    depths:   those to choose among, shallow to deep.
-    seeds:    trainings of a depth: as many, or at most so many where the strategy stops earlier.
-    epochs:   of a whole training.
-    metric: what a trial is scored by.
-    margin, alpha, resolution, cost_per_layer: as :func:`lamina.depth.judge.decision.decide` takes
-    them.
-    looks:    how often the search was decided before, asked in other ways.
-    space:    what may be tried beside the depth, by name; often nothing.
-    trials:   settings that a strategy which samples the space may try, all depths together.
-    facts:    what rules of thumb go by; None where nothing is known of the data.
-    parallel: jobs that run side by side.
-    epoch_seconds: of each depth, evaluation included, measured before the search.
-    evaluation_seconds: the evaluation's part of that.
-    budget_seconds: of training, at most about so long; None: no limit.
+    Attributes:
+        depths: those to choose from, in ascending order.
+        seeds: training runs per depth: exactly, or at most if the strategy stops earlier.
+        epochs: of a complete training run.
+        metric: scores the trials.
+        margin, alpha, resolution, cost_per_layer: as in :func:`lamina.depth.judge.decision.decide`.
+        looks: number of earlier decisions of this search, asked in other ways.
+        space: what may be varied besides the depth, by name; often empty.
+        trials: settings that a sampling strategy may try, over all depths.
+        facts: input of the rules of thumb; None if nothing is known about the data.
+        parallel: jobs that run side by side.
+        epoch_seconds: of each depth, including evaluation, measured before the search.
+        evaluation_seconds: the share of evaluation in that.
+        budget_seconds: approximate limit on training time; None: no limit.
     """
 
     depths: tuple[int, ...]
@@ -52,8 +52,8 @@ class Problem:
     budget_seconds: float | None = None
 
     def decide(self, utilities: Mapping[int, Sequence[float]], look: int = 1) -> Decision:
-        """The decision at the ``look``-th look of this session. The one rule for all looks, whoever
-        looks and for what: a look that leads to more trainings counts as the last one does."""
+        """The decision at the ``look``-th look of this session. All looks use this one rule,
+        whatever their purpose: a look that triggers more training counts like the final one."""
         return decide(
             utilities,
             self.margin,
@@ -64,7 +64,7 @@ class Problem:
         )
 
     def seconds(self, job: Job) -> float:
-        """What a job is expected to take from its beginning, in seconds; 0 where unknown."""
+        """The expected time of a job from its beginning, in seconds; 0 if unknown."""
         epochs = self.epochs if job.epochs is None else min(job.epochs, self.epochs)
         epoch = KINDS[job.kind].epoch
         return epochs * epoch(job.depth, self.epoch_seconds, self.evaluation_seconds)

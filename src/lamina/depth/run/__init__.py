@@ -1,1 +1,2 @@
-"""Making the training runs of a search: who has which, what came of it, and where."""
+"""Making the training runs of a search: who has claimed which, their results, and where these
+are."""

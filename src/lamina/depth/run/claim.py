@@ -1,4 +1,4 @@
-"""Whose folder it is: one search, with any seeds and depths."""
+"""Ownership of a folder: one search, with any seeds and depths."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from lamina.spec import LaminaError
 from lamina.store.atomic import write_json
 from lamina.store.lock import hold
 
-#: What may change from one session to the next; each change is another look at the search.
+#: Configuration that may change between sessions; each change is another look at the search.
 _FREE = frozenset({"depths", "seeds"})
 
 
 @contextlib.contextmanager
 def claimed(folder: Path, config: dict[str, Any]) -> Iterator[None]:
-    """``folder`` as the place of this search, and of this process alone meanwhile.
+    """Reserve ``folder`` for this search and, while the context is open, for this process.
 
-    Raises LaminaError where it holds another search, or other files, or another process is at work
-    there; nothing has changed then.
+    Raises:
+        LaminaError: it holds another search or other files, or another process is using it; nothing
+            has been changed.
     """
     _make(folder)
     with hold(folder):
@@ -64,9 +65,10 @@ def _check(file: Path, config: dict[str, Any]) -> None:
 
 
 def _difference(name: str, before: Any, now: Any) -> str | None:
-    """In words, where ``now`` is not ``before``, but for what may change."""
+    """How ``now`` differs from ``before``, in words, ignoring what may change; None if it does
+    not."""
     if isinstance(before, dict) and isinstance(now, dict):
-        # Plain values first: another task, not the options that the two do not share.
+        # Plain values first: name the task, not the options that the two do not share.
         keys = sorted(before.keys() | now.keys(), key=lambda k: (isinstance(now.get(k), dict), k))
         found = (_difference(f"{name}.{k}", before.get(k), now.get(k)) for k in keys)
         return next((difference for difference in found if difference), None)

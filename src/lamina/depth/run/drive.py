@@ -1,4 +1,4 @@
-"""The loop of a search: ask a strategy, run what it wants, tell it what came of it."""
+"""The main loop of a search: ask the strategy for jobs, run them, report the results back."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from lamina.depth.run.runners import Runner
 from lamina.depth.tell.progress import SearchProgress
 from lamina.depth.trials import Trial
 
-#: Seconds between two looks at what others do.
+#: Seconds between polls for the results of other machines.
 POLL = 1.0
 
 
 def drive(strategy: Strategy, ledger: Ledger, runner: Runner, progress: SearchProgress) -> None:
-    """Run all that ``strategy`` asks for.
+    """Run all jobs that ``strategy`` requests.
 
-    Raises KeyboardInterrupt where a training was interrupted; what has ended is kept, and the
-    same call goes on there.
+    Raises:
+        KeyboardInterrupt: a training run was interrupted; finished trials are kept, and the same
+            call resumes the search.
     """
     try:
         while True:
@@ -32,14 +33,14 @@ def drive(strategy: Strategy, ledger: Ledger, runner: Runner, progress: SearchPr
                 if job not in runner.running and ledger.claim(job):
                     runner.start(job)
             if runner.running:
-                # With room left, what others end meanwhile may be worth a look.
+                # With room left, results that others finish meanwhile may be of use.
                 trial = runner.wait(POLL if len(runner.running) < runner.size else None)
                 if trial is not None:
                     trial = ledger.finish(trial)
                     strategy.tell(trial)
                     progress.finished(trial, strategy.expected())
             else:
-                time.sleep(POLL)  # others have them
+                time.sleep(POLL)  # others have claimed them
     finally:
         left = list(runner.running)
         runner.close()
@@ -48,8 +49,7 @@ def drive(strategy: Strategy, ledger: Ledger, runner: Runner, progress: SearchPr
 
 
 def catch_up(strategy: Strategy, ledger: Ledger) -> list[Trial]:
-    """Tell ``strategy`` of all that it wants, or welcomes, and that has ended already; returns what
-    it told."""
+    """Give ``strategy`` all finished trials that it requests or welcomes; return these."""
     told = ledger.known(job for job in strategy.welcome() if strategy.told(job) is None)
     for trial in told:
         strategy.tell(trial)

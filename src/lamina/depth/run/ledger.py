@@ -1,4 +1,4 @@
-"""Who runs what: the jobs that are taken, and what came of those that ended."""
+"""The ledger: which jobs are claimed, and the results of those that ended."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from lamina.depth.trials import Trial
 
 
 class Ledger(Protocol):
-    """Shared by all that work on a search."""
+    """Shared by all processes that work on a search."""
 
     def finished(self, jobs: Iterable[Job]) -> list[Trial]:
-        """What came of those of ``jobs`` that have ended, here or elsewhere."""
+        """The trials of those of ``jobs`` that have ended, here or elsewhere."""
         ...
 
     def known(self, jobs: Iterable[Job]) -> list[Trial]:
-        """The same, of those alone that were entered by who ran them."""
+        """The same, limited to trials that their own runner has recorded."""
         ...
 
     def claim(self, job: Job) -> bool:
-        """Take a job; False where somebody else has it. Of several that try, one succeeds."""
+        """Claim a job; False if another process has it. If several try at once, one succeeds."""
         ...
 
     def finish(self, trial: Trial) -> Trial:
-        """The job that was claimed has ended. Returns the trial that counts for all: another one
-        where the job was taken over and ended elsewhere meanwhile."""
+        """Record the trial of a claimed job. Returns the trial that counts for everyone, which is
+        another one if the job was taken over and finished elsewhere in the meantime."""
         ...
 
     def release(self, job: Job) -> None:
-        """The job that was claimed is not run after all."""
+        """Give up a claimed job without running it."""
         ...
 
     def agreed(self) -> Mapping[str, Any]:
-        """All that was agreed on, by name."""
+        """All agreed values, by name."""
         ...
 
     def agree(self, name: str, make: Callable[[], Any]) -> Any:
-        """A JSON value that is the same for all: made by the first who asks for it."""
+        """A JSON value that is the same for all processes: made by the first that needs it."""
         ...

@@ -1,4 +1,4 @@
-"""The Optuna storage under a study: opened, closed, and what is wrong with it in one line."""
+"""The Optuna storage of a study: open it, close it, and report errors in one line."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from lamina.spec import LaminaError
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
-#: Attempts at opening a new database: two machines that create its tables at once collide.
+#: Attempts to open a new database: two machines that create its tables at once collide.
 OPENINGS = 5
 
 
 def open_storage(url: str | None) -> BaseStorage:
-    """The storage, its tables made where there are none."""
+    """Open the storage, creating its tables if necessary."""
     from optuna.storages import InMemoryStorage, RDBStorage, get_storage
     from sqlalchemy import make_url
     from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, ProgrammingError
@@ -30,19 +30,19 @@ def open_storage(url: str | None) -> BaseStorage:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        raise LaminaError(  # which may hold a password, and is not shown
+        raise LaminaError(  # the URL may hold a password, so it is not shown
             "got a storage that is no URL; need the URL of a database, such as sqlite:///study.db"
             " or postgresql://user:password@host/database."
         ) from None
     arguments: dict[str, Any] = {"pool_pre_ping": True}
     fresh = False
     if parsed.get_backend_name() == "sqlite":
-        arguments["connect_args"] = {"timeout": 60}  # seconds that it may be locked by others
+        arguments["connect_args"] = {"timeout": 60}  # seconds to wait for a lock held by others
         fresh = not (parsed.database and Path(parsed.database).exists())
     elif parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
     text = parsed.render_as_string(hide_password=False)
-    text = text.replace("{", "{{").replace("}", "}}")  # Optuna fills in templates
+    text = text.replace("{", "{{").replace("}", "}}")  # escape it: Optuna fills in templates
     for opening in range(OPENINGS):
         try:
             with warnings.catch_warnings(), quiet():
@@ -57,7 +57,7 @@ def open_storage(url: str | None) -> BaseStorage:
 
 
 def close_storage(storage: BaseStorage) -> None:
-    """Give back what the storage holds open; Optuna has no door for that."""
+    """Release the storage's resources; Optuna has no public function for that."""
     engine = getattr(getattr(storage, "_backend", storage), "engine", None)
     if engine is not None:
         engine.dispose()
@@ -65,7 +65,7 @@ def close_storage(storage: BaseStorage) -> None:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Optuna says on stderr what it creates; that is the search's own business."""
+    """Silence Optuna's messages on stderr about what it creates."""
     from optuna import logging
 
     before = logging.get_verbosity()
@@ -77,7 +77,7 @@ def quiet() -> Iterator[None]:
 
 
 def shown(url: str) -> str:
-    """A URL without its password."""
+    """The URL without its password."""
     from sqlalchemy import make_url
     from sqlalchemy.exc import ArgumentError
 
@@ -118,7 +118,7 @@ def why(error: Exception) -> str:
 
 
 def sqlite_url(file: Path) -> str:
-    """The URL of a SQLite file."""
+    """The URL of an SQLite file."""
     from sqlalchemy import URL
 
     return URL.create("sqlite", database=str(file.resolve())).render_as_string()

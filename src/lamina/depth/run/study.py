@@ -1,13 +1,12 @@
-"""The ledger as an Optuna study: one SQLite file, or a database that many machines share.
+"""The ledger as an Optuna study: one SQLite file, or a database shared by many machines.
 
-Every job is an Optuna trial: RUNNING while somebody has it, COMPLETE when it has ended, with its
-value, its depth as a parameter, and the whole :class:`lamina.depth.trials.Trial` as an attribute.
-One that diverged has no value, so it is a FAILED trial with that attribute; a FAILED one without
-it was given up.
+Every job is an Optuna trial: RUNNING while claimed, COMPLETE when finished, with its value, its
+depth as a parameter, and the whole :class:`lamina.depth.trials.Trial` as an attribute. A diverged
+run has no value, so it is a FAILED trial with that attribute; a FAILED one without it was given up.
 
-A database gives the trials of a study their numbers one at a time, in the transaction that creates
-them. So who creates the RUNNING trial with the lowest number for a job has it, and all see the
-same.
+A database numbers the trials of a study one at a time, in the transaction that creates them. The
+process that creates the RUNNING trial with the lowest number for a job therefore owns it, and
+everyone sees the same owner.
 """
 
 from __future__ import annotations
@@ -34,20 +33,21 @@ from lamina.store.atomic import write_text
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-#: Seconds between two heartbeats of a job that runs, and the silence after which whoever runs it is
-#: presumed dead.
+#: Seconds between heartbeats of a running job, and the silence after which its worker is presumed
+#: dead.
 BEAT, GRACE = 10.0, 60.0
-#: Seconds that the last sign of life may take when all is closed.
+#: Time limit in seconds for the last heartbeat when the ledger is closed.
 LEAVING = 10.0
-#: What of a search's configuration may grow while it stays the same search.
+#: The parts of a search's configuration that may grow while it remains the same search.
 _GROWS = frozenset({"depths", "seeds"})
-#: The depth of an Optuna trial is a number between these.
+#: Bounds of the depth parameter of an Optuna trial.
 _DEPTHS = (1, 1_000_000)
 
 
 def study_name(config: Mapping[str, Any]) -> str:
-    """One name for one search: the same data, models, settings and gain; depths and seeds may be
-    added to it. Files count by their names and contents: machines keep them in different places."""
+    """A unique name for a search: the same data, models, settings and gain; depths and seeds may be
+    added. Files are identified by name and content, because machines keep them in different
+    places."""
     fixed = {key: value for key, value in config.items() if key not in _GROWS}
     prints = config["task"].get("fingerprints", {})
     names = {Path(path).name for path in prints}
@@ -59,7 +59,7 @@ def study_name(config: Mapping[str, Any]) -> str:
 
 
 def _without_folders(value: Any, names: set[str]) -> Any:
-    """The same JSON value, with every path of a file that is called one of ``names`` cut to it."""
+    """The same JSON value, with every path to a file in ``names`` reduced to its name."""
     if isinstance(value, dict):
         return {key: _without_folders(each, names) for key, each in value.items()}
     if isinstance(value, list):
@@ -68,30 +68,32 @@ def _without_folders(value: Any, names: set[str]) -> Any:
 
 
 class StudyLedger:
-    """Jobs and trials of a search in an Optuna storage. A context manager; one at a time in a
-    folder.
+    """The jobs and trials of a search in an Optuna storage. A context manager; only one at a time
+    per folder.
 
-    url:    of SQLAlchemy; ``None``: in memory, for this process alone.
-    config: of the search.
-    out:    the search's folder. Trials that its runs have ended are entered by themselves.
+    Args:
+        url: of SQLAlchemy; ``None``: in memory, for this process alone.
+        config: of the search.
+        out: the search's folder. Trials finished by earlier runs there are recorded automatically.
 
-    Every method raises LaminaError where the storage does not answer.
+    Raises:
+        LaminaError: by every method, if the storage does not respond.
     """
 
     def __init__(self, url: str | None, config: Mapping[str, Any], out: Path, metric: Metric):
         self.out = out
         self.place = "memory" if url is None else shown(url)
         self.owner = _owner(out)
-        #: The number of the Optuna trial of each job that is claimed here.
+        #: The number of the Optuna trial of each job claimed here.
         self.mine: dict[str, int] = {}
-        #: Of each Optuna trial that runs, its last sign of life and when that was first seen here.
-        #: No clock is compared with another machine's.
+        #: For each running Optuna trial, its last heartbeat and when that was first seen here.
+        #: Clocks of different machines are never compared.
         self._heard: dict[int, tuple[Any, float]] = {}
         self._closed = threading.Event()
         with self._asking():
             self.storage = open_storage(url)
             self.study = self._study(study_name(config), metric)
-            for trial in self._trials():  # this folder's last session ended without releasing them
+            for trial in self._trials():  # the folder's last session ended without releasing them
                 if _runs(trial) and trial.user_attrs.get("owner") == self.owner:
                     self._give_up(trial.number)
         self._beats = threading.Thread(target=self._beat, name="lamina-beat", daemon=True)
@@ -102,7 +104,7 @@ class StudyLedger:
 
     def __exit__(self, *_: object) -> None:
         self._closed.set()
-        self._beats.join(LEAVING)  # not for ever, where the storage hangs
+        self._beats.join(LEAVING)  # limited, in case the storage hangs
         self.storage.remove_session()
         close_storage(self.storage)
 
@@ -143,7 +145,7 @@ class StudyLedger:
         if number is None:
             return self._enter(trial)
         before = self._ended().get(trial.job.key)
-        if before is not None:  # it was taken over, and the other was faster
+        if before is not None:  # it was taken over, and the other run was faster
             with self._asking():
                 self._give_up(number)
             return before
@@ -157,7 +159,7 @@ class StudyLedger:
                 state = TrialState.FAIL if trial.diverged else TrialState.COMPLETE
                 values = None if trial.value is None else [trial.value]
                 self.storage.set_trial_state_values(optuna_id, state, values)
-            except UpdateFinishedTrialError:  # presumed dead, and not taken over yet
+            except UpdateFinishedTrialError:  # presumed dead, but not yet taken over
                 return self._enter(trial)
         return trial
 
@@ -179,20 +181,20 @@ class StudyLedger:
     def agreed(self) -> dict[str, Any]:
         with self._asking():
             found: dict[str, Any] = {}
-            for trial in self._trials():  # of two that spoke at once the first counts
+            for trial in self._trials():  # the first of two simultaneous values counts
                 if "said" in trial.user_attrs:
                     found.setdefault(trial.user_attrs["said"], trial.user_attrs["value"])
             return found
 
     def _enter(self, trial: Trial) -> Trial:
-        """Keep a trial that nobody has claimed; returns the one that counts."""
+        """Record a trial that nobody has claimed; returns the one that counts."""
         with self._asking():
             state = "FAIL" if trial.diverged else "COMPLETE"
             self._create(trial.job, state, {"trial": msgspec.to_builtins(trial)}, trial.value)
         return self._ended()[trial.job.key]
 
     def _ended(self) -> dict[str, Trial]:
-        """What has ended, by key. Of two trials of one job the first counts."""
+        """The finished trials, by key. If a job has two, the first counts."""
         with self._asking():
             found: dict[str, Trial] = {}
             for trial in self._trials():
@@ -202,7 +204,7 @@ class StudyLedger:
             return found
 
     def _of(self, job: Job) -> list[FrozenTrial]:
-        """The job's trials, without those that were given up."""
+        """The job's trials, except those given up."""
         return [
             trial
             for trial in self._trials()
@@ -225,7 +227,7 @@ class StudyLedger:
     def _create(
         self, job: Job | None, state: str, attributes: dict[str, Any], value: float | None
     ) -> int:
-        """A new Optuna trial, in one transaction; returns its number."""
+        """Create an Optuna trial in one transaction; returns its number."""
         from optuna.distributions import IntDistribution
         from optuna.trial import TrialState, create_trial
 
@@ -243,7 +245,7 @@ class StudyLedger:
         from optuna.exceptions import UpdateFinishedTrialError
         from optuna.trial import TrialState
 
-        with contextlib.suppress(UpdateFinishedTrialError):  # somebody else did
+        with contextlib.suppress(UpdateFinishedTrialError):  # already done by another process
             self.storage.set_trial_state_values(self._id(number), TrialState.FAIL)
 
     def _id(self, number: int) -> int:
@@ -259,10 +261,10 @@ class StudyLedger:
         return self.storage.get_study_id_from_name(name)
 
     def _beat(self) -> None:
-        """Give signs of life for the jobs that are claimed here, until the ledger is closed."""
+        """Send heartbeats for the jobs claimed here until the ledger is closed."""
         while not self._closed.wait(BEAT):
             for number in list(self.mine.values()):
-                # One that was taken over has ended; what the storage misses now it hears later.
+                # A job that was taken over has ended; missed updates are sent later.
                 with contextlib.suppress(Exception):
                     self.storage.set_trial_user_attr(self._id(number), "beat", time.time())
         self.storage.remove_session()
@@ -283,7 +285,8 @@ def _runs(trial: FrozenTrial) -> bool:
 
 
 def _owner(out: Path) -> str:
-    """Who works in a folder, in every session; the folder is one process's at a time."""
+    """Identifies the user of a folder across sessions; a folder belongs to one process at a
+    time."""
     file = out / "owner.txt"
     kept = file.read_bytes().decode("ascii", "replace").strip() if file.exists() else ""
     if not re.fullmatch("[0-9a-f]{32}", kept):

@@ -1,4 +1,4 @@
-"""Handing over the model of a search: the search's folder becomes the winner's run folder."""
+"""Handing over the model: the search's folder becomes the winner's run folder."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def hand_over(
     folder: Path,
     progress: SearchProgress,
 ) -> tuple[Trial | None, float | None]:
-    """Make the run of the best whole trial of ``depth`` that of the search's folder.
+    """Make the search's folder the run folder of the best complete trial of ``depth``.
 
     If there is none, or its run is on another machine, one is trained first.
 
     Returns:
-        The trial, and its value on the test part; None for what there is not.
+        The trial, and its value on the test part; None for whatever does not exist.
     """
     if depth is None:
         return None, None
@@ -47,17 +47,17 @@ def hand_over(
 
 
 def winner(depth: int | None, trials: Iterable[Trial], metric: Metric) -> Trial | None:
-    """The best seed, by validation, among the whole trials of a depth."""
+    """The best seed, by validation, among the complete trials of a depth."""
     fit = [trial for trial in trials if trial.depth == depth and trial.whole and not trial.diverged]
     return max(fit, key=lambda trial: trial.utility(metric), default=None)
 
 
 def present(best: Trial, folder: Path, setup: Setup) -> float | None:
-    """Copy the run of ``best`` into ``folder``; return its value on the test part, None where
-    the data has none."""
+    """Copy the run of ``best`` into ``folder``; return its value on the test part, None if the data
+    has none."""
     run = RunFolder.open(run_folder(folder, best.job))
     _, assets, tensors = run.load_model_files()
-    # The configuration last: until it is there, the folder is not taken for a whole run.
+    # The configuration last: without it, the folder does not count as a complete run.
     beside = [run.path / name for name in assets]
     for file in (*beside, run.weights_file, run.history_file, run.result_file, run.config_file):
         write_bytes(folder / file.name, file.read_bytes())

@@ -1,1 +1,1 @@
-"""The verdict for people: words, tables, charts, the report, and progress meanwhile."""
+"""The verdict for people: words, tables, charts, the report, and progress."""

@@ -1,4 +1,4 @@
-"""What to keep in mind with a verdict: sentences beside the answer."""
+"""Reservations about a verdict: sentences shown next to the answer."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from lamina.depth.tell.told import Told, amount
 from lamina.depth.trials import Trial
 from lamina.spec import ACCURACY
 
-#: A validation part in which the smallest gain is fewer examples than this is called small.
+#: A validation part is called small if the smallest gain is fewer examples than this.
 FEW = 5
 
 
 def cautions(
     told: Told, min_gain: float, trials: Sequence[Trial], checked: Checked, schedule: str
 ) -> tuple[str, ...]:
-    """What may weaken the verdict, one sentence each; often nothing.
+    """Reasons to treat the verdict with care, one sentence each; often none.
 
     Args:
         told: the decision.
-        min_gain: the smallest gain that was asked for, in points or percent.
-        trials: those judged.
-        checked: how much validation data there is.
+        min_gain: the smallest worthwhile gain, in points or percent.
+        trials: the judged trials.
+        checked: the amount of validation data.
         schedule: of the learning rate, as in :class:`lamina.train.Settings`.
     """
     found = [*_chance(told), *_unfinished(trials), *_unstable(told), *_best_epoch(told, schedule)]
     if told.metric.gain == "points" and checked.count * min_gain < FEW * 100:
-        # Only an example's part of an accuracy is the same for all examples.
+        # Only for accuracy does every example have the same weight.
         worth = f"one example is worth {amount(told.metric, 100 / checked.count)}"
         size = f"{checked.count:,} {checked.what.removeprefix('validation ')}"
         small = worth if told.metric.name == ACCURACY.name else size
@@ -57,7 +57,7 @@ def _unfinished(trials: Sequence[Trial]) -> list[str]:
 
 
 def _unstable(told: Told) -> list[str]:
-    """Runs that failed, with the failure rate that this allows, and spreads that differ."""
+    """Failed runs, with the failure rates they are compatible with, and unequal spreads."""
     found = []
     for score in told.scores:
         ends = (
@@ -84,7 +84,7 @@ def _unstable(told: Told) -> list[str]:
 
 
 def _best_epoch(told: Told, schedule: str) -> list[str]:
-    """One depth benefits more than another from its best epoch being taken."""
+    """A depth that benefits more than another from scoring the best epoch."""
     if told.best_epoch is None:
         return []
     most, least, difference = told.best_epoch

@@ -19,17 +19,17 @@ Rows: TypeAlias = list[dict[str, Any]]
 
 INK, QUIET, GRID = "#1c2530", "#5b6673", "#e6e9ed"
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
-#: From amber over red and violet to nearly black: it darkens with depth in steps of at least 10 of
-#: 100 (CIE L*) at five depths, so that neighbours stay apart for every kind of colour vision and on
-#: grey paper.
+#: From amber through red and violet to nearly black: lightness falls with depth, at five depths by
+#: at least 10 of 100 (CIE L*) per step, so that neighbours are distinct for every kind of colour
+#: vision and in greyscale.
 _COLOURS = ((242, 169, 0), (224, 92, 58), (176, 38, 110), (91, 42, 157), (11, 16, 51))
-#: Lines' names keep this distance from each other, as a share of the height.
+#: Minimum distance between line labels, as a share of the height.
 _APART = 0.05
 
 
 def scores(verdict: Verdict, told: Told) -> Spec:
     """Depth against score: each seed, the mean with its interval, and the band that a deeper
-    network would have to leave to be worth it."""
+    network must leave to be worthwhile."""
     metric = verdict.metric
     seeds: Rows = [
         {"depth": t.depth, "seed": t.seed, "score": on_chart(metric, t.value)}
@@ -45,7 +45,7 @@ def scores(verdict: Verdict, told: Told) -> Spec:
         "depth:O",
         title="layers",
         axis=alt.Axis(labelAngle=0, grid=False),
-        scale=alt.Scale(domain=_depths(verdict)),  # those that diverged too
+        scale=alt.Scale(domain=_depths(verdict)),  # include depths that diverged
     )
     colour = _by_depth(verdict, legend=False)
     ends = [row["score"] for row in seeds] + [row[k] for row in means for k in ("low", "high")]
@@ -94,16 +94,17 @@ def scores(verdict: Verdict, told: Told) -> Spec:
 
 
 def learning_curves(verdict: Verdict) -> Spec:
-    """Validation score by epoch: every seed thin, the median of each depth thick."""
+    """Validation score by epoch: every seed as a thin line, the median of each depth as a thick
+    one."""
     metric = verdict.metric
-    # Of those that were left at a pause, too; not those of other settings than the search's.
+    # Includes paused runs, but not those with settings other than the search's.
     drawn = (*verdict.trials, *(t for t in verdict.tried if t.job.kind == "train" and t.unchanged))
     every: Rows = [
         {"depth": t.depth, "seed": t.seed, "epoch": epoch, "score": on_chart(metric, value)}
         for t in apart(longest(drawn))
         for epoch, value in t.curve
     ]
-    # Relative metrics fall by orders of magnitude; equal ratios then look equal.
+    # Relative metrics fall by orders of magnitude; a log scale shows equal ratios alike.
     log = metric.gain == "relative"
     low, high = _range([row["score"] for row in every], log)
     y = alt.Y(
@@ -130,7 +131,7 @@ def learning_curves(verdict: Verdict) -> Spec:
 
 
 def cost(verdict: Verdict, title: str, values: dict[int, float], format: str) -> Spec:
-    """One bar a depth with its number, for one kind of cost."""
+    """One labelled bar per depth, for one kind of cost."""
     rows: Rows = [{"depth": depth, "value": value} for depth, value in values.items()]
     colour = _by_depth(verdict, legend=False)
     base = alt.Chart(_data(rows)).encode(
@@ -139,7 +140,7 @@ def cost(verdict: Verdict, title: str, values: dict[int, float], format: str) ->
             "value:Q",
             title=None,
             axis=None,
-            # Room at the right for the numbers.
+            # Room for the numbers on the right.
             scale=alt.Scale(domain=[0, 1.35 * max(values.values(), default=1.0)]),
         ),
     )
@@ -151,7 +152,7 @@ def cost(verdict: Verdict, title: str, values: dict[int, float], format: str) ->
 
 
 def unit_title(metric: Metric) -> str:
-    """What the axis of scores is called; it says where less is better."""
+    """The title of the score axis; mentions if lower is better."""
     name = f"{metric.name}, %" if metric.gain == "points" else metric.name
     return name if metric.higher_is_better else f"{name} (lower is better)"
 
@@ -161,7 +162,7 @@ def _depths(verdict: Verdict) -> list[int]:
 
 
 def _near(value: float, ends: list[float]) -> bool:
-    """Whether a line at ``value`` leaves the scores at least half of the height."""
+    """Whether a line at ``value`` leaves at least half of the height for the scores."""
     if not ends:
         return False
     low, high = min(ends), max(ends)
@@ -178,7 +179,7 @@ def _by_depth(verdict: Verdict, legend: bool = True) -> alt.Color:
 
 
 def colours(count: int) -> list[str]:
-    """So many, as ``#rrggbb``, evenly spaced from the first to the last."""
+    """``count`` colours, as ``#rrggbb``, evenly spaced over the scale."""
     found = []
     for k in range(count):
         at = k / max(count - 1, 1) * (len(_COLOURS) - 1)
@@ -190,8 +191,8 @@ def colours(count: int) -> list[str]:
 
 
 def _line_ends(medians: Rows, low: float, high: float, log: bool) -> Rows:
-    """Where the name of each depth stands behind its line: at its last epoch, moved up or down so
-    that no two are nearer than :data:`_APART` of the height from ``low`` to ``high``."""
+    """The position of each depth's label next to its line: at its last epoch, moved up or down so
+    that no two are closer than :data:`_APART` of the height from ``low`` to ``high``."""
 
     def height(score: float) -> float:
         if log:
@@ -201,7 +202,7 @@ def _line_ends(medians: Rows, low: float, high: float, log: bool) -> Rows:
     ends = {row["depth"]: row for row in sorted(medians, key=lambda row: row["epoch"])}
     rows = sorted(ends.values(), key=lambda row: row["score"])
     places = [height(row["score"]) for row in rows]
-    for _ in range(100):  # neighbours that are too near push each other away, not out of the chart
+    for _ in range(100):  # neighbours push each other apart, but stay in the chart
         places[-1:] = [min(place, 1.0) for place in places[-1:]]
         for k in range(1, len(places)):
             lack = _APART - (places[k] - places[k - 1])
@@ -212,7 +213,7 @@ def _line_ends(medians: Rows, low: float, high: float, log: bool) -> Rows:
 
 
 def _medians(rows: Rows) -> Rows:
-    """The median over seeds of each epoch that at least half of them reached."""
+    """The median over seeds at each epoch that at least half of them reached."""
     seeds: dict[int, set[int]] = {}
     at: dict[tuple[int, int], list[float]] = {}
     for row in rows:
@@ -234,20 +235,20 @@ def _whole_epochs(rows: Rows) -> alt.Axis:
 
 
 def _dots(rows: Rows) -> Any:
-    """Dots on the lines where these would be invisible: one evaluation only."""
+    """Dots on lines with a single evaluation, which would be invisible."""
     alone = len({row["epoch"] for row in rows}) == 1
     return alt.OverlayMarkDef(filled=True, size=50) if alone else False
 
 
 def _padded(values: list[float]) -> list[float]:
-    """The range of ``values`` with some room at both ends."""
+    """The range of ``values`` with some padding at both ends."""
     low, high = min(values, default=0.0), max(values, default=1.0)
     room = 0.06 * (high - low) or 0.5
     return [low - room, high + room]
 
 
 def _range(values: list[float], log: bool) -> tuple[float, float]:
-    """The ends of an axis of ``values``, never one and the same."""
+    """The limits of an axis for ``values``, never equal."""
     if not log:
         low, high = _padded(values)
         return low, high

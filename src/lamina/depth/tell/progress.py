@@ -1,4 +1,4 @@
-"""What a search shows while it runs, on stderr: how far it is, and the table filling in."""
+"""What a search shows on stderr while it runs: its progress, and the table filling in."""
 
 from __future__ import annotations
 
@@ -24,20 +24,21 @@ from lamina.depth.trials import Trial, spent
 from lamina.spec import Metric
 from lamina.train import Progress, Silent
 
-#: Seconds between two redraws.
+#: Minimum seconds between redraws.
 REDRAW = 0.25
 
 
 @dataclass(frozen=True)
 class SearchPlan:
-    """What is about to run.
+    """The jobs about to run.
 
-    opening: said before the first trial.
-    seconds: what a job is expected to take.
-    expected: the jobs that will run, as far as is known.
-    done: trials of earlier sessions.
-    workers: jobs that run side by side.
-    judged: gives those, of all so far, that a verdict would be drawn from.
+    Attributes:
+        opening: printed before the first trial.
+        seconds: the expected time of a job.
+        expected: the jobs still to run, as far as is known.
+        done: trials of earlier sessions.
+        workers: jobs that run side by side.
+        judged: selects, from all trials so far, those that a verdict would be based on.
     """
 
     opening: str
@@ -52,30 +53,30 @@ class SearchPlan:
 
 
 class SearchProgress(Protocol):
-    """Hears of a search."""
+    """Receives the events of a search."""
 
     def start(self, plan: SearchPlan) -> None:
-        """The search begins, or goes on."""
+        """The search starts, or resumes."""
         ...
 
     def known(self, trial: Trial) -> None:
-        """A trial had ended before, or ended elsewhere."""
+        """A trial was finished earlier, or elsewhere."""
         ...
 
     def trial(self, job: Job) -> Progress:
-        """A job begins; what is returned hears of its training."""
+        """A job starts; the returned object receives the events of its training run."""
         ...
 
     def finished(self, trial: Trial, expected: Sequence[Job]) -> None:
-        """A trial has ended, and these are expected to follow."""
+        """A trial has ended; ``expected`` are the jobs still to come."""
         ...
 
     def note(self, text: str) -> None:
-        """Something worth a line of its own."""
+        """A message on a line of its own."""
         ...
 
     def close(self) -> None:
-        """Nothing more comes; called once, in every case."""
+        """No more events; called exactly once."""
         ...
 
 
@@ -102,7 +103,7 @@ class SilentSearch:
 
 
 class PlainSearch(SilentSearch):
-    """One line a trial, no escape codes: for files and logs."""
+    """One line per trial, without escape codes: for files and logs."""
 
     def start(self, plan: SearchPlan) -> None:
         self.plan = plan
@@ -129,14 +130,15 @@ class PlainSearch(SilentSearch):
 
 
 class LiveSearch(SilentSearch):
-    """The table of depths, a bar over all trials, and a line for each that runs."""
+    """The table of depths, a bar over all trials, and a line for each running one."""
 
     def __init__(self, console: Console | None = None):
         self.console = console or Console(stderr=True)
-        # Redrawn from the training's steps, not from a thread: training shares its cores.
+        # Redrawn by training steps, not by a thread, which would compete with training for CPU
+        # time.
         self.live = Live(console=self.console, auto_refresh=False, transient=True)
         self.drawn = 0.0
-        #: Of each job that runs, by key: a line, and the share that is done.
+        #: For each running job, by key: a line, and its completed share.
         self.running: dict[str, tuple[str, float]] = {}
 
     def start(self, plan: SearchPlan) -> None:
@@ -168,7 +170,7 @@ class LiveSearch(SilentSearch):
         self.live.stop()
 
     def draw(self) -> None:
-        """Show where the search is."""
+        """Show the current state."""
         self.drawn = time.monotonic()
         pace = self.pace
         lines, shares = zip(*self.running.values(), strict=True) if self.running else ((), ())
@@ -185,7 +187,7 @@ class LiveSearch(SilentSearch):
 
 
 class _Inside(Silent):
-    """Hears the training of one trial for the live display."""
+    """Receives the events of one training run for the live display."""
 
     def __init__(self, outer: LiveSearch, job: Job, epochs: int):
         self.outer, self.job, self.epochs = outer, job, epochs
@@ -203,12 +205,12 @@ class _Inside(Silent):
 
 
 def choose_progress() -> SearchProgress:
-    """:class:`LiveSearch` where stderr is a terminal, else :class:`PlainSearch`."""
+    """:class:`LiveSearch` if stderr is a terminal, otherwise :class:`PlainSearch`."""
     return LiveSearch() if sys.stderr.isatty() else PlainSearch()
 
 
 def opening(strategy: Strategy, done: int) -> str:
-    """How many trials will run and how long that takes by the clock, said before the first."""
+    """The number of trials and the expected wall-clock time, announced before the first trial."""
     problem, jobs = strategy.problem, strategy.expected()
     depths = ", ".join(str(depth) for depth in problem.depths)
     seconds = strategy.expected_wall_seconds()
@@ -222,17 +224,16 @@ def opening(strategy: Strategy, done: int) -> str:
 
 
 class Pace:
-    """How far a search is, and how long the rest will take.
+    """The progress of a search, and its remaining time.
 
-    The time that each job was expected to take before the first one ran is corrected by what the
-    finished ones took.
+    The initial estimate of each job's time is corrected by the times of finished jobs.
     """
 
     def __init__(self, plan: SearchPlan):
         self.plan = plan
         self.done = list(plan.done)
         self.expected: Sequence[Job] = plan.expected
-        #: When each job that runs began, by key.
+        #: The start time of each running job, by key.
         self.begun: dict[str, float] = {}
 
     @property
@@ -246,22 +247,22 @@ class Pace:
         return f"{len(self.done)}/{self.total}"
 
     def known(self, trial: Trial) -> None:
-        """A trial had ended before."""
+        """A trial was finished earlier."""
         self.done.append(trial)
         self.expected = [job for job in self.expected if job != trial.job]
 
     def began(self, job: Job) -> None:
-        """A job runs from now on."""
+        """A job starts running."""
         self.begun[job.key] = time.monotonic()
 
     def finished(self, trial: Trial, expected: Sequence[Job]) -> None:
-        """A trial has ended, and these are expected to follow."""
+        """A trial has ended; ``expected`` are the jobs still to come."""
         self.done.append(trial)
         self.begun.pop(trial.job.key, None)
         self.expected = list(expected)
 
     def seconds_left(self) -> float | None:
-        """By the clock; None before the first trial."""
+        """Remaining wall-clock seconds; None before the first trial."""
         done = [trial.job for trial in self.done]
         guessed = sum(remaining(done, (), self.plan.seconds).values())
         took = spent(self.done)
@@ -277,6 +278,6 @@ class Pace:
         return slower * makespan(rest.values(), self.plan.workers)
 
     def left(self) -> str:
-        """``; about 7 min of training left``, or nothing."""
+        """``; about 7 min left``, or nothing."""
         seconds = self.seconds_left()
         return f"; about {duration(seconds)} left" if seconds else ""

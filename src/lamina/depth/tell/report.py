@@ -22,28 +22,29 @@ from lamina.depth.tell.verdict import Verdict
 from lamina.depth.trials import Trial, longest, spent
 from lamina.store.atomic import write_text
 
-#: A row of a table: whether it is the chosen depth, and its cells.
+#: A table row: whether it is the chosen depth, and its cells.
 Row = tuple[bool, tuple[str, ...]]
 
 
 def write_report(verdict: Verdict, path: str | Path, command: str | None = None) -> None:
-    """Write the report to ``path``, whole or not at all.
+    """Write the report to ``path``, atomically.
 
-    One file of about 1 MB with everything in it: no network, no fonts, no scripts from elsewhere.
+    A single file of about 1 MB that includes everything: no network access, no external fonts or
+    scripts.
 
     Args:
         verdict: of a search.
         path: of the file.
-        command: the line that searched, if there was one.
+        command: the command line of the search, if there was one.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     write_text(path, render(verdict, command))
 
 
 def render(verdict: Verdict, command: str | None = None) -> str:
-    """The page as text. Whatever comes from the user is escaped, in HTML and in JSON."""
+    """The page as text. All user input is escaped, in HTML and in JSON."""
     told = verdict.told()
     levels = sorted({gain.confidence for gain in told.gains})
     config = {**verdict.search, "versions": verdict.versions}
@@ -83,22 +84,22 @@ def _environment() -> jinja2.Environment:
 
 @functools.cache
 def _vega() -> Markup:
-    """Vega, Vega-Lite and vega-embed as one script, which may stand in a page."""
+    """Vega, Vega-Lite and vega-embed as one script that is safe to inline in a page."""
     import vl_convert
 
     bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-    # The end of a script element may not occur inside it, not even in a string.
+    # The end tag of a script element must not occur inside it, not even in a string.
     return Markup(bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--"))
 
 
 def _script(json_text: str) -> Markup:
-    """JSON that may stand inside a script element: no ``<`` is left in it."""
+    """JSON that is safe inside a script element: it contains no ``<``."""
     return Markup(json_text.replace("<", "\\u003c"))
 
 
 def _options(sentence: str) -> Iterator[tuple[str, bool]]:
-    """The parts of a sentence, each with whether it is an option of a command, which stays on one
-    line."""
+    """The parts of a sentence, each with whether it is a command-line option, which is not
+    wrapped."""
     for k, part in enumerate(re.split(r"(--[\w-]+ [\d-]+)", sentence)):
         yield part, k % 2 == 1
 
@@ -144,7 +145,7 @@ def _depths(verdict: Verdict, told: Told) -> list[Row]:
 
 
 def _trained(verdict: Verdict) -> list[Row]:
-    """A row for runs of one kind, depth and use; a run that was resumed counts once."""
+    """One row per kind, depth and use of run; a resumed run counts once."""
     judged = {trial.job.run for trial in verdict.trials}
     groups: dict[tuple[bool, int, str, str], list[Trial]] = {}
     for trial in longest((*verdict.trials, *verdict.tried)):
@@ -160,14 +161,14 @@ def _trained(verdict: Verdict) -> list[Row]:
 
 
 def _use(trial: Trial) -> str:
-    """What a run was for that is not judged."""
+    """The purpose of a run that is not judged."""
     if trial.job.changes:
         return "a choice of settings"
     return KINDS[trial.job.kind].purpose if trial.job.epochs is None else "a first look"
 
 
 def _saw(verdict: Verdict) -> list[str]:
-    """What the strategy went by, what it learned, and the time that it took."""
+    """What the strategy's decisions were based on, what it learned, and the time it took."""
     found = list(verdict.saw)
     shares = [dict(trial.shares) for trial in verdict.tried if trial.shares]
     if shares:
@@ -180,7 +181,7 @@ def _saw(verdict: Verdict) -> list[str]:
 
 
 def _stage(stage: Stage, told: Told) -> str:
-    """A step of the walk, in a sentence or two."""
+    """A step of the walk, in one or two sentences."""
     name = layers(stage.depth)
     asked = f"{told.least} and {told.price} per layer" if told.price else told.least
     if stage.found == "too shallow" and stage.by is not None:

@@ -1,4 +1,4 @@
-"""What it would take to be surer of a verdict: more seeds, and the time that they take."""
+"""What it would take to be more certain of a verdict: more seeds, and the time for them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lamina.depth.plan.problem import Problem
 from lamina.depth.tell.told import tell
 from lamina.depth.trials import Trial
 
-#: The share of the accepted risk, or of the smallest gain, at which the verdict is asked again.
+#: The share of the accepted risk, or of the smallest gain, at which the decision is repeated.
 HALF = 0.5
 
 
@@ -23,13 +23,13 @@ def surer(
 ) -> tuple[str, ...]:
     """What more seeds would settle, and how long they would take; a sentence each.
 
-    All of it assumes that means and spreads stay as they are. A decided verdict is asked again at
-    half the risk and for half the smallest gain: the second is another question, so its answer may
-    be another depth.
+    All of this assumes that means and spreads stay the same. A decided verdict is re-evaluated at
+    half the risk and for half the smallest gain; the latter is a different question, so its answer
+    may be another depth.
 
     Args:
-        problem: what was decided.
-        evidence: the utilities it was decided on.
+        problem: the problem that was decided.
+        evidence: the utilities that the decision is based on.
         look: of this session.
         judged: the trials behind the evidence.
     """
@@ -57,8 +57,8 @@ def surer(
 
 
 def seconds_per_seed(judged: Sequence[Trial]) -> tuple[float, ...]:
-    """What one more seed of each training run that was judged would take: the mean so far, of each
-    depth, or of all depths that were trained together."""
+    """The time for one more seed of each judged training run: the mean so far, for each depth, or
+    for each set of depths trained together."""
     alike: dict[tuple[str, int], list[float]] = {}
     for trial in judged:
         alike.setdefault((trial.job.kind, trial.depth), []).append(trial.seconds)
@@ -80,6 +80,6 @@ def _more(count: int, problem: Problem, seconds: tuple[float, ...]) -> str:
 
 
 def _time(count: int, problem: Problem, seconds: tuple[float, ...]) -> str:
-    """Of so many seeds at all depths that were judged."""
+    """The time for this many seeds at all judged depths."""
     side = f", {problem.parallel} side by side" if problem.parallel > 1 else ""
     return f"about {duration(makespan(seconds * count, problem.parallel))}{side}"

@@ -1,4 +1,4 @@
-"""The table of a search for the terminal, while it runs and at its end; 80 columns."""
+"""The table of a search for the terminal, during and after the search; 80 columns."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def table(
     told: Told | None = None,
     costs: Iterable[Cost] = (),
 ) -> Table:
-    """One row a depth. Before the decision the columns of gains and costs are left out."""
+    """One row per depth. Before the decision, the columns of gains and costs are omitted."""
     trials, cost = apart(trials), {c.depth: c for c in costs}
     grid = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 1))
     # If 80 columns are too few, the gain with its interval takes two lines.

@@ -1,4 +1,4 @@
-"""A decision in the units that people read. Made once; words, tables, charts and the report see no
+"""A decision in user-facing units, computed once; words, tables, charts and the report never see
 utilities."""
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from lamina.depth.judge.outcome import Decision, Gain, Score, Stage
 from lamina.depth.trials import Trial
 from lamina.spec import Metric
 
-#: If taking the best epoch moves a gain by more than this share of the margin, it is said.
+#: The effect of using the best epoch is reported if it changes a gain by more than this share of
+#: the margin.
 CHOICE = 0.25
 
 MINUS = "\N{MINUS SIGN}"
@@ -29,8 +30,8 @@ def gain_percent(metric: Metric, utility: float) -> float:
 
 
 def amount(metric: Metric, percent: float, *, apart_from: float | None = None) -> str:
-    """``2.3 points``, ``1 point``, ``0.4%``; with a second digit if it would otherwise look like
-    ``apart_from``, or like nothing."""
+    """``2.3 points``, ``1 point``, ``0.4%``; with a second digit if it would otherwise look equal
+    to ``apart_from`` or to zero."""
     number = f"{percent:.1f}"
     if abs(percent) < 0.1 or (apart_from is not None and number == f"{apart_from:.1f}"):
         number = f"{percent:.2f}".removesuffix("0")
@@ -42,13 +43,13 @@ def amount(metric: Metric, percent: float, *, apart_from: float | None = None) -
 
 
 def percent(share: float) -> str:
-    """``95%``, ``98.3%``, ``99.98%``: with as many digits as it takes not to say 100%."""
+    """``95%``, ``98.3%``, ``99.98%``: with enough digits not to round to 100%."""
     texts = (f"{100 * share:.{digits}g}" for digits in range(3, 16))
     return f"{next((text for text in texts if text != '100'), '100')}%"
 
 
 def on_chart(metric: Metric, value: float) -> float:
-    """A value as charts show it: shares in percent."""
+    """A value as shown in charts: shares in percent."""
     return 100 * value if metric.gain == "points" else value
 
 
@@ -104,14 +105,14 @@ class ToldGain:
     """From ``shallow`` to ``deep``, in points or percent; above 0 is better.
 
     Attributes:
-        gain, low, high: the gain with its interval, None if that is unknown.
-        side: on which side of what it needs it is known to lie.
-        needs: what the deeper network would have to gain, ``1 point``.
+        gain, low, high: the gain with its interval, None if unknown.
+        side: the side of the required gain on which it is known to lie.
+        needs: the gain required of the deeper network, ``1 point``.
         text: the gain without its sign, ``2.4 points``.
         interval: ``95% interval 1.9 to 2.9``; empty if unknown.
-        most: the upper end of the interval, or the gain itself; most_text: written so that it does
-            not look like ``needs``.
-        short: how far ``most`` lies above what is needed, on the scale of the decision.
+        most: the upper end of the interval, or the gain itself; most_text: formatted so that it
+            differs from ``needs``.
+        short: how far ``most`` exceeds the required gain, on the scale of the decision.
         cell: for a table, ``+2.40 [1.90, 2.90]``.
     """
 
@@ -133,19 +134,19 @@ class ToldGain:
 
 @dataclass(frozen=True)
 class Told:
-    """What was decided, in the user's units.
+    """The decision in the user's units.
 
     Attributes:
         outcome, depth, shown, between, more_seeds, walk, unstable, spread_growth: as in
             :class:`lamina.depth.judge.outcome.Decision`.
         scores, gains: of each depth and of each pair.
-        least: the smallest gain that was asked for, ``1 point``; price: what each layer must gain
-            beyond that, empty if nothing.
+        least: the smallest worthwhile gain, ``1 point``; price: the additional gain required per
+            layer, empty if none.
         confidence: of the intervals, ``95%``; risk: of a wrong verdict on either side, ``5%``.
-        band: on charts, the mean of the shown depth and what a deeper network would have to reach.
+        band: on charts, the mean of the shown depth and the score that a deeper network must reach.
         baseline: the best score without a network, on charts; baseline_text: ``50.00%``.
-        beats_baseline: whether a depth is clearly better than that; None if that is unknown.
-        best_epoch: the depth that gains most from taking the best epoch, the one that gains least,
+        beats_baseline: whether a depth is clearly better than that; None if unknown.
+        best_epoch: the depth that gains most from scoring the best epoch, the one that gains least,
             and the difference; None if it is small.
     """
 
@@ -194,8 +195,8 @@ def tell(
 
     Args:
         decision: in utilities of ``metric``.
-        metric: what the trials were scored by.
-        trials: those judged, a depth each (see :func:`lamina.depth.trials.apart`).
+        metric: scores the trials.
+        trials: the judged trials, one per depth and seed (see :func:`lamina.depth.trials.apart`).
         baseline: the best value without a network; None if unknown.
     """
     return Told(
@@ -243,8 +244,8 @@ def _score(found: Score, metric: Metric, trials: Sequence[Trial]) -> ToldScore:
 
 
 def _possible(metric: Metric, utility: float) -> float:
-    """The end of an interval on a chart, no further than values can be: a share is not below 0,
-    nor above 1 where more is better (an error rate may be)."""
+    """The end of an interval on a chart, limited to possible values: a share is not below 0, nor
+    above 1 if higher is better (an error rate may be)."""
     value = metric.value(utility)
     if metric.gain == "points":
         value = min(max(value, 0.0), 1.0 if metric.higher_is_better else math.inf)
@@ -289,7 +290,7 @@ def _band(decision: Decision, metric: Metric) -> tuple[float, float] | None:
 
 
 def _beats(decision: Decision, metric: Metric, baseline: float | None) -> bool | None:
-    """A margin better, at the lower end of the interval; one seed has no interval."""
+    """Whether the lower end of an interval is a margin better; one seed has no interval."""
     ends = [s.mean if s.low is None else s.low for s in decision.scores if s.mean is not None]
     if baseline is None or not ends:
         return None
@@ -315,6 +316,6 @@ def _best_epoch(
 
 
 def _lift(trial: Trial, metric: Metric) -> float:
-    """How far the best epoch stands above the best mean of three neighbouring ones."""
+    """How far the best epoch exceeds the best mean of three neighbouring ones."""
     curve = [metric.utility(value) for _, value in trial.curve]
     return max(curve) - max(map(statistics.fmean, zip(curve, curve[1:], curve[2:], strict=False)))

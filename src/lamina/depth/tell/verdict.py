@@ -1,4 +1,4 @@
-"""What a depth search concludes: one value with everything a table or a report needs."""
+"""The verdict of a depth search: one value with everything a table or a report needs."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ FORMAT = 3
 
 
 class Tested(Struct, frozen=True):
-    """The model the search hands over: which trial it is, and its value on the test part (None
-    where there is no test part)."""
+    """The model that the search hands over: its trial, and its value on the test part (None if
+    there is no test part)."""
 
     depth: int
     seed: int
@@ -33,19 +33,23 @@ class Tested(Struct, frozen=True):
 class Verdict(Struct, frozen=True, kw_only=True):
     """The outcome of a search.
 
-    headline: the answer in one sentence. reasons: why, and what it is about, one sentence each.
-    decision: the numbers behind it, in utilities (see :class:`lamina.spec.Metric`).
-    trials: those that the decision is drawn from; tried: all others that were run.
-    surer: what it would take to be surer, a sentence each.
-    strategy: which trainings were made; saw: what it went by, a sentence each.
-    seconds: of training; expected_seconds: as many as were expected before the first one.
-    wall_seconds: of the session that ended the search, by the clock; expected_wall_seconds: what
-        was said when it began.
-    front: depths and settings that none beats in both score and time, where the strategy looked
-        for that.
-    baseline: the metric's value of the best answer that reads no input, None where unknown.
-    looks: with how many seeds this search was looked at, each time; this verdict's look last.
-    search: the configuration: task, model, training, depths, seeds, smallest gain.
+    Attributes:
+        headline: the answer in one sentence.
+        reasons: why, and what was compared, one sentence each.
+        decision: the numbers behind it, in utilities (see :class:`lamina.spec.Metric`).
+        trials: those that the decision is based on.
+        tried: all others that were run.
+        surer: what it would take to be more certain, a sentence each.
+        strategy: decided which training runs were made.
+        saw: what its decisions were based on, a sentence each.
+        seconds: total training time; expected_seconds: the estimate before the first run.
+        wall_seconds: wall-clock time of the session that ended the search; expected_wall_seconds:
+            the estimate announced at its start.
+        front: depths and settings that no other beats in both score and time, if the strategy looks
+            for them.
+        baseline: the metric's value for the best answer that reads no input, None if unknown.
+        looks: the number of seeds at each look at this search, this verdict's last.
+        search: the configuration: task, model, training, depths, seeds, smallest gain.
     """
 
     format: int = FORMAT
@@ -75,7 +79,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
     @property
     def depth(self) -> int | None:
-        """The depth to use; None where it is undecided."""
+        """The depth to use; None if undecided."""
         return self.decision.depth
 
     def told(self) -> Told:
@@ -83,11 +87,11 @@ class Verdict(Struct, frozen=True, kw_only=True):
         return tell(self.decision, self.metric, apart(self.trials), self.baseline)
 
     def cost(self, depth: int) -> Cost:
-        """What ``depth`` costs."""
+        """The cost of ``depth``."""
         return next(cost for cost in self.costs if cost.depth == depth)
 
     def candidate(self, depth: int) -> Candidate:
-        """The network of ``depth`` that was tried."""
+        """The network that was tried at ``depth``."""
         return next(candidate for candidate in self.candidates if candidate.depth == depth)
 
     def __str__(self) -> str:
@@ -95,19 +99,23 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
 
 class _Head(Struct):
-    """What a file of any format has."""
+    """The part of a file that every format has."""
 
     format: int
 
 
 def save(verdict: Verdict, path: str | Path) -> None:
-    """Write ``verdict.json``, whole or not at all."""
+    """Write ``verdict.json``, atomically."""
     text = msgspec.json.format(msgspec.json.encode(verdict), indent=2).decode()
     write_text(path, text + "\n")
 
 
 def load(path: str | Path) -> Verdict:
-    """Read ``verdict.json``. Raises LaminaError where it is missing, cut or of another version."""
+    """Read ``verdict.json``.
+
+    Raises:
+        LaminaError: the file is missing, truncated or of another version.
+    """
     try:
         text = Path(path).read_bytes()
     except OSError as error:

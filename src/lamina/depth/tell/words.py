@@ -1,4 +1,4 @@
-"""A verdict in sentences that need no statistics to be understood."""
+"""A verdict in sentences that require no knowledge of statistics."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def headline(told: Told) -> str:
 
 
 def why(told: Told, costs: Sequence[Cost], kept: Trial | None, asked: int) -> tuple[str, ...]:
-    """Why, what it costs, and what stands in the way.
+    """The reasons, the cost, and any obstacles.
 
     Args:
         told: the decision.
         costs: of each depth.
-        kept: the trial whose model the folder holds.
-        asked: seeds per depth that were allowed; fewer may have been run.
+        kept: the trial whose model is in the folder.
+        asked: the allowed number of seeds per depth; fewer may have been run.
     """
     step_ms = {cost.depth: cost.step_ms for cost in costs}
     if told.outcome == "use" and told.depth is not None:
@@ -46,7 +46,7 @@ def why(told: Told, costs: Sequence[Cost], kept: Trial | None, asked: int) -> tu
 
 
 def passed_over(told: Told, stage: Stage) -> str:
-    """Why a depth lost by its failures."""
+    """Why a depth was rejected for its failures."""
     score = told.score(stage.depth)
     text = f"With {layers(stage.depth)}, {score.failed} of {score.seeds} training runs failed"
     if stage.by is None:
@@ -61,7 +61,8 @@ def about(
     checked: Checked,
     varied: Collection[str] = (),
 ) -> str:
-    """What was compared, and how far that reaches; varied: what was tried beside the depth."""
+    """What was compared, and the scope of the result; ``varied``: what was varied besides the
+    depth."""
     seeds = sorted({score.seeds for score in told.scores})
     candidates = [c for c in candidates if c.depth in {score.depth for score in told.scores}]
     many = "1 seed" if seeds == [1] else f"{listed_range(seeds)} seeds"
@@ -88,7 +89,7 @@ def without_network(told: Told) -> str:
 
 
 def _too_shallow(told: Told, chosen: int) -> list[str]:
-    """What the layers up to the chosen depth bring."""
+    """The improvement from layers up to the chosen depth."""
     found = [passed_over(told, stage) for stage in told.walk if stage.found == "unstable"]
     below = [stage for stage in told.walk if stage.found == "too shallow"]
     if not below:
@@ -97,7 +98,7 @@ def _too_shallow(told: Told, chosen: int) -> list[str]:
     step = told.gain(last.depth, chosen)
     assert step is not None
     if step.side != "above" and last.by is not None and last.by != chosen:
-        # A deeper network condemns the shallower one; the chosen one is close enough to it.
+        # A deeper network rules out the shallower one; the chosen one is close enough to it.
         best = told.gain(last.depth, last.by)
         assert best is not None
         few = f"{layers(last.depth).capitalize()} {'is' if last.depth == 1 else 'are'} too few"
@@ -120,7 +121,7 @@ def _going(told: Told, gain: ToldGain, start: str = "Going") -> str:
 
 
 def _enough(told: Told, chosen: int, step_ms: dict[int, float]) -> list[str]:
-    """What more layers would bring and cost."""
+    """The gain and cost of more layers."""
     failing = [passed_over(told, Stage(depth, "unstable", chosen)) for depth in told.unstable]
     deeper = [g for g in told.gains if g.shallow == chosen and g.deep not in told.unstable]
     if deeper:
@@ -164,7 +165,7 @@ def _slower(step_ms: dict[int, float], shallow: int, deep: int) -> str:
 
 
 def _undecided(told: Told, step_ms: dict[int, float], kept: Trial | None, asked: int) -> list[str]:
-    """What to do meanwhile, and what choosing now could cost, either way."""
+    """What to do for now, and the possible cost of choosing now, either way."""
     shallow, *rivals = told.between
     found = [_way_out(told, asked), *_guarded(told)]
     if kept is not None:
@@ -198,13 +199,13 @@ def _way_out(told: Told, asked: int) -> str:
         )
     enough = more + max(score.seeds for score in told.scores)
     how = f"run the same command with --seeds {enough}"
-    if enough <= asked:  # the time ran out, or a race gave up
+    if enough <= asked:  # the time ran out, or a race stopped early
         how = f"{asked} were allowed; a larger --budget or --strategy grid runs more of them"
     return f"About {counted(more, 'more seed')} per depth would settle it ({how})."
 
 
 def _guarded(told: Told) -> list[str]:
-    """Depths of which too few seeds got through to judge them."""
+    """Depths with too few seeds that got through to be judged."""
     return [
         f"With {layers(score.depth)}, {score.stuck} of {score.seeds} seeds ended far below the"
         f" others; judging a depth takes {ENOUGH_FREE} that get through."
@@ -214,12 +215,12 @@ def _guarded(told: Told) -> list[str]:
 
 
 def _more(told: Told, gain: ToldGain) -> str:
-    """`` of 2 more layers``, if layers have a price; else empty."""
+    """`` of 2 more layers``, if layers have a price; otherwise empty."""
     return f" of {counted(gain.deep - gain.shallow, 'more layer')}" if told.price else ""
 
 
 def _round(sizes: Sequence[int]) -> int:
-    """The roundest number that is, to the tolerance of equal sizes, each of ``sizes``."""
+    """The roundest number that equals each of ``sizes`` within the tolerance of equal sizes."""
     mean = sum(sizes) / len(sizes)
     rounded = (int(float(f"{mean:.{digits}g}")) for digits in range(1, 16))
     off = TOLERANCE * min(sizes)

@@ -1,4 +1,4 @@
-"""How a job is trained, by name: a new kind is a new file here and a line below."""
+"""The kinds of training run, by name: a new kind is a new file here and a line below."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (TRAIN, EXITS, GROW, RE
 
 
 def check_kind(kind: str, setup: Setup) -> None:
-    """Refuse networks that cannot be trained so, before anything is measured or trained."""
+    """Refuse networks that this kind cannot train, before anything is measured or trained."""
     KINDS[kind].check(Job(depth=setup.candidates[-1].depth, seed=0, kind=kind), setup)
 
 
 def run_job(job: Job, setup: Setup, out: Path, progress: Progress) -> Trial:
-    """The trial of a job: read if it has ended, else run and kept under ``out``."""
+    """The trial of a job: read if the job has ended, otherwise run and saved under ``out``."""
     trial = read_trial(out, job)
     if trial is None:
         trial = KINDS[job.kind].run(job, setup, run_folder(out, job), progress)

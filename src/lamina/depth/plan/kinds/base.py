@@ -1,4 +1,4 @@
-"""What a kind of training run is."""
+"""The interface of a kind of training run."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from lamina.depth.job import Job
 from lamina.depth.trials import Trial
 from lamina.train import Progress
 
-#: Seconds of an epoch by depth.
+#: Seconds of an epoch, by depth.
 Seconds = Mapping[int, float]
 
 
 def any_network(job: Job, setup: Setup) -> None:
-    """Every network can be trained so."""
+    """A check that accepts every network."""
 
 
 def one_depth(depth: int, epoch: Seconds, evaluation: Seconds) -> float:
@@ -26,20 +26,19 @@ def one_depth(depth: int, epoch: Seconds, evaluation: Seconds) -> float:
 
 @dataclass(frozen=True)
 class Kind:
-    """A way to make a training run, and all that a search knows about it.
+    """A way to make a training run, with everything a search needs to know about it.
 
     A strategy asks for it with ``Job(kind=...)``. A verdict is drawn from runs of kind ``"train"``
     unless the strategy overrides ``judged``.
 
     Attributes:
         name: as in :attr:`lamina.depth.job.Job.kind`.
-        title: what the report calls such a run; ``{}`` stands for its layers.
-        run: trains a job in a folder, or resumes it there. Raises KeyboardInterrupt if it was
-            interrupted.
-        check: builds what a job needs. Raises LaminaError if the networks are not fit for it.
+        title: the name of such a run in the report; ``{}`` is replaced by its layers.
+        run: trains a job in a folder, or resumes it there. Raises KeyboardInterrupt if interrupted.
+        check: builds what a job needs. Raises LaminaError if the networks are unsuitable.
         epoch: seconds of an epoch of a job, from its depth and, by depth, the seconds of an epoch
             trained alone and of the evaluation in it.
-        purpose: what such runs are for if the verdict is not drawn from them.
+        purpose: the purpose of such runs if the verdict does not use them.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""All depths in one training: a head after every layer."""
+"""All depths in one training run: a head after every layer."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ from lamina.train import Progress, Result
 
 
 def run(job: Job, setup: Setup, folder: Path, progress: Progress) -> Trial:
-    """Train all depths of the search up to the job's, their layers shared; or go on in ``folder``.
+    """Train all depths of the search up to the job's, with shared layers; or resume in ``folder``.
 
-    Raises KeyboardInterrupt where the training was interrupted, and LaminaError where the networks
-    cannot share layers.
+    Raises:
+        KeyboardInterrupt: the training run was interrupted.
+        LaminaError: the networks cannot share layers.
     """
     model = shared(job, setup)
     result = trained(job, model, AllDepths(setup.task, model.depths), setup, folder, progress)
@@ -34,7 +35,8 @@ def run(job: Job, setup: Setup, folder: Path, progress: Progress) -> Trial:
 
 
 def shared(job: Job, setup: Setup) -> SharedDepths:
-    """The networks of all depths up to the job's; the deepest one starts as it would alone."""
+    """The networks of all depths up to the job's; the deepest one has the same initial weights as
+    alone."""
     torch.manual_seed(job.seed)
     depths = [candidate.depth for candidate in setup.candidates if candidate.depth <= job.depth]
     networks = {depth: setup.model(job, depth) for depth in reversed(depths)}
@@ -48,8 +50,8 @@ def trial_of_depths(
     metric: Metric,
     depths: Sequence[int],
 ) -> Trial:
-    """The trial of the best of ``depths``, with ``values`` and ``curves`` of all: of each its best
-    epoch, as where it is trained alone."""
+    """The trial of the best of ``depths``, with ``values`` and ``curves`` of all; each depth is
+    scored at its own best epoch, as if trained alone."""
     trials = [trial_of(job, history, result, metric, at(depth)) for depth in sorted(depths)]
     finished = [trial for trial in trials if not trial.diverged]
     best = max(finished, key=lambda trial: trial.utility(metric), default=trials[0])
@@ -62,13 +64,13 @@ def trial_of_depths(
 
 
 def at(depth: int) -> str:
-    """What stands behind the name of a sum or score of one depth."""
+    """The suffix that marks a sum or score of one depth."""
     return f"@{depth}"
 
 
 class AllDepths:
-    """A task for :class:`SharedDepths`: the mean of the losses of all depths is learned, and the
-    metric is the mean of theirs; each one's own scores stand beside it, as ``accuracy@2``."""
+    """A task for :class:`SharedDepths`: the loss is the mean over all depths, and so is the metric;
+    each depth's own scores are listed next to it, as ``accuracy@2``."""
 
     def __init__(self, task: Task, depths: Sequence[int]):
         self.task, self.depths = task, tuple(depths)
@@ -115,8 +117,8 @@ class AllDepths:
 
 
 def joint(steps: Mapping[int, Step], shares: Tensor | None = None) -> Step:
-    """One step of those of all depths, the deepest first, whose losses count by ``shares``
-    ``(depths,)``, or all alike."""
+    """One step from those of all depths, the deepest first, with losses weighted by ``shares``
+    ``(depths,)``, or equally."""
     losses = torch.stack([step.loss for step in steps.values()])
     sums = {
         f"{name}{at(depth)}": value
@@ -130,7 +132,8 @@ def joint(steps: Mapping[int, Step], shares: Tensor | None = None) -> Step:
 
 
 def epoch(depth: int, whole: Seconds, evaluation: Seconds) -> float:
-    """Seconds of an epoch: in training each layer runs once, but each depth is evaluated alone."""
+    """Seconds of an epoch: in training each layer runs once, but each depth is evaluated
+    separately."""
     training, evaluations = parts(depth, whole, evaluation)
     return training + evaluations
 

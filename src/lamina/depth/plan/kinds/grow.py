@@ -1,8 +1,8 @@
 """One depth, grown from the next shallower one: progressive stacking.
 
 Layers are added to a network that was trained without them, as in Gong et al. (2019), *Efficient
-Training of BERT by Progressively Stacking*; but a new layer gives nothing at first
-(:mod:`lamina.nn.recurrent.growth`), where theirs are copies of those below.
+Training of BERT by Progressively Stacking*; but a new layer contributes nothing at first
+(:mod:`lamina.nn.recurrent.growth`), whereas theirs are copies of the layers below.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ from lamina.train import Progress
 
 
 def run(job: Job, setup: Setup, folder: Path, progress: Progress) -> Trial:
-    """Train the shallowest depth of the search, add layers up to the next, train on, and so on up
-    to the job's; each stage is a whole training in a folder beside ``folder``, and what of it has
-    ended is read.
+    """Train the shallowest depth of the search, add layers up to the next, continue training, and
+    so on up to the job's depth. Each stage is a complete training run in a folder next to
+    ``folder``; completed stages are read back.
 
-    Raises KeyboardInterrupt where the training was interrupted, and LaminaError where a new layer
-    changes what the network says.
+    Raises:
+        KeyboardInterrupt: the training run was interrupted.
+        LaminaError: a new layer changes the network's output.
     """
     check(job, setup)
     shallow: Model | None = None
@@ -52,14 +53,18 @@ def run(job: Job, setup: Setup, folder: Path, progress: Progress) -> Trial:
 
 
 def check(job: Job, setup: Setup) -> None:
-    """Raises LaminaError where a new layer changes what a network of the search says."""
+    """Check that growing works for the networks of the search.
+
+    Raises:
+        LaminaError: a new layer changes the network's output.
+    """
     for lower, upper in pairwise(setup.candidates):
         _grow(setup.model(job, upper.depth), setup.model(job, lower.depth), setup.task)
 
 
 @torch.no_grad()
 def _grow(deep: Model, shallow: Model, task: Task) -> None:
-    """Grow, and see that nothing has changed for it."""
+    """Grow the network, and check that its output has not changed."""
     device = next(shallow.parameters()).device
     shallow.eval()
     deep.to(device).eval()

@@ -1,10 +1,10 @@
-"""Depth as a continuous choice: all depths in one training, weighed against each other.
+"""Depth as a continuous choice: all depths in one training run, weighted against each other.
 
 Liu, Simonyan and Yang (2019), *DARTS*: a choice among operations becomes a softmax over them
-(equation 2), learned on other data than the weights in alternation with them; first order (section
-2.3, ``xi = 0``). Here the operations are the heads of :mod:`lamina.depth.plan.kinds.exits`, and a
-temperature that falls sharpens the softmax to one depth, as in Xie et al. (2019), *SNAS*, but
-without noise.
+(equation 2), learned on other data than the weights and in alternation with them; first order
+(section 2.3, ``xi = 0``). Here the operations are the heads of
+:mod:`lamina.depth.plan.kinds.exits`, and a falling temperature sharpens the softmax to one depth,
+as in Xie et al. (2019), *SNAS*, but without noise.
 """
 
 from __future__ import annotations
@@ -29,17 +29,18 @@ from lamina.spec import Batch, LaminaError, Model, Part, State, Step, Task
 from lamina.store import RunFolder
 from lamina.train import Progress
 
-#: The temperature at the first step and at the last; it falls by equal factors.
+#: The temperature at the first and last step; it decays geometrically.
 TEMPERATURES = (1.0, 0.01)
 
 
 def run(job: Job, setup: Setup, folder: Path, progress: Progress) -> Trial:
-    """Learn weights and a choice among all depths of the search up to the job's; or go on in
-    ``folder``. ``values`` are the heads' on the half of the validation part that chose nothing,
-    ``shares`` the choice at the end.
+    """Learn weights and a choice among all depths of the search up to the job's; or resume in
+    ``folder``. ``values`` are the scores of the heads on the half of the validation part not used
+    for choosing, ``shares`` the final choice.
 
-    Raises KeyboardInterrupt where the training was interrupted, and LaminaError where the networks
-    cannot share layers or the validation part cannot be halved.
+    Raises:
+        KeyboardInterrupt: the training run was interrupted.
+        LaminaError: the networks cannot share layers, or the validation part cannot be halved.
     """
     model, task = relaxed(job, setup)
     result = trained(job, model, task, setup, folder, progress)
@@ -53,22 +54,26 @@ def run(job: Job, setup: Setup, folder: Path, progress: Progress) -> Trial:
 
 
 def relaxed(job: Job, setup: Setup) -> tuple[Relaxed, ChosenDepth]:
-    """The networks with the choice among them, and what they learn. Raises LaminaError where the
-    networks cannot share layers or the validation part cannot be halved."""
+    """The networks with the choice among them, and their task.
+
+    Raises:
+        LaminaError: the networks cannot share layers, or the validation part cannot be halved.
+    """
     model = Relaxed(shared(job, setup))
     return model, ChosenDepth(setup.task, model.every.depths, setup.settings_of(job).epochs)
 
 
 def share(depth: int) -> str:
-    """Name of a depth's weight among the scores."""
+    """The name of a depth's weight among the scores."""
     return f"share[{depth}]"
 
 
 class Relaxed(Model):
     """Networks of several depths and a softmax over them.
 
-    logits:      ``(depths,)``, in the order of ``every.depths``; all alike at first.
-    temperature: what they are divided by.
+    Attributes:
+        logits: ``(depths,)``, in the order of ``every.depths``; all equal at first.
+        temperature: divides the logits.
     """
 
     temperature: Tensor
@@ -80,7 +85,7 @@ class Relaxed(Model):
         self.register_buffer("temperature", torch.tensor(TEMPERATURES[0]))
 
     def shares(self) -> Tensor:
-        """What each depth counts for, ``(depths,)``; they add up to 1."""
+        """The weight of each depth, ``(depths,)``; they sum to 1."""
         return torch.softmax(self.logits / self.temperature, 0)
 
     def config(self) -> dict[str, Any]:
@@ -94,7 +99,7 @@ class Relaxed(Model):
 
 @dataclass(frozen=True)
 class Turn(Batch):
-    """A batch for the weights, or for the choice, and the temperature that has come by then."""
+    """A batch for the weights or for the choice, with the current temperature."""
 
     batch: Batch | None = None
     chooses: bool = False
@@ -102,7 +107,7 @@ class Turn(Batch):
 
     @classmethod
     def of(cls, batch: Batch, *, chooses: bool, temperature: float) -> Turn:
-        """The turn of a batch of any kind."""
+        """A turn with any kind of batch."""
         return cls(
             batch.inputs,
             batch.targets,
@@ -125,12 +130,13 @@ class Turn(Batch):
 class ChosenDepth(AllDepths):
     """A task for :class:`Relaxed`.
 
-    In training, a batch of the training part, which moves the weights by the losses of all depths
-    as their shares are, takes turns with one of the half of the validation part that is kept for
-    it, which moves the shares alone. All scores are of the other half. The metric is the mean of
-    the depths' by their shares.
+    In training, batches alternate: one of the training part updates the weights by the losses of
+    all depths, weighted by their shares; one of the half of the validation part reserved for it
+    updates only the shares. All scores come from the other half. The metric is the mean over
+    depths, weighted by their shares.
 
-    Raises LaminaError where the validation part has fewer than two batches.
+    Raises:
+        LaminaError: the validation part has fewer than two batches.
     """
 
     def __init__(self, task: Task, depths: Sequence[int], epochs: int):
@@ -143,7 +149,7 @@ class ChosenDepth(AllDepths):
                 f"the validation part has {count} batch; strategy relax learns the depth on half of"
                 " it, so it needs two or more. Take a larger part, or smaller batches."
             )
-        # A stream is halved once, so that each half goes on by itself; else every other batch.
+        # A stream is cut in two, so that each half is contiguous; otherwise every other batch.
         stream = not batches[1].fresh
         places = range(count)
         self.choosing = places[: count // 2] if stream else places[1::2]
@@ -170,7 +176,7 @@ class ChosenDepth(AllDepths):
             return self._told(model, joint(steps, model.shares().detach()))
         with torch.no_grad():
             steps = model.every.steps(self.task, batch.batch, None)
-        # The stream of the weights goes on after this batch.
+        # The stream of the weights resumes after this batch.
         return replace(self._told(model, joint(steps, model.shares())), state=state)
 
     def _told(self, model: Relaxed, step: Step) -> Step:
@@ -189,7 +195,7 @@ class ChosenDepth(AllDepths):
 
 
 class _Some(Sequence[Batch]):
-    """Some batches of a sequence of them."""
+    """A subset of a sequence of batches."""
 
     def __init__(self, batches: Sequence[Batch], places: range):
         self.batches, self.places = batches, places
@@ -202,7 +208,7 @@ class _Some(Sequence[Batch]):
 
 
 class _Turns(Sequence[Batch]):
-    """Batches for the weights, each followed by one for the choice; of these, the next in turn."""
+    """Batches for the weights, each followed by one for the choice, which are cycled through."""
 
     def __init__(self, weights: Sequence[Batch], choice: Sequence[Batch], epoch: int, epochs: int):
         self.weights, self.choice, self.epoch, self.epochs = weights, choice, epoch, epochs
@@ -219,8 +225,8 @@ class _Turns(Sequence[Batch]):
         if k % 2 == 0:
             return Turn.of(self.weights[k // 2], chooses=False, temperature=temperature)
         batch = self.choice[(done // 2) % len(self.choice)]
-        # As training sees it, not an evaluation. Not fresh, so that the state of the stream is
-        # handed through.
+        # In training mode, as opposed to evaluation. Not fresh, so that the state of the stream is
+        # passed on.
         batch = replace(batch, part="train", fresh=False)
         return Turn.of(batch, chooses=True, temperature=temperature)
 

@@ -1,8 +1,8 @@
-"""Networks of several depths that share their layers and all that stands before them.
+"""Networks of several depths that share their layers and everything below them.
 
-A head after every layer, all trained together: Lee et al. (2015), *Deeply-Supervised Nets*,
-section 2, whose companion objectives have heads of their own; Teerapittayanon et al. (2016),
-*BranchyNet*, whose loss is a sum over exits.
+A head after every layer, all trained together: Lee et al. (2015), *Deeply-Supervised Nets*, section
+2, whose companion objectives have heads of their own; Teerapittayanon et al. (2016), *BranchyNet*,
+whose loss is a sum over exits.
 """
 
 from __future__ import annotations
@@ -18,17 +18,21 @@ from lamina.spec import Batch, LaminaError, Model, State, Step, Task
 
 
 class SharedDepths(Model):
-    """One network a depth; all hold the layers of the deepest, and what its layers depend on.
+    """One network per depth; all use the layers of the deepest, and whatever its layers depend on.
 
-    What a network shares is found out, not declared: the parameters of the deepest one on which
-    its layers depend there, such as an embedding, a convolution, or an output map that is tied to
-    the embedding. The rest (a head, an attention) each network has for itself.
+    Sharing is detected, not declared: a network shares those parameters of the deepest one that its
+    layers depend on, such as an embedding, a convolution, or an output map tied to the embedding.
+    Everything else (a head, an attention) is its own.
 
-    networks: by depth; those that are shallower lose what is shared to the deepest one.
-    task, batch: to see what the deepest network does in training; nothing in it changes.
+    Args:
+        networks: by depth; the shallower ones give up their shared parts for those of the deepest.
+        task: used with ``batch`` to observe the deepest network in training mode; it stays
+            unchanged.
+        batch: a training batch.
 
-    Raises LaminaError where the networks have no layers to share, or layers of one read what only
-    deeper ones give: a decoder, say, that looks at an encoder of another depth.
+    Raises:
+        LaminaError: the networks have no layers to share, or layers of one read what only deeper
+            ones compute, such as a decoder that reads an encoder of another depth.
     """
 
     def __init__(self, networks: Mapping[int, Model], task: Task, batch: Batch):
@@ -39,18 +43,18 @@ class SharedDepths(Model):
             names = _under_the_heads(networks, task, batch)
             for depth in shallower:
                 _share(networks[depth], networks[deepest], names[depth], "")
-        # Deepest first: alone, its parameters stand as they would without the others.
+        # Deepest first, so that its parameters are in the same order as without the others.
         self.networks = nn.ModuleList(networks[depth] for depth in self.depths)
 
     def network(self, depth: int) -> Model:
-        """That of one depth, complete: it runs, is scored and saved as any other."""
+        """The network of one depth, complete: it can be run, scored and saved like any other."""
         return self.networks[self.depths.index(depth)]  # type: ignore[return-value]
 
     def steps(self, task: Task, batch: Batch, state: State | None) -> dict[int, Step]:
-        """``task.step`` of every depth; the deepest one's state is that of all.
+        """``task.step`` of every depth; the state of the deepest one is used for all.
 
-        In training each layer is run once. Otherwise each network runs alone: one that reads its
-        own answers goes another way than the deepest.
+        In training each layer runs once. Otherwise each network runs alone, since one that reads
+        its own output takes a different path than the deepest.
         """
         deepest, *shallower = self.depths
         if not self.training:
@@ -67,7 +71,7 @@ class SharedDepths(Model):
         return steps
 
     def config(self) -> dict[str, Any]:
-        """That of the deepest network, and the depths."""
+        """The configuration of the deepest network, and the depths."""
         return {
             "task": "shared depths",
             "depths": list(self.depths),
@@ -79,7 +83,7 @@ class SharedDepths(Model):
         return self.network(self.depths[0]).assets()
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """What is shared stands there once, under its name in the deepest network."""
+        """Shared tensors occur once, under their names in the deepest network."""
         whole = super().state_dict(*args, **kwargs)
         kept = set(self._names().values())
         return {name: value for name, value in whole.items() if name in kept}
@@ -94,7 +98,7 @@ class SharedDepths(Model):
         return super().load_state_dict({**others, **alike}, strict, assign)
 
     def _names(self) -> dict[str, str]:
-        """Every name of a tensor -> the first name of the same one."""
+        """Every name of a tensor -> the first name of the same tensor."""
         first: dict[int, str] = {}
         whole = super().state_dict(keep_vars=True)
         return {name: first.setdefault(id(tensor), name) for name, tensor in whole.items()}
@@ -103,11 +107,11 @@ class SharedDepths(Model):
 def _under_the_heads(
     networks: Mapping[int, Model], task: Task, batch: Batch
 ) -> dict[int, set[str]]:
-    """Of each shallower network, names of the parameters of the deepest on which depends what its
-    stacks give there up to the layers that it has."""
+    """For each shallower network, the names of the deepest network's parameters that affect the
+    output of its stacks up to the layers of the shallower one."""
     deepest, *shallower = sorted(networks, reverse=True)
     network = networks[deepest]
-    network.train()  # in evaluation, one that reads its own answers has all under its layers
+    network.train()  # in evaluation, outputs may be fed back to the layers
     kept = [(buffer, buffer.clone()) for buffer in network.buffers()]
     with recording(network) as tape:
         task.step(network, batch, None)
@@ -141,7 +145,7 @@ def _under_the_heads(
 
 
 def _share(shallow: nn.Module, deep: nn.Module, names: set[str], place: str) -> None:
-    """Put the modules and parameters of ``deep`` called ``names`` into ``shallow`` too."""
+    """Also use the modules and parameters of ``deep`` called ``names`` in ``shallow``."""
     for name, child in shallow.named_children():
         other = getattr(deep, name, None)
         if not isinstance(other, nn.Module):
@@ -150,7 +154,7 @@ def _share(shallow: nn.Module, deep: nn.Module, names: set[str], place: str) -> 
         own = {f"{here}{part}": p.shape for part, p in child.named_parameters()}
         whole = {f"{here}{part}": p.shape for part, p in other.named_parameters()}
         if own and own == whole and own.keys() <= names:
-            setattr(shallow, name, other)  # with its buffers
+            setattr(shallow, name, other)  # including its buffers
         else:
             _share(child, other, names, here)
     for name, parameter in list(shallow.named_parameters(recurse=False)):

@@ -1,4 +1,4 @@
-"""One depth, trained as ``lamina train`` does."""
+"""One depth, trained as by ``lamina train``."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from lamina.train import Diverged, Progress, Result, fit
 
 
 def run(job: Job, setup: Setup, folder: Path, progress: Progress) -> Trial:
-    """Train, or go on where the job, or its pause, left the run in ``folder``.
+    """Train, or resume the run in ``folder`` from the job's last checkpoint or pause.
 
-    Raises KeyboardInterrupt where the training was interrupted.
+    Raises:
+        KeyboardInterrupt: the training run was interrupted.
     """
     torch.manual_seed(job.seed)
     result = trained(job, setup.model(job), setup.task, setup, folder, progress)
@@ -30,10 +31,11 @@ def run(job: Job, setup: Setup, folder: Path, progress: Progress) -> Trial:
 def trained(
     job: Job, model: Model, task: Task, setup: Setup, folder: Path, progress: Progress
 ) -> Result:
-    """What the training of ``model`` on ``task`` in ``folder`` came to, with the job's settings and
-    to its pause; at once where it has ended. Of one that diverged too.
+    """The result of training ``model`` on ``task`` in ``folder`` with the job's settings, up to its
+    pause; returned at once if the run has ended, even if it diverged.
 
-    Raises KeyboardInterrupt where the training was interrupted.
+    Raises:
+        KeyboardInterrupt: the training run was interrupted.
     """
     settings = setup.settings_of(job)
     try:
@@ -54,17 +56,17 @@ def trial_of(
     metric: Metric,
     mark: str = "",
 ) -> Trial:
-    """What a training came to, up to the job's pause, which is the first evaluation at or after its
-    epoch; the run itself may have gone on since.
+    """The result of a training run up to the job's pause, which is the first evaluation at or after
+    its epoch; the run itself may have continued since.
 
-    ``mark`` stands behind the metric's name in the history, where it is one among several.
+    ``mark`` is the suffix of the metric's name in the history if there are several.
     """
     name = f"validation_{metric.name}{mark}"
     behind = [line["epoch"] for line in history if line["epoch"] >= (job.epochs or math.inf)]
     pause = min(behind, default=math.inf)
     lines = [line for line in history if line["epoch"] <= pause]
     curve = [(line["epoch"], line[name]) for line in lines if line.get(name) is not None]
-    # One that broke off behind the pause had not diverged then.
+    # A run that diverged after the pause had not diverged by then.
     ended = len(lines) == len(history)
     diverged = not curve or (ended and result.stopped == "diverged")
     best_epoch, value = (0, None)

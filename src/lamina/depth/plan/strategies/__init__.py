@@ -1,4 +1,4 @@
-"""All the ways to choose a depth, by name: a new one is a new file here and a line below."""
+"""The strategies of a depth search, by name: a new one is a new file here and a line below."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The door of a strategy: ask and tell."""
+"""The interface of a strategy: ask and tell."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from lamina.spec import LaminaError
 
 
 class Strategy(ABC):
-    """Says which trainings a search makes, and which of them the verdict is drawn from.
+    """Decides which training runs a search makes, and which of them the verdict is based on.
 
-    A strategy keeps nothing but what it was told. What it asks for follows from the *set* of
-    trials it was told, whatever their order: so a search that was killed, or that several machines
-    share, goes on by telling a new strategy what is done.
+    A strategy has no state except the trials it was given. Its requests depend on the *set* of
+    these trials, not on their order. A search that was killed, or that several machines share, is
+    therefore resumed by giving the finished trials to a new strategy.
     """
 
-    #: What it is called on the command line.
+    #: Its name on the command line.
     name: ClassVar[str]
-    #: How its first jobs are trained, a name of :data:`lamina.depth.plan.kinds.KINDS`.
+    #: How its first jobs are trained, a name in :data:`lamina.depth.plan.kinds.KINDS`.
     kind: ClassVar[str] = "train"
 
     def __init__(self, problem: Problem):
@@ -34,8 +34,12 @@ class Strategy(ABC):
 
     @classmethod
     def check(cls, space: Mapping[str, Values | Range]) -> None:
-        """Refuse, before anything is trained, a space that it cannot try, or a machine that lacks
-        what it needs. Raises LaminaError."""
+        """Refuse, before anything is trained, a space that the strategy cannot handle, or a machine
+        without the required packages.
+
+        Raises:
+            LaminaError: the strategy cannot run.
+        """
         if space:
             raise LaminaError(
                 f"strategy {cls.name!r} tries nothing but depths, and {next(iter(space))!r} may"
@@ -43,47 +47,47 @@ class Strategy(ABC):
             )
 
     def tell(self, trial: Trial) -> None:
-        """A job has ended."""
+        """Record the trial of a finished job."""
         self.trials[trial.job.key] = trial
 
     def told(self, job: Job) -> Trial | None:
-        """What came of a job; None before it was told."""
+        """The trial of a job; None if it has not been recorded."""
         return self.trials.get(job.key)
 
     @abstractmethod
     def ask(self) -> list[Job]:
-        """The jobs that are wanted as things stand, the most urgent first: any number of them may
-        run side by side. Those that run already are named again until they are told. None: the
-        search is over."""
+        """The jobs to run now, the most urgent first; any number of them may run side by side.
+        Running jobs are listed until their trials are recorded. An empty list ends the search."""
 
     def expected(self) -> list[Job]:
-        """The jobs that it would still run if all goes on as it looks now; for the time left."""
+        """All jobs still to run if results continue as they are now; used to estimate the remaining
+        time."""
         return [job for part in self.expected_parts() for job in part]
 
     def expected_parts(self) -> list[list[Job]]:
-        """The same in parts that follow each other: one begins when that before it has ended."""
+        """The same in consecutive parts: each begins when the previous one has ended."""
         return [self.ask()]
 
     def welcome(self) -> list[Job]:
-        """Jobs that it does not ask for, but judges too where another strategy has run them in the
-        same study: evidence that is there is not left out."""
+        """Jobs that it does not request, but also judges if another strategy has run them in the
+        same study, so that no available evidence is ignored."""
         return []
 
     def judged(self) -> list[Trial]:
-        """The trainings that the verdict is drawn from. The best whole one of the chosen depth is
-        handed over; where none is whole, one is made."""
+        """The training runs behind the verdict. The best complete one of the chosen depth is handed
+        over; if there is none, one is trained."""
         return [trial for trial in self.trials.values() if trial.whole]
 
     def expected_seconds(self) -> float:
-        """Of training, in a search that begins now: for what is done as well as what follows."""
+        """Expected training time of a search that starts now, including runs already done."""
         last: dict[str, float] = {}
         for job in (*(trial.job for trial in self.trials.values()), *self.expected()):
             last[job.run] = max(self.problem.seconds(job), last.get(job.run, 0.0))
         return sum(last.values())
 
     def expected_wall_seconds(self) -> float:
-        """By the clock, of what is still to run, with as many trainings side by side as the problem
-        has room for."""
+        """Expected wall-clock time of the remaining runs, with as many side by side as the problem
+        allows."""
         done, seconds = [trial.job for trial in self.trials.values()], 0.0
         for part in self.expected_parts():
             rest = remaining(part, done, self.problem.seconds)
@@ -92,8 +96,8 @@ class Strategy(ABC):
         return seconds
 
     def evidence(self) -> dict[int, list[float]]:
-        """Of each depth, the utilities from which the verdict is drawn, a seed each in the order
-        of seeds, not-a-number for one that diverged; depths without any are left out."""
+        """For each depth, the utilities that the verdict is based on, in the order of seeds, NaN
+        for a seed that diverged; depths without any are left out."""
         metric = self.problem.metric
         return {
             depth: [trial.utility(metric) for trial in trials]
@@ -102,22 +106,22 @@ class Strategy(ABC):
 
     @property
     def looks(self) -> int:
-        """How often the evidence was looked at, the verdict's look as the last: more than once
-        where an earlier look decided what was trained next. See
-        :meth:`lamina.depth.plan.problem.Problem.decide`."""
+        """The number of looks at the evidence, including the verdict's: more than one if an earlier
+        look decided what was trained next. See :meth:`lamina.depth.plan.problem.Problem.decide`."""
         return 1
 
     def saw(self) -> Sequence[str]:
-        """What it went by, for the report: a sentence each."""
+        """What its decisions were based on, one sentence each, for the report."""
         return ()
 
     def front(self) -> Sequence[Point]:
-        """What no other point beats in both score and time, where it looked for that."""
+        """The points that no other one beats in both score and time, if the strategy looks for
+        them."""
         return ()
 
 
 def by_depth(trials: Sequence[Trial]) -> dict[int, list[Trial]]:
-    """Shallow to deep, each depth's trials in the order of their seeds."""
+    """The trials of each depth in the order of their seeds; depths in ascending order."""
     found: dict[int, list[Trial]] = {}
     for trial in sorted(trials, key=lambda trial: (trial.depth, trial.seed)):
         found.setdefault(trial.depth, []).append(trial)

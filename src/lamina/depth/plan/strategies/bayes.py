@@ -1,4 +1,4 @@
-"""Settings proposed by a model of what was found so far."""
+"""Settings proposed by a model of the results so far."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ from lamina.depth.plan.strategies.rounds import RoundPlan, in_rounds
 from lamina.depth.plan.strategies.tuned import CHOOSING, Tuned
 from lamina.depth.trials import Trial
 
-#: Trainings behind the first proposal; before, settings are drawn at random.
+#: Training runs before the first proposal; until then, settings are drawn at random.
 DRAWN = 10
 
 
 class Bayes(Tuned):
-    """Tree-structured Parzen estimators (Bergstra et al. 2011, NIPS 24, section 4), as optuna has
-    them: settings that came out well so far against the others, all options jointly.
+    """Tree-structured Parzen estimators (Bergstra et al. 2011, NIPS 24, section 4), as implemented
+    by optuna: settings with good results so far against the others, all options jointly.
 
-    Rounds of one training a depth. A proposal for any depth learns from all depths: of each
-    training it is told how much better it was than the mean of its depth, so that a depth's own
-    level is left out. What learning rate suits, say, seldom differs much from one depth to the
-    next, and few trainings a depth would teach little.
+    Each round has one training run per depth. A proposal for any depth learns from all depths: the
+    model sees how much better each run was than the mean of its depth, so that the level of each
+    depth cancels. A suitable learning rate, say, seldom differs much from one depth to the next,
+    and a few runs of a single depth would reveal little.
 
-    A round follows from all earlier ones and from nothing else, and its proposals are drawn from a
-    generator of their own: so a search that goes on elsewhere proposes the same. Within a round
-    depths run side by side; with fewer depths than machines some are idle.
+    A round depends only on all earlier ones, and its proposals come from a generator of its own, so
+    a search resumed elsewhere proposes the same. Within a round depths run side by side; with fewer
+    depths than machines some are idle.
     """
 
     name = "bayes"
-    #: What is looked for, larger better each: ``maximize`` as often as :meth:`goals` has numbers.
+    #: The optimised goals, all larger-is-better: one ``maximize`` per number in :meth:`goals`.
     directions: ClassVar[tuple[Literal["minimize", "maximize"], ...]] = ("maximize",)
 
     def __init__(self, problem: Problem):
         super().__init__(problem)
-        #: Follow from what was told; kept because proposals take time.
+        #: Derived from the recorded trials; cached because proposals take time.
         self._rounds: list[list[Job]] = []
 
     def goals(self, trial: Trial) -> tuple[float, ...]:
-        """What a training came to; not-a-number where it diverged."""
+        """The results of a training run; NaN if it diverged."""
         return (trial.utility(self.problem.metric),)
 
     def choosing(self, limit: float | None) -> RoundPlan:
@@ -94,8 +94,8 @@ class Bayes(Tuned):
         }
 
     def _centred(self, trials: Sequence[Trial]) -> list[list[float]]:
-        """The goals of each training less the mean of its depth; one that diverged stands a margin
-        behind the worst."""
+        """The goals of each training run minus the mean of its depth; a diverged run is placed a
+        margin below the worst."""
         goals = [self.goals(trial) for trial in trials]
         columns: list[list[float]] = []
         for column in zip(*goals, strict=True):

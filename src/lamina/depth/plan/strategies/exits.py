@@ -1,4 +1,4 @@
-"""Every depth from one training a seed."""
+"""Every depth from one training run per seed."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class Exits(Planned):
     """A head after every layer of the deepest network, all trained together: a curve over depths
     for about the price of its deepest point.
 
-    Heads of one training share its luck, so differences between depths spread less over seeds than
-    the decision takes them to: it is rather undecided than wrong by that. What the curve is not is
-    said by :meth:`saw`.
+    Heads of one training run share its luck, so differences between depths vary less across seeds
+    than the decision assumes, which makes it conservative: more often undecided, not more often
+    wrong. The limits of the curve are explained by :meth:`saw`.
     """
 
     name = kind = "exits"
@@ -27,12 +27,12 @@ class Exits(Planned):
         seeds, deepest = len(self.trials), self.problem.depths[-1]
         return (
             *super().saw(),
-            f"The depths were not trained apart: {seeds} {'network' if seeds == 1 else 'networks'}"
-            f" of {deepest} layers had a head at every depth asked for, and each score is that of a"
-            " head.",
-            "A head that shares its layers with deeper ones is not a network trained alone: it may"
-            " score less (the layers serve all heads) or more (the other heads teach them too)."
-            " The model that is handed over was trained alone.",
+            f"The depths were not trained separately: {seeds}"
+            f" {'network' if seeds == 1 else 'networks'} of {deepest} layers had a head at every"
+            " depth compared, and each score is that of a head.",
+            "A head that shares its layers with deeper ones differs from a network trained alone:"
+            " it may score lower (the layers serve all heads) or higher (the other heads also"
+            " train them). The model that is handed over was trained alone.",
         )
 
     def plan(self) -> RoundPlan:

@@ -11,8 +11,8 @@ from lamina.depth.plan.strategies.tuned import CHOOSING, Tuned
 
 
 class Grid(Tuned):
-    """All depths with the first seed, then all with the second: an early look is fair. Where
-    settings vary, every combination is first tried at every depth, one training each."""
+    """All depths with the first seed, then all with the second, so that an early look is fair. If
+    settings vary, every combination is first tried at every depth, with one training run each."""
 
     name = "grid"
 

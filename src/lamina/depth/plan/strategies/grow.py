@@ -1,4 +1,4 @@
-"""Deeper as long as it pays: each depth goes on where the one before ended."""
+"""Deeper as long as it pays: each depth continues from the previous one."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from lamina.depth.phrases import layers
 from lamina.depth.plan.strategies.rounds import Planned, RoundPlan, in_rounds
 from lamina.depth.trials import Trial
 
-#: Depths in a row that must bring less than the margin, in the mean of the seeds, before no deeper
-#: one is tried: some layers only pay in pairs.
+#: Consecutive depths whose mean gain over the seeds must stay below the margin before growing
+#: stops: some layers only pay off in pairs.
 PATIENCE = 2
 
 
 class Grow(Planned):
-    """Progressive stacking: train the shallowest depth, add layers that change nothing at first, go
-    on training, and stop when the gain stays under the margin.
+    """Progressive stacking: train the shallowest depth, add layers that change nothing at first,
+    continue training, and stop when the gain stays below the margin.
 
-    A seed that diverged is grown no further.
+    A seed that diverged is not grown further.
     """
 
     name = kind = "grow"
@@ -32,31 +32,31 @@ class Grow(Planned):
         depths = list(self.evidence())
         left = [str(depth) for depth in self.problem.depths if depth not in depths]
         told = [
-            "Each depth began with the weights of the one before it and a layer that changed"
-            " nothing at first; its score is that of residual layers trained in turn, not of a"
-            " network trained at once. The model that is handed over was trained alone.",
-            "A deeper network had also trained for longer, so a gain is rather too large than too"
-            " small: a depth that is enough here is enough, one that is too shallow may only have"
-            " been trained too little.",
+            "Each depth started from the weights of the previous one plus a layer that changed"
+            " nothing at first; its score is that of residual layers trained one after another, not"
+            " of a network trained as a whole. The model that is handed over was trained alone.",
+            "A deeper network was also trained for longer, so gains are more likely over- than"
+            " underestimated: a depth found to be enough is enough, but one found too shallow may"
+            " only have been trained too little.",
         ]
         if depths and left:
             why = "the budget ran out"
             if self._enough(self._means()):
-                why = "the gain stayed under the smallest one worth having"
+                why = "the gain stayed below the smallest worthwhile one"
             elif not any(map(math.isfinite, self.evidence()[depths[-1]])):
-                why = "every training diverged there"
+                why = "every training run diverged there"
             told.append(
                 f"Growing stopped at {layers(depths[-1])}, as {why}; not tried: {', '.join(left)}."
             )
         return tuple(told)
 
     def plan(self) -> RoundPlan:
-        """Expected are the stages of all deeper depths too."""
+        """Expects the stages of all deeper depths too."""
         count, limit = len(self.problem.depths), self.problem.budget_seconds
         return in_rounds(self, count, self._stage, limit=limit, chained=True)
 
     def _stage(self, k: int) -> list[Job]:
-        """The seeds that got through at the depth before; none where growing has stopped."""
+        """The seeds that got through at the previous depth; none if growing has stopped."""
         depth, shallower = self.problem.depths[k], self.problem.depths[:k]
         told = {(trial.depth, trial.seed): trial for trial in self.trials.values()}
         seeds = list(range(self.problem.seeds))
@@ -69,7 +69,7 @@ class Grow(Planned):
         return [_job(depth, seed) for seed in seeds]
 
     def _means(self) -> list[float]:
-        """Of the utilities of each depth so far, over the seeds that got through."""
+        """The mean utility of each depth so far, over the seeds that got through."""
         kept = ([u for u in us if math.isfinite(u)] for us in self.evidence().values())
         return [statistics.fmean(utilities) for utilities in kept if utilities]
 

@@ -1,4 +1,4 @@
-"""Many settings for a few epochs, the best of them for more: successive halving."""
+"""Many settings for a few epochs, the best of them for longer: successive halving."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from lamina.depth.job import Job, changed
 from lamina.depth.plan.strategies.rounds import RoundPlan
 from lamina.depth.plan.strategies.tuned import Tuned, replicated
 
-#: Of so many settings at a rung one goes on, for so many times as many epochs.
+#: One of this many settings at a rung is promoted, to this many times as many epochs.
 ETA = 3
 
 
 class Halving(Tuned):
-    """ASHA (Li et al. 2020, MLSys 2, algorithm 2) at each depth by itself: a setting that is in the
-    best third of those that reached a rung goes on to the next; nobody waits for the whole rung.
+    """ASHA (Li et al. 2020, MLSys 2, algorithm 2) at each depth separately: a setting in the best
+    third of those that reached a rung is promoted to the next, without waiting for the whole rung.
 
-    Rungs are pauses after ``E/ETA^k`` epochs, the last a whole training. In ASHA who goes on
-    depends on who was faster, and two machines would not agree. Here settings are taken to arrive
-    at a rung in a fixed order, at the first in that of their draws and at any other in that of
-    their promotions, and one that is behind holds up those behind it at that rung only. So what is
-    asked for follows from the set of results, and a promotion is never taken back. Where a rung is
-    full and too small for a third, its best goes on: every depth gets a whole training.
+    Rungs are pauses after ``E/ETA^k`` epochs, the last a complete training run. In ASHA promotions
+    depend on which run is faster, so two machines would not agree. Here settings are processed at
+    each rung in a fixed order, at the first in the order of their draws and at the others in the
+    order of their promotions; a late one delays only those behind it at that rung. The requests
+    therefore depend only on the set of results, and a promotion is never revoked. If a rung is full
+    and too small for a third, its best setting is promoted: every depth gets a complete run.
 
-    optuna's SuccessiveHalvingPruner is not used: it decides from whatever its storage holds at the
-    moment of a report, which is the order that is to be kept out, and it ends a training for good,
-    where ASHA lets a paused one go on once others turn out worse.
+    optuna's SuccessiveHalvingPruner is not used: it decides from the contents of its storage at the
+    time of a report, which reintroduces the dependence on order, and it terminates a run, whereas
+    ASHA can resume a paused one once others turn out worse.
 
-    Depths do not compete: a deep network often learns slowly at first, and a depth that is behind
-    the best by less than the margin may be the answer.
+    Depths do not compete: a deep network often learns slowly at first, and a depth that trails the
+    best by less than the margin may be the answer.
     """
 
     name = "halving"
 
     @property
     def rungs(self) -> list[int]:
-        """Epochs at each, few to many."""
+        """The number of epochs at each rung, ascending."""
         epochs = self.problem.epochs
         count = 1 + math.floor(math.log(epochs) / math.log(ETA) + 1e-9)
         return sorted({math.ceil(epochs / ETA**k) for k in range(count)})
@@ -51,13 +51,13 @@ class Halving(Tuned):
             for rung, (waiting, coming) in enumerate(self._bracket(replicated(depth, settings))):
                 asked[rung] += waiting
                 later += coming
-        urgent = [job for jobs in reversed(asked) for job in jobs]  # as ASHA: promote, then begin
-        # How many a limit pays for is known once each depth has trained for a while.
+        urgent = [job for jobs in reversed(asked) for job in jobs]  # like ASHA: promote, then begin
+        # The number a limit pays for is known once each depth has trained for a while.
         timed = [job for job in self._probes() if limit is not None and self.told(job) is None]
         return RoundPlan(timed or urgent, [*urgent, *later])
 
     def _bracket(self, arms: Sequence[Job]) -> list[tuple[list[Job], list[Job]]]:
-        """At each rung the jobs that are wanted, and those that will be if all goes as it looks."""
+        """For each rung the jobs to run now, and those expected to follow."""
         found: list[tuple[list[Job], list[Job]]] = []
         arrived, coming, full = list(range(len(arms))), len(arms), True
         for epochs in self.rungs:
@@ -73,8 +73,8 @@ class Halving(Tuned):
         return found
 
     def _promoted(self, arrived: list[int], jobs: list[Job], full: bool) -> list[int]:
-        """Who goes on from a rung, in the order in which that was known; full: nobody else will
-        come to it."""
+        """The settings promoted from a rung, in the order of promotion; ``full``: no further
+        setting will reach it."""
         on: list[int] = []
         ranked: list[tuple[float, int]] = []
         for count, (arm, job) in enumerate(zip(arrived, jobs, strict=True), 1):
@@ -99,7 +99,7 @@ class Halving(Tuned):
         )
 
     def _begun(self, limit: float | None) -> int:
-        """Settings of each depth that the limit is expected to pay for, at least two."""
+        """Settings per depth that the limit is expected to pay for, at least two."""
         count = self.tried
         while limit is not None and count > 2 and self._seconds(count) > limit:
             count -= 1
@@ -112,7 +112,7 @@ class Halving(Tuned):
         return [self._at(arm, self.rungs[0]) for arm in arms]
 
     def _seconds(self, count: int) -> float:
-        """What a bracket of ``count`` settings is expected to take, all depths together."""
+        """Expected time of a bracket of ``count`` settings, over all depths."""
         an_epoch = 0.0
         for job in self._probes():
             trial = self.told(job)

@@ -1,4 +1,4 @@
-"""Two goals: the score, and the time of a training step."""
+"""Two objectives: the score, and the time of a training step."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from lamina.depth.trials import Trial
 
 
 class Pareto(Bayes):
-    """As ``bayes``, with settings proposed for a good score and for a fast step alike, and with the
-    front of what was found: points that none beats in both. Depths are judged by score alone.
+    """Like ``bayes``, but settings are proposed for both a good score and a fast step, and the
+    Pareto front of the results is reported. Depths are judged by score alone.
 
-    A time is that of the training itself; a machine that is busy with other things blurs it.
+    Times are those of the training run itself; other load on the machine adds noise.
     """
 
     name = "pareto"
     directions = ("maximize", "maximize")
 
     def goals(self, trial: Trial) -> tuple[float, ...]:
-        """The utility, and the logarithm of steps a second: times differ by factors."""
+        """The utility, and the logarithm of steps per second, since times differ by factors."""
         return (*super().goals(trial), -math.log(max(trial.step_ms, 1e-9)))
 
     def front(self) -> Sequence[Point]:

@@ -13,16 +13,16 @@ from lamina.depth.plan.strategies.seeds import Limits
 from lamina.depth.trials import Trial, longest, spent
 from lamina.spec import Metric
 
-#: Whole trainings that a race usually comes to, of the shallowest depth and of the next: so chosen
-#: that the time told is most often right (``bench/strategies.py`` counts that).
+#: Typical numbers of complete training runs in a race, of the shallowest depth and of the next,
+#: chosen so that the announced time is most often right (measured by ``bench/strategies.py``).
 USUAL = (5, 3)
 
 
 class Race(Strategy):
     """The rules are in :mod:`lamina.depth.plan.strategies.racing`.
 
-    A round follows from the rounds before it alone: it makes no difference which of its jobs end
-    first, nor where they run.
+    A round depends only on the previous rounds, not on which of its jobs end first or where they
+    run.
     """
 
     name = "race"
@@ -30,8 +30,7 @@ class Race(Strategy):
     def __init__(self, problem: Problem):
         super().__init__(problem)
         self.limits = Limits(
-            # Not the seconds that were measured, which differ from machine to machine: what is
-            # asked for must not.
+            # Not the measured seconds, which differ between machines: the requests must not.
             cost=tuple(float(depth) for depth in problem.depths),
             epochs=problem.epochs,
             seeds=problem.seeds,
@@ -40,17 +39,17 @@ class Race(Strategy):
             resolution=problem.resolution,
             looks=problem.looks,
         )
-        self._ended: dict[str, Trial] = {}  # of the rounds that are over
+        self._ended: dict[str, Trial] = {}  # of completed rounds
         self._look = 1
 
     def ask(self) -> list[Job]:
-        """The longest first: jobs of a round wait for each other, and side by side they end sooner
-        so (LPT: Graham 1969, SIAM Journal on Applied Mathematics 17)."""
+        """The longest first: jobs of a round wait for each other, and in parallel the round then
+        ends sooner (LPT: Graham 1969, SIAM Journal on Applied Mathematics 17)."""
         return sorted(self._advance()[1], key=self.problem.seconds, reverse=True)
 
     def expected_parts(self) -> list[list[Job]]:
-        """What is wanted now; and, as long as it is not known, what a race usually comes to: the
-        two shallowest depths with some seeds, then half-way with the others."""
+        """The current requests; and, until the rest is known, a typical race: the two shallowest
+        depths with some seeds, then the others to half-way."""
         jobs = self.ask()
         if not jobs:
             return []
@@ -66,7 +65,7 @@ class Race(Strategy):
         return [[job for job in part if job in within] for part in parts]
 
     def _whole(self, counts: Sequence[int]) -> list[Job]:
-        """So many whole trainings of the shallowest depths."""
+        """The first complete training runs of the shallowest depths."""
         return [
             Job(depth=depth, seed=seed)
             for depth, count in zip(self.problem.depths, counts, strict=False)
@@ -74,7 +73,7 @@ class Race(Strategy):
         ]
 
     def _half_way(self) -> list[Job]:
-        """What the screen still has to do where it passes over none."""
+        """What the screen still has to train if it passes over no depth."""
         pause, (last, _) = self.limits.pause(LONGER), self._advance()
         if pause == self.limits.epochs:
             return []
@@ -89,7 +88,7 @@ class Race(Strategy):
         return self._whole([self.limits.seeds] * len(self.problem.depths))
 
     def judged(self) -> list[Trial]:
-        """A training that diverged in the screen has ended too."""
+        """A training run that diverged in the screen counts as ended."""
         return [trial for trial in self.trials.values() if trial.whole or trial.diverged]
 
     @property
@@ -102,7 +101,7 @@ class Race(Strategy):
         depths = self.problem.depths
         told = [
             f"Depth {depths[k]} was passed over after {self._epochs(k)} of {self.limits.epochs}"
-            " epochs: its curve gave no prospect of changing the answer."
+            " epochs: its learning curve was not on course to change the answer."
             for k in last.passed_over
         ]
         if last.wanted:
@@ -114,8 +113,7 @@ class Race(Strategy):
         return max(trial.epochs for trial in mine)
 
     def _advance(self) -> tuple[Round, list[Job]]:
-        """The round that is on, with those of its jobs that are still to be told: none, when the
-        race is over."""
+        """The current round, with its unfinished jobs: none if the race is over."""
         while True:
             found = next_round(self._seen(), self.limits, self._look)
             wanted = [
@@ -126,13 +124,13 @@ class Race(Strategy):
             left = [job for job in jobs if self.told(job) is None]
             if left or not jobs:
                 return found, left
-            # What has ended stays so: it need not be gone through again.
+            # Completed rounds are final and need not be replayed.
             self._ended |= {job.key: self.trials[job.key] for job in jobs}
             self._look += found.again
 
     def _affordable(self, jobs: Sequence[Job], done: Collection[Trial]) -> list[Job]:
-        """The first of ``jobs`` that the budget has room for after ``done``; all, without one. One
-        at least until there is a verdict to draw."""
+        """The prefix of ``jobs`` that fits in the budget after ``done``; all if there is no budget.
+        At least one until a verdict can be drawn."""
         if self.problem.budget_seconds is None:
             return list(jobs)
         left = self.problem.budget_seconds - spent(done)
@@ -159,8 +157,8 @@ class Race(Strategy):
 
 
 def run_of(trial: Trial, metric: Metric, price: float = 0.0) -> Run:
-    """The curve of a trial: its best utility up to each evaluation, less the price of its layers
-    (as in :func:`lamina.depth.judge.decision.decide`)."""
+    """The learning curve of a trial: its best utility up to each evaluation, minus the price of its
+    layers (as in :func:`lamina.depth.judge.decision.decide`)."""
     if trial.diverged:
         return Run((trial.epochs,), (math.nan,), trial.whole)
     best, values = -math.inf, []
@@ -169,6 +167,6 @@ def run_of(trial: Trial, metric: Metric, price: float = 0.0) -> Run:
         values.append(best)
     epochs = [epoch for epoch, _ in trial.curve]
     if trial.job.epochs is not None and epochs[-1] < trial.job.epochs:
-        epochs.append(trial.job.epochs)  # it ran out of patience, and stays as it is
+        epochs.append(trial.job.epochs)  # early stopping: its value is final
         values.append(best)
     return Run(epochs, values, trial.whole)

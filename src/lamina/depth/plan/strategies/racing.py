@@ -1,37 +1,35 @@
-"""The logic of the race on plain numbers: what was seen so far in, the next round out.
+"""The logic of the race on plain numbers: results so far in, the next round out.
 
-A *round* is a set of trainings that are wanted at once. What follows from a set of finished rounds
-is worked out here, with no files and no torch, so that ``bench/strategies.py`` can play thousands
-of races.
+A *round* is a set of training runs requested together. This module derives the next round from the
+finished ones, with no files and no torch, so that ``bench/strategies.py`` can simulate thousands of
+races.
 
-**Screen.** Every depth is trained for :data:`SCREEN` of the epochs, and where that does not tell,
-for :data:`LONGER`. A deeper one is passed over where its *outlook* is a gain below the margin, a
-shallower one than the answer so far where it falls short by more than the margin; at the first
-pause only where it does so by far (:data:`EARLY`). The outlook is its lead at the pause over the
-answer, compared at the same epoch, and what it may still catch up: each doubling of the epochs is
-taken to bring half of the one before, so that the last one's catch-up ``c`` leaves ``c * (1 - t /
-T)`` from epoch ``t`` to the end ``T``. A depth that stands still for long and starts late is lost
-by this: that is the price of the screen.
+**Screen.** Every depth is trained for :data:`SCREEN` of the epochs and, if that is inconclusive,
+for :data:`LONGER`. A deeper one is passed over if its *outlook* is a gain below the margin, a
+shallower one than the answer so far if it falls short by more than the margin; at the first pause
+only if it misses by far (:data:`EARLY`). The outlook is its lead over the answer at the pause,
+compared at the same epoch, plus what it may still catch up: each doubling of the epochs is assumed
+to bring half of the previous one, so a catch-up of ``c`` in the last doubling leaves
+``c * (1 - t / T)`` from epoch ``t`` to the end ``T``. The price of the screen is that it loses a
+depth that stagnates for long and starts late.
 
-**Seeds.** The verdict of :mod:`lamina.depth.judge.decision` is drawn from whole trainings only: of
-the
-shallowest depths first, of the next deeper than the answer always, and then of those that the
-screen leaves, the shallowest first. Before a depth is judged for the first time, it and the answer
-get as many seeds as are enough for a usual gain, by the spread so far alone. Where the verdict is
-open, seeds go to the depths that keep it open, as many as are likely to settle it. Both give the
-next seed where a second of training lowers the error most.
+**Seeds.** The verdict of :mod:`lamina.depth.judge.decision` uses complete training runs only: of
+the shallowest depths first, always of the depth next to the answer, then of those that the screen
+leaves, the shallowest first. Before a depth is judged for the first time, it and the answer get
+enough seeds for a typical gain, judging by the spread so far alone. If the verdict is open, seeds
+go to the depths that keep it open, as many as are likely to settle it. Both give the next seed to
+the depth where a second of training reduces the error most.
 
-**Looks.** To judge depths again after more seeds is another chance to err. Each is a look of the
-search, at the level of :func:`lamina.depth.judge.evidence.look_level`, and the verdict is drawn at
-the
-last one. The race ends when it is decided, when all seeds are spent, or when more are futile: when
-even all of them would settle it with a small probability only (predictive power: Spiegelhalter,
-Freedman and Blackburn 1986, Controlled Clinical Trials 7).
+**Looks.** Judging depths again after more seeds is another chance to err. Each time is a look at
+the search, at the level of :func:`lamina.depth.judge.evidence.look_level`, and the verdict is drawn
+at the last one. The race ends when it is decided, when all seeds are spent, or when more are
+futile: when even all of them would settle it only with a small probability (predictive power:
+Spiegelhalter, Freedman and Blackburn 1986, Controlled Clinical Trials 7).
 
-**Failures.** A training that diverges has ended, wherever it was. The screen of a depth goes on to
-its next seed until one gets through, or :data:`FIRST` have failed; the depth is then out. A whole
-one that got stuck, as the decision sees it, counts as failed too: what is planned is planned by the
-seeds that got through, of which there must then be as many as the decision asks for.
+**Failures.** A training run that diverges has ended, wherever it was. The screen of a depth moves
+on to its next seed until one gets through, or :data:`FIRST` have failed and the depth is out. A
+complete run that got stuck, by the decision's criterion, counts as failed too: planning uses only
+the seeds that got through, and there must be as many of these as the decision requires.
 """
 
 from __future__ import annotations
@@ -46,21 +44,23 @@ from lamina.depth.judge.decision import decide
 from lamina.depth.judge.failures import ENOUGH_FREE, GAP_MARGINS, stuck
 from lamina.depth.plan.strategies.seeds import Contest, Limits
 
-#: Shares of the epochs after which the screen looks.
+#: Shares of the epochs after which the screen decides.
 SCREEN, LONGER = 0.2, 0.5
-#: In margins, how far on the wrong side of the margin an outlook must lie at the first pause, when
-#: deep ones have often hardly begun, for its depth to be passed over; at the second, any distance.
+#: How far, in margins, an outlook must lie on the wrong side of the margin for its depth to be
+#: passed over at the first pause, when deep networks have often barely begun to learn; at the
+#: second, any distance.
 EARLY = 2.5
-#: Whole trainings to begin with, of the shallowest depth and of another.
+#: Initial complete training runs, of the shallowest depth and of another.
 FIRST, NEXT = 3, 2
 
 
 @dataclass(frozen=True)
 class Run:
-    """A training as far as it is known: the best utility up to each evaluation.
+    """A training run as far as it is known: the best utility up to each evaluation.
 
-    epochs, best: ``(n,)``, in order. whole: whether it has ended. Not-a-number as the last of
-    ``best``: it diverged.
+    Attributes:
+        epochs, best: ``(n,)``, in order; NaN as the last of ``best``: the run diverged.
+        whole: whether it has ended.
     """
 
     epochs: Sequence[int]
@@ -78,14 +78,14 @@ class Run:
         return self.whole and not self.failed
 
     def at(self, epoch: float) -> float:
-        """The best utility up to an epoch; what was first known where it is earlier."""
+        """The best utility up to an epoch; the first known value for earlier epochs."""
         known = [u for e, u in zip(self.epochs, self.best, strict=True) if e <= epoch]
         return (known or [self.best[0]])[-1]
 
 
 @dataclass(frozen=True)
 class Want:
-    """A training that is wanted: of a depth's index, with a seed, to a pause or to the end."""
+    """A requested training run: a depth's index, a seed, and a pause or the end."""
 
     depth: int
     seed: int
@@ -94,10 +94,11 @@ class Want:
 
 @dataclass(frozen=True)
 class Round:
-    """What is wanted next; nothing: the race is over.
+    """The next training runs; empty if the race is over.
 
-    again: depths that were judged get more seeds and are judged again.
-    passed_over: depths whose outlook would not change the answer.
+    Attributes:
+        again: depths already judged that get more seeds and are judged again.
+        passed_over: depths whose outlook would not change the answer.
     """
 
     wanted: tuple[Want, ...]
@@ -105,12 +106,13 @@ class Round:
     passed_over: tuple[int, ...] = ()
 
 
-#: Of each depth's index, its runs in the order of seeds.
+#: The runs of each depth's index, in the order of seeds.
 Seen = Sequence[Sequence[Run]]
 
 
 def next_round(seen: Seen, limits: Limits, look: int = 1) -> Round:
-    """What to train after ``seen``, where the evidence is looked at for the ``look``-th time."""
+    """What to train after ``seen``, given that the evidence is looked at for the ``look``-th
+    time."""
     K, tries = len(limits.cost), min(FIRST, limits.seeds)
     missing = [k for k in range(K) if len(seen[k]) < tries and all(run.failed for run in seen[k])]
     if missing:
@@ -161,7 +163,7 @@ def next_round(seen: Seen, limits: Limits, look: int = 1) -> Round:
 
 
 def _without_stuck(seen: Seen, limits: Limits) -> list[list[Run]]:
-    """The same runs, those that got stuck as failed ones."""
+    """The same runs, with stuck ones marked as failed."""
     finals = np.full((max(map(len, seen)), len(seen)), math.nan)
     for k, runs in enumerate(seen):
         for seed, run in enumerate(runs):
@@ -187,7 +189,8 @@ def _doubtful(told: Sequence[float], through: Sequence[float], limits: Limits) -
 def _open(
     finals: Mapping[int, Sequence[float]], limits: Limits, look: int
 ) -> tuple[int, tuple[int, ...]]:
-    """Where the walk over the whole trainings stops, and the deeper ones that keep it open."""
+    """Where the walk over the complete training runs stops, and the deeper depths that keep it
+    open."""
     found = decide(
         finals,
         limits.margin,
@@ -199,7 +202,8 @@ def _open(
 
 
 def _whole(seen: Seen, depth: int, count: int, limits: Limits) -> list[Want]:
-    """What a depth lacks of so many whole trainings that got through, with the seeds there are."""
+    """The runs that a depth lacks to reach this many complete ones that got through, as far as
+    seeds remain."""
     through = [s for s in range(limits.seeds) if s >= len(seen[depth]) or not seen[depth][s].failed]
     return [
         Want(depth, seed, None)
@@ -209,13 +213,13 @@ def _whole(seen: Seen, depth: int, count: int, limits: Limits) -> list[Want]:
 
 
 def _screened(seen: Seen, depth: int) -> Run:
-    """The training that the screen goes by: the first that got through so far."""
+    """The training run that the screen uses: the first that has got through so far."""
     return next(run for run in seen[depth] if not run.failed)
 
 
 def outlook(seen: Seen, depth: int, base: int, limits: Limits) -> float:
-    """The gain of ``depth`` over ``base``, which was trained whole, that its paused training lets
-    expect at the end."""
+    """The expected final gain of ``depth`` over ``base``, which was trained to the end,
+    extrapolated from the paused run of ``depth``."""
     run = _screened(seen, depth)
     epoch, rivals = run.epochs[-1], [other for other in seen[base] if other.scored]
 
@@ -227,8 +231,8 @@ def outlook(seen: Seen, depth: int, base: int, limits: Limits) -> float:
 
 
 def _promising(seen: Seen, depth: int, answer: int, limits: Limits) -> bool:
-    """Whether a depth may change the answer: a deeper one by a gain over it of the margin, a
-    shallower one by falling short of it by no more."""
+    """Whether a depth may change the answer: a deeper one by gaining at least the margin, a
+    shallower one by falling short of it by no more than that."""
     early = _screened(seen, depth).epochs[-1] < limits.pause(LONGER)
     slack = EARLY if early else 0.0
     bar = 1 - slack if depth > answer else -1 - slack
@@ -243,7 +247,7 @@ def _entry(
     limits: Limits,
     look: int,
 ) -> tuple[Want, ...]:
-    """Seeds of a depth that is to be judged for the first time, and of the answer so far."""
+    """Seeds of a depth about to be judged for the first time, and of the answer so far."""
     counts = Contest.of(finals, answer, (newcomer,), limits).by_spread(limits.level(look))
     return tuple(want for k in (answer, newcomer) for want in _whole(seen, k, counts[k], limits))
 
@@ -256,8 +260,8 @@ def _challenge(
     limits: Limits,
     look: int,
 ) -> tuple[Want, ...]:
-    """The screen goes on; whom it leaves is trained whole, the shallowest first: with it, those
-    behind may no longer promise a gain."""
+    """Continue the screen; the remaining depths are trained to the end, the shallowest first,
+    because with it the deeper ones may no longer promise a gain."""
     pause = limits.pause(LONGER)
     early = [k for k in challengers if _screened(seen, k).epochs[-1] < pause < limits.epochs]
     if early:

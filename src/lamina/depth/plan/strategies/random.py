@@ -9,8 +9,8 @@ from lamina.depth.plan.strategies.tuned import Tuned, replicated
 
 
 class Random(Tuned):
-    """The same draws for every depth (Bergstra and Bengio 2012, JMLR 13: where few of many options
-    matter, random settings try more values of those than a grid of as many does)."""
+    """The same draws for every depth (Bergstra and Bengio 2012, JMLR 13: if only a few of many
+    options matter, random settings try more values of those than a grid of the same size)."""
 
     name = "random"
 

@@ -1,4 +1,4 @@
-"""A depth proposed by gradient descent, then held against its neighbours."""
+"""A depth proposed by gradient descent, then compared with its neighbours."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from lamina.depth.trials import Trial, spent
 
 
 class Relax(Planned):
-    """Each seed learns a choice among all depths beside the weights of one shared network; the
-    median choice is a proposal. It and its neighbours are then trained alone, and further ones as
-    long as the answer lies at the edge of what was trained; the verdict is drawn from these alone.
+    """Each seed learns a choice among all depths along with the weights of one shared network; the
+    median choice is the proposal. It and its neighbours are then trained alone, and further depths
+    as long as the answer is at the edge of those trained; the verdict uses these runs only.
 
-    What was learned under the choice is no evidence: depths that lose weight are taught less and
-    less, so their scores fall behind whatever they could do.
+    Scores learned under the choice are no evidence: depths that lose weight are trained less and
+    less, so their scores fall behind regardless of their potential.
     """
 
     name = kind = "relax"
@@ -31,27 +31,27 @@ class Relax(Planned):
     def saw(self) -> Sequence[str]:
         chosen = [str(depth) for depth in self._choices()]
         if not chosen:
-            return ("Every relaxed training diverged, so all depths were trained alone.",)
+            return ("Every relaxed training run diverged, so all depths were trained alone.",)
         return (
             *super().saw(),
             f"Depth as a continuous choice, learned on half of the validation part: the seeds chose"
             f" {', '.join(chosen)} layers.",
-            "The verdict is drawn from networks of these depths and their neighbours, each trained"
-            " alone; the other half of the validation part was never learned from, but both halves"
-            " score them, so the proposal has seen some of what it is judged by.",
+            "The verdict is based on networks of these depths and their neighbours, each trained"
+            " alone. The other half of the validation part was never trained on, but both halves"
+            " score them, so the proposal has seen part of the data that it is judged by.",
         )
 
     def _relaxed(self, seed: int) -> Job:
         return Job(depth=self.problem.depths[-1], seed=seed, kind="relax")
 
     def _choices(self) -> list[int]:
-        """The depth with the largest share at the end, of each seed that did not diverge."""
+        """The depth with the largest final share, for each seed that did not diverge."""
         told = map(self.told, map(self._relaxed, range(self.problem.seeds)))
         return sorted(_chosen(trial) for trial in told if trial is not None and trial.shares)
 
     def _looking(self) -> tuple[RoundPlan, int]:
-        """What is wanted; and how often depths that were trained alone were judged, the last time
-        for the verdict."""
+        """The current plan; and how often depths trained alone have been judged, including the
+        verdict."""
         problem = self.problem
         proposals = self._proposals()
         if proposals.asked:
@@ -79,7 +79,8 @@ class Relax(Planned):
         return in_rounds(self, seeds, lambda seed: [self._relaxed(seed)], limit=limit)
 
     def _proposed(self) -> range:
-        """The places of the proposal and its neighbours among the depths; of all, without one."""
+        """The indices of the proposal and its neighbours among the depths; all if there is no
+        proposal."""
         depths, chosen = self.problem.depths, self._choices()
         if not chosen:
             return range(len(depths))
@@ -87,7 +88,7 @@ class Relax(Planned):
         return range(max(middle - 1, 0), min(middle + 2, len(depths)))
 
     def _alone(self, places: range) -> RoundPlan:
-        """The depths at these places, trained alone."""
+        """The plan that trains the depths at these indices alone."""
         depths = [self.problem.depths[place] for place in places]
         return in_rounds(
             self,
@@ -98,7 +99,7 @@ class Relax(Planned):
         )
 
     def _fits(self, places: range, depth: int) -> bool:
-        """Whether the budget has room for a first training of ``depth`` after those at places."""
+        """Whether the budget allows a first training run of ``depth`` after those at ``places``."""
         if self.problem.budget_seconds is None:
             return True
         depths = [self.problem.depths[place] for place in places]
@@ -107,8 +108,7 @@ class Relax(Planned):
         return spent(done) + more <= self.problem.budget_seconds
 
     def _edge(self, places: range, look: int) -> int | None:
-        """The shallowest or deepest of these depths where it is the one to use; None where another
-        is, or none is."""
+        """The shallowest or deepest of these depths if it is the one to use; otherwise None."""
         depths = [self.problem.depths[place] for place in places]
         evidence = self.evidence()
         found = self.problem.decide({depth: evidence[depth] for depth in depths}, look)

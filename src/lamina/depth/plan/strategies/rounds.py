@@ -1,4 +1,4 @@
-"""Rounds of jobs, as many as there are, or as many as a budget pays for."""
+"""Rounds of jobs: all of them, or as many as a budget allows."""
 
 from __future__ import annotations
 
@@ -10,13 +10,18 @@ from lamina.depth.job import Job
 from lamina.depth.plan.strategies.base import Strategy
 from lamina.depth.trials import Trial, spent
 
-#: What a strategy says that had to leave trainings out.
+#: Reported by a strategy that had to leave out training runs.
 OUT_OF_TIME = "The budget ran out before all seeds were trained."
 
 
 class RoundPlan(NamedTuple):
-    """asked: wanted now. expected: the same, and those that would follow. cut: whether rounds were
-    left out for want of time."""
+    """A plan of jobs.
+
+    Attributes:
+        asked: jobs to run now.
+        expected: the same, and those that would follow.
+        cut: whether rounds were left out for lack of time.
+    """
 
     asked: list[Job]
     expected: list[Job]
@@ -24,11 +29,12 @@ class RoundPlan(NamedTuple):
 
 
 class Planned(Strategy):
-    """A strategy that makes one plan, of what is wanted now and of what would follow."""
+    """A strategy that makes a single plan, of the jobs to run now and of those that would
+    follow."""
 
     @abstractmethod
     def plan(self) -> RoundPlan:
-        """As things stand."""
+        """The current plan."""
 
     def ask(self) -> list[Job]:
         return self.plan().asked
@@ -49,18 +55,23 @@ def in_rounds(
     before: float = 0.0,
     chained: bool = False,
 ) -> RoundPlan:
-    """The jobs of rounds 0 to ``count - 1`` that have not been told, of each round the deepest
-    first: they mostly take longest, and side by side the last of all then mostly ends sooner (LPT:
-    Graham 1969, SIAM Journal on Applied Mathematics 17). Not by the seconds that were measured,
-    which differ from machine to machine.
+    """The unfinished jobs of rounds 0 to ``count - 1``, the deepest first within each round: these
+    mostly take longest, and in parallel the round then mostly ends sooner (LPT: Graham 1969, SIAM
+    Journal on Applied Mathematics 17). The order does not use measured seconds, which differ
+    between machines.
 
-    limit:   seconds that all rounds, and ``before``, may take. The first round is always run; a
-             later one, if it is expected to end within the limit. That is decided when all earlier
-             ones have ended, from what they took: so the answer is the same in whatever order
-             their jobs ended.
-    chained: a round follows from what came of those before it: it begins when they have ended.
-             ``jobs_of`` then may give any jobs for a round of which that is not so; they count in
-             ``expected`` only.
+    Args:
+        strategy: has the trials recorded so far.
+        count: the number of rounds.
+        jobs_of: the jobs of a round.
+        limit: seconds that all rounds, and ``before``, may take. The first round always runs; a
+            later one if it is expected to end within the limit. This is decided when all earlier
+            ones have ended, from the time they took, so the answer does not depend on the order in
+            which their jobs ended.
+        before: seconds already spent.
+        chained: whether a round depends on the results of the previous ones and begins when they
+            have ended. Until then ``jobs_of`` may give any jobs for it; they count in ``expected``
+            only.
     """
     plan, cut = RoundPlan([], []), False
     past = _Past(strategy, before)
@@ -82,22 +93,22 @@ def in_rounds(
 
 
 class _Past:
-    """What rounds took; those that have not ended, what they are expected to take."""
+    """The time that rounds took, or are expected to take if they have not ended."""
 
     def __init__(self, strategy: Strategy, before: float):
         self.strategy, self.seconds = strategy, before
         self.rounds, self.took, self.guessed = 0, 0.0, 0.0
 
     def expects(self, jobs: Sequence[Job]) -> float:
-        """Seconds of a round: as was measured before the search, corrected by what the rounds that
-        ended took; where nothing was measured, as much as a round so far."""
+        """Expected seconds of a round: as measured before the search, corrected by the time that
+        finished rounds took; if nothing was measured, the mean of the rounds so far."""
         guess = _guess(self.strategy, jobs)
         if guess and self.guessed:
             return guess * self.took / self.guessed
         return guess or self.took / max(self.rounds, 1)
 
     def add(self, jobs: Sequence[Job]) -> None:
-        """A round more."""
+        """Add a round."""
         trials: list[Trial] = [t for job in jobs if (t := self.strategy.told(job)) is not None]
         if len(trials) < len(jobs):
             self.seconds += self.expects(jobs)

@@ -1,4 +1,4 @@
-"""A depth by rules of thumb, without a training to choose it."""
+"""A depth by rules of thumb, chosen without training."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from lamina.depth.plan.strategies.base import Strategy
 
 
 class Rules(Strategy):
-    """The shallowest depth that :mod:`lamina.depth.ask.advice` suggests, trained once, to have a
+    """The shallowest depth that :mod:`lamina.depth.ask.advice` suggests, trained once to provide a
     model.
 
-    Among the depths of the search: the suggested one that is the shallowest, else the one nearest
-    to the suggestion; a shallower one, if that alone is expected to take more than the budget.
+    Among the depths of the search: the shallowest suggested one, otherwise the one nearest to the
+    suggestion; a shallower one if that run alone is expected to exceed the budget.
     """
 
     name = "rules"
 
     @property
     def suggestion(self) -> Suggestion:
-        """What the rules leave; all depths of the search, where nothing is known of the data."""
+        """The suggestion of the rules; all depths of the search if nothing is known about the
+        data."""
         facts = self.problem.facts
         return Suggestion(self.problem.depths) if facts is None else suggest(facts)
 
@@ -38,11 +39,11 @@ class Rules(Strategy):
         return [] if self.told(job) else [job]
 
     def saw(self) -> Sequence[str]:
-        told = ["Chosen by rules of thumb: these are advice, and no evidence about this data."]
+        told = ["Chosen by rules of thumb, which are advice and not evidence about this data."]
         facts = self.problem.facts
         if facts is not None:
             told.append(
-                f"The rules were asked about: {facts.task.replace('-', ' ')}, {facts.sequences:,}"
+                f"The rules were applied to: {facts.task.replace('-', ' ')}, {facts.sequences:,}"
                 f" training sequences of about {facts.length:,} steps."
             )
         told += [f"{rule.says} ({rule.source})" for rule in self.suggestion.rules]

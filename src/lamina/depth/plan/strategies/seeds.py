@@ -11,20 +11,22 @@ from scipy.special import ndtr, stdtrit
 
 from lamina.depth.judge.evidence import PRIOR_DOF, gain_errors, look_level
 
-#: The probability that seeds chosen by the spread alone are to have to be enough.
+#: The target probability that seeds chosen by the spread alone are enough.
 POWER = 0.8
-#: More seeds are futile where all of them would settle it with a smaller probability.
+#: More seeds are futile if all of them would settle it with less than this probability.
 FUTILE = 0.2
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What does not change in a race; depths are counted from 0, shallow to deep.
+    """The constants of a race; depths are indexed from 0, in ascending order.
 
-    cost:   seconds of an epoch of each depth, or anything in proportion.
-    epochs: of a whole training. seeds: whole trainings of a depth, at most.
-    margin, alpha, resolution: as :func:`lamina.depth.judge.decision.decide` takes them.
-    looks:  at this search, before the race.
+    Attributes:
+        cost: seconds of an epoch of each depth, or anything proportional.
+        epochs: of a complete training run.
+        seeds: maximum number of complete training runs per depth.
+        margin, alpha, resolution: as in :func:`lamina.depth.judge.decision.decide`.
+        looks: at this search, before the race.
     """
 
     cost: tuple[float, ...]
@@ -36,11 +38,11 @@ class Limits:
     looks: int = 0
 
     def level(self, look: int) -> float:
-        """Of each one-sided test at the look of this number, the first of the race being 1."""
+        """The level of each one-sided test at the given look of the race, the first being 1."""
         return look_level(self.alpha, self.looks + look)
 
     def pause(self, share: float) -> int:
-        """The epoch at this share of a training."""
+        """The epoch at this share of a training run."""
         return max(1, math.ceil(share * self.epochs - 1e-9))
 
 
@@ -48,10 +50,11 @@ class Limits:
 class Contest:
     """Gains over ``base`` that keep the verdict open, in utilities, and the seeds to settle it.
 
-    gains:    of each rival.
-    counts:   trainings that got through of every depth that is judged, or is to be.
-    variance: of a training of each of these, as it is expected to turn out: shrunk towards the
-              pooled one, as the decision shrinks it.
+    Attributes:
+        gains: of each rival.
+        counts: training runs that got through, for every depth judged now or next.
+        variance: expected variance of a training run at each of these depths: shrunk towards the
+            pooled one, as in the decision.
     """
 
     base: int
@@ -68,8 +71,8 @@ class Contest:
         rivals: Sequence[int],
         limits: Limits,
     ) -> Contest:
-        """From the utilities of the whole trainings that got through, of each depth; a rival may
-        have none."""
+        """Build a contest from the utilities of the complete training runs that got through, by
+        depth; a rival may have none."""
         scored = {k: finals.get(k, ()) for k in (*finals, *rivals)}
         squares = {k: float(np.var(x)) * len(x) if x else 0.0 for k, x in scored.items()}
         dof = {k: max(len(x) - 1, 0) for k, x in scored.items()}
@@ -83,19 +86,21 @@ class Contest:
         return cls(base, gains, {k: len(x) for k, x in scored.items()}, variance, limits)
 
     def by_spread(self, level: float) -> dict[int, int]:
-        """The cheapest numbers of seeds at which a gain that is a margin off the margin is shown at
-        ``level`` with probability :data:`POWER`; where there are not so many, one of each at least.
+        """The cheapest numbers of seeds at which a gain that differs from the margin by a margin is
+        shown at ``level`` with probability :data:`POWER`; if there are not enough seeds, at least
+        one of each.
 
-        It goes by the spread alone, never by the gains: so it is no look (an internal pilot, Wittes
-        and Brittain 1990, Statistics in Medicine 9)."""
+        It uses the spread alone, never the gains, so it is not a look (an internal pilot, Wittes
+        and Brittain 1990, Statistics in Medicine 9).
+        """
         counts = self._cheapest(self.gains, lambda k, now: self._far_off(k, now, level))
         return {k: max(n, 1) for k, n in (counts or self.counts).items()}
 
     def settled_by(self, level: float) -> dict[int, int]:
-        """How many seeds of each to have at the next look, which tests at ``level``; as many as
-        there are where more are futile."""
+        """The number of seeds of each depth for the next look, which tests at ``level``; the
+        current numbers if more are futile."""
         best = max(self.gains, key=lambda k: self.gains[k])
-        # One that beats the base ends the stage; else all must fall short.
+        # One rival that beats the base ends the stage; otherwise all must fall short.
         needed = [best] if self.gains[best] > self.limits.margin else list(self.gains)
         chance = min(self._chance(k, self._full(needed), level) for k in needed)
         if chance < FUTILE:
@@ -110,8 +115,8 @@ class Contest:
     def _cheapest(
         self, needed: Collection[int], enough: Callable[[int, Mapping[int, int]], bool]
     ) -> dict[int, int] | None:
-        """Seeds one by one, to the depths whose next one takes most off the squared error of a
-        gain by its price, until all have enough; None where there are not so many."""
+        """Add seeds one by one to the depth whose next seed reduces the squared error of a gain
+        most for its price, until all have enough; None if there are not that many."""
         counts, cost = dict(self.counts), self.limits.cost
         while open_to := [k for k in needed if not enough(k, counts)]:
             free = [k for k in (self.base, *open_to) if counts[k] < self.limits.seeds]
@@ -128,15 +133,16 @@ class Contest:
         }
 
     def _far_off(self, k: int, counts: Mapping[int, int], level: float) -> bool:
-        """Whether a gain that is a margin off the margin is shown with probability POWER."""
+        """Whether a gain that differs from the margin by a margin is shown with probability
+        POWER."""
         error, dof = self._error(k, counts)
         if dof <= 0:
             return False
         return float(stdtrit(dof, 1 - level) + stdtrit(dof, POWER)) * error <= self.limits.margin
 
     def _chance(self, k: int, counts: Mapping[int, int], level: float) -> float:
-        """That with these seeds it shows on which side of the margin the gain of ``k`` lies, as far
-        as the means so far tell, which are uncertain themselves (predictive power, flat prior)."""
+        """The probability that these seeds show on which side of the margin the gain of ``k`` lies,
+        given the means so far and their uncertainty (predictive power, flat prior)."""
         error, dof = self._error(k, counts)
         if dof <= 0:
             return 0.0
@@ -147,9 +153,9 @@ class Contest:
         return float(ndtr((off - bound) / may_move) + ndtr((-off - bound) / may_move))
 
     def _error(self, k: int, counts: Mapping[int, int]) -> tuple[float, float]:
-        """The standard error of the gain of ``k``, and its degrees of freedom, nearly as the
-        decision will take them: its variances are here shrunk before, so that a depth of one seed
-        has one too. It serves to plan; the verdict has its own."""
+        """The standard error of the gain of ``k`` and its degrees of freedom, approximately as in
+        the decision: variances are shrunk beforehand here, so that a depth with one seed has one
+        too. For planning only; the verdict computes its own."""
         if not (counts[k] and counts[self.base]):
             return math.inf, 0.0
         order = list(counts)

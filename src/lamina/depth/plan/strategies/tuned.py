@@ -1,23 +1,23 @@
-"""How depths are compared where settings are tried too: one rule, for every strategy that does.
+"""Comparing depths when settings are tuned too: one rule for every strategy that tunes.
 
 **The rule.**
 
 1. *Choose.* Settings are tried at each depth, with seeds from :data:`CHOOSING` on. A depth's
-   setting is the one whose trainings there got furthest (whole ones before those that were left at
-   a pause), and among these the one with the best mean utility; a setting of which a training
-   diverged does not count. Where all diverged, it is the first combination of a space of values,
-   and nothing is changed in a space with ranges.
-2. *Judge.* Each depth is trained with its setting and the seeds 0, 1, 2, ..., which chose nothing.
-   The verdict is drawn from these trainings alone.
+   setting is the one whose training runs there got furthest (complete ones before paused ones),
+   and among these the one with the best mean utility; a setting with a diverged run does not
+   count. If all diverged, it is the first combination of a space of values, and in a space with
+   ranges nothing is changed.
+2. *Judge.* Each depth is trained with its setting and the seeds 0, 1, 2, ..., which played no part
+   in the choice. The verdict is based on these runs alone.
 
-The best of several noisy scores is too good, the more so the more were tried: it won by luck too
-(the winner's curse; for validation scores Cawley and Talbot 2010, JMLR 11). The score of the
-training that chose a setting would flatter the depth that it was chosen for; a new seed has a luck
-of its own. Every depth is tried with as many settings, so that none is better tuned than another.
+The best of several noisy scores is too good, and more so the more were tried: part of it is luck
+(the winner's curse; for validation scores Cawley and Talbot 2010, JMLR 11). The score of the run
+that selected a setting would flatter its depth; a new seed has independent luck. Every depth gets
+the same number of settings, so that none is better tuned than another.
 
-**What is left.** All seeds are scored on the same validation part. A setting that suits just this
-part is still preferred, for every depth alike. And a depth is compared as well as it was tuned:
-with few settings a depth may lose that would win with its best one.
+**Limitations.** All seeds are scored on the same validation part. A setting that suits just this
+part is still preferred, equally at every depth. And a depth is compared at the quality of its
+tuning: with few settings, a depth that would win with its best one may lose.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from lamina.depth.plan.problem import Problem
 from lamina.depth.plan.strategies.rounds import Planned, RoundPlan, in_rounds
 from lamina.depth.trials import Trial, spent
 
-#: The first seed that chooses settings; seeds that judge are below it.
+#: The first seed used for choosing settings; seeds for judging are below it.
 CHOOSING = 10_000
 #: The share of a budget that choosing may take.
 SHARE = 0.5
@@ -45,7 +45,7 @@ class Tuned(Planned):
     """Chooses a setting for each depth, then judges the depths. With nothing to choose from, it
     judges at once: every depth with the first seed, then every depth with the second.
 
-    A subclass says how it chooses.
+    Subclasses define how settings are chosen.
     """
 
     @classmethod
@@ -56,17 +56,17 @@ class Tuned(Planned):
         super().__init__(problem)
         values_only = not any(isinstance(choice, Range) for choice in problem.space.values())
         every = combinations(problem.space) if values_only else []
-        #: Of a depth of which every training diverged.
+        #: The fallback for a depth at which every training run diverged.
         self.fallback: Changes = changed(every[0]) if every else ()
         self.chooses = len(every) != 1
 
     @abstractmethod
     def choosing(self, limit: float | None) -> RoundPlan:
-        """What is still to be trained to choose settings. limit: seconds, about."""
+        """The training runs still needed to choose settings. ``limit``: approximate seconds."""
 
     @property
     def tried(self) -> int:
-        """Settings of each depth, given enough time."""
+        """Settings per depth, given enough time."""
         return max(1, self.problem.trials // len(self.problem.depths))
 
     def judged(self) -> list[Trial]:
@@ -97,7 +97,7 @@ class Tuned(Planned):
         return max(ranked, key=lambda r: r[:2], default=(0.0, 0.0, self.fallback))[2]
 
     def choices(self) -> list[Trial]:
-        """The trainings that settings are chosen by."""
+        """The training runs used to choose settings."""
         return [trial for trial in self.trials.values() if trial.seed >= CHOOSING]
 
     def saw(self) -> Sequence[str]:
@@ -117,7 +117,7 @@ class Tuned(Planned):
         return [*told, *self._at_the_edge()]
 
     def _at_the_edge(self) -> list[str]:
-        """Numbers of which every depth took the largest, or the smallest, that was tried."""
+        """Numbers for which every depth chose the largest, or the smallest, value tried."""
         told = []
         for name in self.problem.space:
             tried = {dict(trial.job.changes)[name] for trial in self.choices()}
@@ -159,7 +159,7 @@ def _is_number(value: Value) -> bool:
 
 
 def replicated(depth: int, settings: Sequence[Changes]) -> list[Job]:
-    """A training for each setting; one that comes again gets the next seed."""
+    """A training run for each setting; repeated settings get successive seeds."""
     seen: dict[Changes, int] = {}
     jobs = []
     for changes in settings:

@@ -1,4 +1,4 @@
-"""Where jobs run."""
+"""The places where jobs can run."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from lamina.depth.trials import Trial
 class Runner(Protocol):
     """Runs up to ``size`` jobs side by side.
 
-    threads: CPU threads of a job; None: as torch is set here.
-    running: the jobs that were started and have not been given back.
+    Attributes:
+        threads: CPU threads per job; None: torch's current setting.
+        running: the jobs that were started and not yet returned by :meth:`wait`.
     """
 
     size: int
@@ -25,29 +26,34 @@ class Runner(Protocol):
     running: list[Job]
 
     def prepare(self, jobs: int) -> None:
-        """Get ready for so many jobs, so that no training waits for that."""
+        """Prepare for this many jobs, so that no training run has to wait."""
         ...
 
     def start(self, job: Job) -> None:
-        """Begin a job, or go on with it where it was left."""
+        """Start a job, or resume it."""
         ...
 
     def wait(self, seconds: float | None) -> Trial | None:
-        """What came of the next job to end; None where none did in about so many seconds. Raises
-        KeyboardInterrupt where one was interrupted."""
+        """The trial of the next job to end; None if none did within about this many seconds.
+
+        Raises:
+            KeyboardInterrupt: a job was interrupted.
+        """
         ...
 
     def close(self) -> None:
-        """Stop what runs, with a checkpoint where there is time; may be called again."""
+        """Stop all running jobs, with a checkpoint if time permits; may be called again."""
         ...
 
 
 def choose_runner(
     setup: Setup, out: Path, progress: SearchProgress, workers: int | None, ray: str | None
 ) -> Runner:
-    """In this process, in several, or on a Ray cluster.
+    """Choose a runner: in this process, in several, or on a Ray cluster.
 
-    Raises LaminaError where Ray or its cluster is not there, or the task cannot travel.
+    Raises:
+        LaminaError: Ray or its cluster is unavailable, or the task cannot be sent to another
+            process.
     """
     if ray is not None:
         from lamina.depth.run.runners.cluster import Cluster

@@ -1,4 +1,4 @@
-"""Jobs whose process died: run again, a few times."""
+"""Jobs whose process died are retried a few times."""
 
 from __future__ import annotations
 
@@ -8,20 +8,23 @@ from lamina.depth.job import Job
 from lamina.depth.tell.progress import SearchProgress
 from lamina.spec import LaminaError
 
-#: Times that a job may be begun.
+#: How often a job may be started.
 ATTEMPTS = 3
 
 
 class Attempts:
-    """Counts, and says what happens."""
+    """Counts the attempts, and reports each retry."""
 
     def __init__(self, progress: SearchProgress):
         self.progress = progress
         self.deaths: Counter[str] = Counter()
 
     def died(self, job: Job, how: str) -> None:
-        """The process of ``job`` died. Returns where it is to run again; raises LaminaError where
-        it has died often enough."""
+        """Record that the process of ``job`` died. Returns if it should run again.
+
+        Raises:
+            LaminaError: it has died too often.
+        """
         self.deaths[job.key] += 1
         count = self.deaths[job.key]
         if count >= ATTEMPTS:
@@ -29,4 +32,4 @@ class Attempts:
                 f"{job}: its process died {count} times ({how}). Often the memory is not enough:"
                 " use fewer workers, a smaller batch_size or a smaller width."
             )
-        self.progress.note(f"{job}: its process died ({how}); it runs again from its checkpoint")
+        self.progress.note(f"{job}: its process died ({how}); restarting from its checkpoint")

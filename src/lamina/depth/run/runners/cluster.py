@@ -21,26 +21,27 @@ from lamina.depth.trials import Trial
 from lamina.spec import LaminaError
 from lamina.train import Silent
 
-#: Seconds that trainings have to end their step and keep a checkpoint when all is stopped.
+#: Seconds in which training runs must finish their step and save a checkpoint at shutdown.
 PATIENCE = 60.0
 #: Seconds in which the head node must answer.
 CONNECT = 10.0
 
 
 class Cluster:
-    """Runs jobs as Ray tasks, each with one CPU thread, or as many as the settings say, and with
-    a GPU where the cluster has any and the settings let it.
+    """Runs jobs as Ray tasks, each with one CPU thread, or as many as the settings say, and with a
+    GPU if the cluster has any and the settings allow it.
 
-    address: of a cluster, as ``ray.init`` takes it; ``local``: one is started on this machine and
-             ended with the search.
-    size:    jobs side by side; ``None``: as many as the cluster has room for at the beginning.
+    A job is stored in the search's folder on the machine where it runs, and resumes there from its
+    checkpoint; on another machine it starts again unless the two share a disk. Each machine reads
+    the data from the same paths as this one. Progress within a training run stays on its machine.
 
-    A job is kept in the search's folder on the machine where it runs, and goes on there from its
-    checkpoint; it begins anew where another machine takes it and they share no disk. Data are
-    read on each machine from where they are on this one. What a training says between its
-    beginning and its end stays there.
+    Args:
+        address: of a cluster, as for ``ray.init``; ``local``: a cluster is started on this machine
+            and stopped with the search.
+        size: jobs side by side; ``None``: as many as the cluster can run when the search starts.
 
-    Raises LaminaError where Ray is not installed, or the cluster does not answer.
+    Raises:
+        LaminaError: Ray is not installed, or the cluster does not respond.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class Cluster:
         there = ray.cluster_resources()
         gpus = int(there.get("GPU", 0)) if setup.settings.device in ("auto", "cuda") else 0
         self.size = size or gpus or max(int(there.get("CPU", 1)) // threads, 1)
-        # A dead process is counted here, so Ray does not count too.
+        # Dead processes are counted here, so Ray should not retry.
         options = {"num_cpus": threads, "num_gpus": 1 if gpus else 0, "max_retries": 0}
         self._run = ray.remote(**options)(_run)
         self._arguments = (ray.put(parcel), str(out.resolve()), threads, os.getcwd())
@@ -114,7 +115,7 @@ class Cluster:
         self._jobs[self._run.remote(job, *self._arguments)] = job
 
     def _connect(self, address: str, cpus: int | None) -> None:
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report home
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # disable Ray's telemetry
         _answers(address)
         own = {"num_cpus": cpus, "include_dashboard": False} if address == "local" else {}
         try:
@@ -124,8 +125,12 @@ class Cluster:
 
 
 def _answers(address: str) -> None:
-    """Raises LaminaError where nobody listens at a host and port: Ray itself would try for minutes,
-    and log every try."""
+    """Check that something listens at a host and port: Ray itself would retry for minutes and log
+    every attempt.
+
+    Raises:
+        LaminaError: nothing listens there.
+    """
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not (host and port.isdigit()):
         return
@@ -154,7 +159,7 @@ def _ray() -> Any:
 
 
 def _run(job: Job, parcel: bytes, out: str, threads: int, folder: str) -> tuple[Any, ...]:
-    """One job, in a process of Ray's: ``("trial", Trial)``, ``("refused", message, place)`` or
+    """Run one job in a Ray process: ``("trial", Trial)``, ``("refused", message, place)`` or
     ``("interrupted",)``."""
     with contextlib.suppress(OSError):  # sources may be named relative to it
         os.chdir(folder)
@@ -169,5 +174,5 @@ def _run(job: Job, parcel: bytes, out: str, threads: int, folder: str) -> tuple[
 
 @functools.lru_cache(maxsize=1)
 def _setup(parcel: bytes) -> Setup:
-    """Ray keeps its processes: the data are read once in each."""
+    """The setup, cached because Ray reuses its processes: the data are read once in each."""
     return unpack(parcel)

@@ -1,4 +1,4 @@
-"""A setup on its way to another process."""
+"""Sending a setup to another process."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from lamina.tasks import TASKS, reopen
 
 
 def pack(setup: Setup) -> bytes:
-    """``setup`` for a pipe, never for a file.
+    """Serialise ``setup`` for a pipe, never for a file.
 
-    A task of lamina's own travels as its configuration: who unpacks it reads the data itself, so
-    that it is not copied through the pipe, and large files, which are kept as arrays on disk,
-    share their pages between the processes of a machine. Any other task is pickled with its data.
+    A lamina task is sent as its configuration and reads its data again on arrival, so that data are
+    not copied through the pipe, and large files, which are kept as arrays on disk, share their
+    pages between the processes of a machine. Any other task is pickled with its data.
 
-    Raises LaminaError where that cannot be done.
+    Raises:
+        LaminaError: the task cannot be serialised.
     """
     task = setup.task
     config = task.config() if type(task) is TASKS.get(task.name) else None
@@ -32,7 +33,10 @@ def pack(setup: Setup) -> bytes:
 
 
 def unpack(parcel: bytes) -> Setup:
-    """What :func:`pack` was given, the data read again. Raises LaminaError where it is gone or has
-    changed."""
+    """The inverse of :func:`pack`; reads the data again.
+
+    Raises:
+        LaminaError: the data are missing or have changed.
+    """
     config, setup = pickle.loads(parcel)
     return setup if config is None else dataclasses.replace(setup, task=reopen(config))

@@ -20,9 +20,9 @@ from lamina.depth.trials import Trial
 from lamina.spec import LaminaError
 from lamina.train import Progress
 
-#: Seconds that a training has to end its step and keep a checkpoint when all is stopped.
+#: Seconds in which a training run must finish its step and save a checkpoint at shutdown.
 PATIENCE = 60.0
-#: Seconds for a process that has nothing more to do.
+#: Seconds for an idle process to exit.
 LEAVING = 10.0
 
 
@@ -30,8 +30,8 @@ class Processes:
     """Runs ``size`` jobs side by side, each in a process with one CPU thread, or as many as the
     settings say.
 
-    Processes are spawned, never forked: a fork would copy torch's OpenMP threads as they are.
-    They start when asked to, or when first needed, and run one job after the other.
+    Processes are spawned, never forked: a fork would copy torch's OpenMP threads in their current
+    state. They start on request, or when first needed, and run one job after another.
     """
 
     def __init__(self, setup: Setup, out: Path, progress: SearchProgress, size: int):
@@ -78,7 +78,7 @@ class Processes:
             until = time.monotonic() + PATIENCE
             for worker in workers:
                 worker.drain(until)
-        finally:  # a second Ctrl-C comes here at once
+        finally:  # a second Ctrl-C arrives here directly
             for worker in workers:
                 worker.end()
 
@@ -120,13 +120,13 @@ class Processes:
                 "a worker could not begin. A script that searches with workers must do so under"
                 " `if __name__ == '__main__':`; what else went wrong stands above."
             )
-        if job is not None:  # another starts when there is one for it
+        if job is not None:  # a replacement starts when there is a job for it
             self._attempts.died(job, how)
             self._begin(job)
 
 
 class _Worker:
-    """A process, and this end of its pipe."""
+    """A process, and the parent's end of its pipe."""
 
     def __init__(self, arguments: tuple[bytes, Path, int], workers: list[_Worker]):
         context = multiprocessing.get_context("spawn")
@@ -135,31 +135,32 @@ class _Worker:
         self.job: Job | None = None
         self.progress: Progress
         self.ready = False
-        workers.append(self)  # before it starts: whatever happens, it is ended
+        workers.append(self)  # before it starts, so that it is always cleaned up
         with _no_interrupt():
             self.process.start()
-        there.close()  # so that the pipe ends with the process
+        there.close()  # so that the pipe closes with the process
 
     def begin(self, job: Job, progress: Progress) -> None:
         self.job, self.progress = job, progress
-        with contextlib.suppress(OSError):  # it has died: the pipe's end says so
+        with contextlib.suppress(OSError):  # it has died, as the closed pipe will show
             self.pipe.send(job)
 
     def stop(self) -> None:
-        """Ask for the end; a training keeps a checkpoint first. One that has not begun is ended."""
+        """Request the end; a training run first saves a checkpoint. A process still starting up is
+        terminated."""
         if not self.ready and self.process.pid is not None:
             self.process.kill()
         with contextlib.suppress(OSError):
             self.pipe.send(None)
 
     def drain(self, until: float) -> None:
-        """Wait for the end; what is still said is not heard."""
+        """Wait for the end; further messages are discarded."""
         with contextlib.suppress(EOFError, OSError):
             while self.pipe.poll(max(until - time.monotonic(), 0.0)):
                 self.pipe.recv()
 
     def end(self) -> str:
-        """Leave no process behind; returns how it ended, in words."""
+        """Make sure that the process is gone; returns how it ended, in words."""
         if self.process.pid is None:
             return "never began"
         self.pipe.close()
@@ -178,12 +179,12 @@ class _Worker:
 
 @contextlib.contextmanager
 def _no_interrupt() -> Iterator[None]:
-    """A process that starts in here never hears a terminal's Ctrl-C: this one passes it on, once,
+    """A process started in here never receives a terminal's Ctrl-C: this one passes it on, once,
     when it closes. Windows has no such mask."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    resource_tracker.ensure_running()  # where the first start does this, it undoes the mask
+    resource_tracker.ensure_running()  # if the first start did this, it would undo the mask
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -1,4 +1,4 @@
-"""One job after the other, in this process."""
+"""One job after another, in this process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lamina.depth.trials import Trial
 
 
 class Serial:
-    """Runs a job when it is waited for."""
+    """Runs a job when :meth:`wait` is called."""
 
     size = 1
 

@@ -1,4 +1,4 @@
-"""What runs in each process of :class:`lamina.depth.run.runners.processes.Processes`."""
+"""The code that runs in each process of :class:`lamina.depth.run.runners.processes.Processes`."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from lamina.depth.run.runners.parcel import unpack
 from lamina.spec import LaminaError
 from lamina.train import Silent
 
-#: Seconds between two steps that are told.
+#: Minimum seconds between reported steps.
 TOLD = 0.25
 
 
 def work(pipe: Connection, parcel: bytes, out: Path, threads: int) -> None:
-    """Run the jobs that come through ``pipe`` until None comes, which also interrupts the one that
-    runs. The end of the parent, however it ends, is the end of this process.
+    """Run the jobs received from ``pipe`` until None arrives, which also interrupts a running job.
+    The process ends when its parent does, for whatever reason.
 
-    Sent back: ``("hear", method, arguments)`` for the job's progress; ``("trial", Trial)``;
-    ``("refused", message, place)``; ``("failed", traceback, whether for want of memory)``;
+    Messages sent: ``("hear", method, arguments)`` for the job's progress; ``("trial", Trial)``;
+    ``("refused", message, place)``; ``("failed", traceback, whether it ran out of memory)``;
     ``("interrupted",)``.
     """
     torch.set_num_threads(threads)
@@ -57,15 +57,19 @@ def work(pipe: Connection, parcel: bytes, out: Path, threads: int) -> None:
 
 
 class _State:
-    """Whether a job runs, and whether the end was asked for: a job that comes together with the end
-    does not begin, and one that runs is interrupted."""
+    """Whether a job is running, and whether shutdown was requested: a job that arrives together
+    with the request does not start, and a running one is interrupted."""
 
     def __init__(self):
         self.lock = threading.Lock()
         self.busy = self.closing = False
 
     def begin(self) -> None:
-        """Raises KeyboardInterrupt where the end was asked for."""
+        """Mark a job as running.
+
+        Raises:
+            KeyboardInterrupt: shutdown was requested.
+        """
         with self.lock:
             if self.closing:
                 raise KeyboardInterrupt
@@ -79,8 +83,8 @@ class _State:
         with self.lock:
             self.closing = True
             if self.busy:
-                # A Ctrl-C that this process alone hears: a training ends its step and keeps a
-                # checkpoint.
+                # Simulate a Ctrl-C for this process only: the training run finishes its step and
+                # saves a checkpoint.
                 _thread.interrupt_main()
 
 
@@ -89,13 +93,13 @@ def _listen(pipe: Connection, jobs: queue.SimpleQueue[Job | None], state: _State
         while (job := pipe.recv()) is not None:
             jobs.put(job)
     except (EOFError, OSError):
-        os._exit(1)  # the parent is gone; the last checkpoint is there
+        os._exit(1)  # the parent is gone; the last checkpoint is saved
     state.close()
     jobs.put(None)
 
 
 class PipeProgress(Silent):
-    """Passes on to the parent what a training run says; steps now and then."""
+    """Forwards the progress of a training run to the parent; steps only now and then."""
 
     def __init__(self, pipe: Connection):
         self.pipe, self.at = pipe, 0.0
