@@ -21,14 +21,14 @@ from lamina.depth.judge.evidence import choose, look_level, summarise
 
 ALPHA, MARGIN = 0.05, 1.0
 
-#: name: mean utility of each depth in margins
+#: name: mean utility of each depth, in margins
 TRUTHS: dict[str, tuple[float, ...]] = {
     "all depths equal": (0, 0, 0, 0, 0),
     "second layer +2 margins": (0, 2, 2, 2, 2),
     "all deeper at the margin": (0, 1, 1, 1, 1),
     "deepest at the margin": (0, 0, 0, 0, 1),
 }
-#: name: spread of each depth in noises
+#: name: spread of each depth, as a multiple of the noise
 SPREADS = {
     "same": (1, 1, 1, 1, 1),
     "grows x3": (1, 1.5, 2, 2.5, 3),
@@ -37,10 +37,10 @@ SPREADS = {
     "deepest x10": (0.2, 0.2, 0.2, 0.2, 2),
     "shallowest x10": (2, 0.2, 0.2, 0.2, 0.2),
 }
-#: How far below the others a seed that gets stuck ends, in margins, and how often.
+#: How far below the others a stuck seed ends, in margins, and how often.
 STUCK, SHARE = 10.0, 0.2
-#: Differences of seeds from the mean of their depth, in points of accuracy (digits, eight seeds)
-#: and percent of perplexity (The Time Machine, five seeds), by depth.
+#: Deviations of seeds from the mean of their depth, in points of accuracy (digits, eight seeds) and
+#: percent of perplexity (The Time Machine, five seeds), by depth.
 REAL = (
     (-0.9, -0.35, 1.6, -0.9, 0.21, 1.04, -1.18, 0.49),
     (-1.42, -0.87, 1.35, 1.08, 0.24, -0.03, -0.03, -0.31),
@@ -54,7 +54,7 @@ REAL = (
 
 
 def noise_of(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Noise of standard deviation 1, and below it what a stuck seed loses."""
+    """Noise with standard deviation 1, minus the loss of stuck seeds."""
     if kind == "t, 3 degrees":
         return rng.standard_t(3, shape) / np.sqrt(3)
     if kind == "real":
@@ -66,7 +66,8 @@ def noise_of(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.
 def wrong_sides(mean: tuple[float, ...]) -> tuple[int, int]:
     """Indices ``(a, b)``: depths above ``a`` are too deep, depths below ``b`` too shallow.
 
-    They differ where a gain is exactly the margin: then either neighbour breaks one promise."""
+    They differ if a gain is exactly the margin: then either neighbour is wrong.
+    """
     best_deeper = [max(mean[d + 1 :], default=-np.inf) - mean[d] for d in range(len(mean))]
     first_not_above = next(d for d, g in enumerate(best_deeper) if g <= MARGIN + 1e-12)
     first_below = next(d for d, g in enumerate(best_deeper) if g < MARGIN - 1e-12)
@@ -90,7 +91,7 @@ def judge(x: np.ndarray, look: int = 1) -> np.ndarray:
 
 
 def add_seeds(x: np.ndarray, seeds: int, looks: int) -> tuple[np.ndarray, np.ndarray]:
-    """The verdicts where a seed is added as long as it is undecided, and the seeds used."""
+    """The verdicts if one seed is added while undecided, and the seeds used."""
     answer, used = np.full(len(x), -1), np.full(len(x), seeds)
     for look in range(1, looks + 1):
         going = np.flatnonzero(answer < 0)
@@ -114,7 +115,7 @@ def main() -> None:
     if not options.real:
         cases = [(spread, "normal") for spread in SPREADS]
         cases += [("same", "t, 3 degrees"), ("same", "one in five stuck")]
-    print(f"{searches} searches a row, alpha {ALPHA}, up to {options.looks} looks; percent")
+    print(f"{searches} searches per row, alpha {ALPHA}, up to {options.looks} looks; percent")
     head = f"{'spread':<15} {'noise':<18} {'truth':<24} {'sd/margin':>9} {'seeds':>5}"
     print(f"{head} {'deeper':>6} {'shallower':>9} {'undecided':>9} {'used':>5}")
     for spread, kind in cases:

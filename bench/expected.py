@@ -20,7 +20,7 @@ STRATEGIES, WORKERS = ("grid", "race"), (1, 2)
 
 
 class Search(NamedTuple):
-    """What is searched: the data, the network, and how many epochs."""
+    """The data, the network and the number of epochs of a search."""
 
     task: Callable[[], Task]
     network: Mapping[str, Any]
@@ -59,13 +59,13 @@ def timed(asked: Search, strategy: str, workers: int, *, quick: bool) -> tuple[f
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--quick", action="store_true", help="small, to see that it runs")
+    parser.add_argument("--quick", action="store_true", help="small, to check that it runs")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(SEARCHES))
     given = parser.parse_args(arguments)
     print(
         f"{'search':<16} {'strategy':<8} {'workers':>7} {'expected':>9} {'taken':>8} {'ratio':>6}"
     )
-    packaged = ["digits"]  # no other data are on every machine
+    packaged = ["digits"]  # no other data are available on every machine
     for name in given.names or (packaged if given.quick else SEARCHES):
         for strategy in STRATEGIES:
             for workers in WORKERS:

@@ -27,7 +27,7 @@ from strategy_rows import real, record, simulate, worlds
 
 
 def main() -> None:
-    """Simulate, or train."""
+    """Run simulated or real searches and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--real", nargs="*", metavar="QUESTION", help="all, or some questions")
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--strategies", nargs="+", choices=STRATEGIES, default=["grid", "race"])
     parser.add_argument("--truths", nargs="+", choices=worlds.TRUTHS, default=[*worlds.TRUTHS])
     parser.add_argument("--noise", nargs="+", type=float, default=[0.15, 0.3, 0.6])
-    parser.add_argument("--searches", type=int, default=400, help="simulated, a row")
+    parser.add_argument("--searches", type=int, default=400, help="simulated searches per row")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("runs/bench-strategies"))
     given = parser.parse_args()

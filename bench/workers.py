@@ -24,14 +24,18 @@ from lamina.spec import Task
 from lamina.tasks import Classify, LanguageModel
 from lamina.train import Settings
 
-#: Way -> (processes, threads of each).
+#: Way -> (processes, threads per job).
 WAYS = {"1 x 1 thread": (1, 1), "1 x 2 threads": (1, 2), "2 x 1 thread": (2, 1)}
 LETTERS = "abcdefghijklmnopqrstuvwxyz ."
 
 
 class Search(NamedTuple):
-    """task: the data, by a folder for a file and whether it may be small. epochs: so many that a
-    search takes between 20 seconds and a minute."""
+    """A search to time.
+
+    Attributes:
+        task: builds the data, given a folder for a file and whether it may be small.
+        epochs: chosen so that a search takes between 20 seconds and a minute.
+    """
 
     task: Callable[[Path, bool], Task]
     network: Mapping[str, Any]
@@ -39,7 +43,7 @@ class Search(NamedTuple):
 
 
 def text(letters: int) -> str:
-    """Random words of a made-up language, with more frequent and rarer ones."""
+    """Random words of a made-up language, some more frequent than others."""
     draw = random.Random(0)
     words = ["".join(draw.choices(LETTERS[:26], k=draw.randint(2, 8))) for _ in range(300)]
     chosen = draw.choices(words, [1 / (k + 1) for k in range(300)], k=letters // 5)
@@ -66,7 +70,7 @@ SEARCHES = {
 
 
 def trials_an_hour(task: Task, asked: Search, epochs: int, way: str) -> float:
-    """Of a search of two depths with two seeds."""
+    """Trials per hour of a search of two depths with two seeds."""
     workers, threads = WAYS[way]
     begun = time.perf_counter()
     verdict = search(
@@ -85,9 +89,9 @@ def trials_an_hour(task: Task, asked: Search, epochs: int, way: str) -> float:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--quick", action="store_true", help="small, to see that it runs")
+    parser.add_argument("--quick", action="store_true", help="small, to check that it runs")
     quick = parser.parse_args(arguments).quick
-    print("trials an hour of a depth search, depths 1 and 2, 2 seeds: median (least to most)")
+    print("trials per hour of a depth search, depths 1 and 2, 2 seeds: median (min to max)")
     print(f"{'search':<24}" + "".join(f"  {way:>22}" for way in WAYS))
     for name in list(SEARCHES)[:2] if quick else SEARCHES:
         asked = SEARCHES[name]
@@ -103,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def shown(values: Sequence[float]) -> str:
-    """Median, least, and most."""
+    """Median, minimum and maximum."""
     return f"{statistics.median(values):,.0f} ({min(values):,.0f} to {max(values):,.0f})"
 
 

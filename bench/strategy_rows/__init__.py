@@ -1,1 +1,1 @@
-"""The parts of ``bench/strategies.py``, one idea a file."""
+"""The parts of ``bench/strategies.py``, one topic per file."""

@@ -1,20 +1,21 @@
-"""Questions of depth small enough to be trained hundreds of times, made or packaged.
+"""Depth questions small enough to train hundreds of times, generated or packaged.
 
-``line`` cannot gain by depth: the label is the side of a line on which the last step lies, turned
-round with probability 0.1, and one layer with its linear output draws any line. No network is
-right more often than 90% of the time in the long run, and one layer is. Each draw is new data.
+``line`` cannot gain from depth: the label is the side of a line on which the last step lies,
+flipped with probability 0.1, and one layer with its linear output can represent any line. No
+network can be right more than 90% of the time in the long run, and one layer achieves that. Each
+draw is new data.
 
-``between`` gains by a second layer and by no other: words carry a bit each, which is their label;
-of the words with a question mark, :data:`ASKED` of all, the label is whether the words before and
-behind differ. One bidirectional layer adds what it read from the left to what it read from the
+``between`` gains from a second layer and from no other: each word carries a bit, which is its
+label; for words with a question mark, :data:`ASKED` of all, the label is whether the words before
+and after differ. One bidirectional layer adds what it read from the left to what it read from the
 right, and no sum of the two is right about more than three in four of such pairs; two layers are
-right about all. Labels are turned round with probability 0.1. So a second layer gains at least
-``0.25 * ASKED * 0.8 * 18 / 20``, 2.2 points of accuracy, more than twice the margin of 1, where two
-layers learn it; further ones gain nothing. Each draw is new data.
+right about all. Labels are flipped with probability 0.1. A second layer therefore gains at least
+``0.25 * ASKED * 0.8 * 18 / 20``, 2.2 points of accuracy, more than twice the margin of 1, if two
+layers learn the task; further layers gain nothing. Each draw is new data.
 
-``digits``: 1,797 images read row by row, a tanh network of 24 units a layer; draws are splits.
-``timemachine``: the start of the book, character by character; draws differ in width. What is right
-of these two is what the full grid says.
+``digits``: 1,797 images read row by row, a tanh network of 24 units per layer; draws are splits.
+``timemachine``: the start of the book, character by character; draws differ in width. For these two
+the full grid's answer counts as right.
 """
 
 from __future__ import annotations
@@ -32,16 +33,18 @@ from lamina.tasks import Classify, LanguageModel, Tag
 from lamina.train import Settings
 
 FLIPPED = 0.1
-#: Steps of a sequence of ``line``; words of a sentence of ``between``, and how many of them ask.
+#: Steps per sequence of ``line``; words per sentence of ``between``, and the share with a question
+#: mark.
 STEPS = 3
 WORDS, ASKED = 20, 0.12
 
 
 @dataclass(frozen=True)
 class Question:
-    """A task with how it is searched.
+    """A task and how it is searched.
 
-    truth: the right depth where it is known, else None.
+    Attributes:
+        truth: the right depth if known, otherwise None.
     """
 
     task: Task
@@ -52,11 +55,11 @@ class Question:
 
 
 def make(name: str, folder: Path, *, draw: int = 0, quick: bool = False) -> Question:
-    """The question of this name; made data are written under ``folder``, anew for each
-    ``draw``. ``quick``: too small to mean anything."""
+    """The question of this name; generated data are written under ``folder``, anew for each
+    ``draw``. ``quick``: too small for meaningful results."""
     if name == "line":
         source = folder / f"line-{draw}.csv"
-        # So much to validate on that no depth is a margin ahead there by luck.
+        # Enough validation data that no depth leads by a margin through luck.
         write_line(source, 200 if quick else 5000, draw)
         task = Classify(source, id="id", batch_size=50, fractions=(0.3, 0.6, 0.1))
         return Question(task, _settings(2e-2, quick), 1.0, {"cell": "rnn", "width": 6}, 1)
@@ -83,7 +86,7 @@ def _settings(lr: float, quick: bool) -> Settings:
 
 
 def write_line(path: Path, examples: int, draw: int) -> None:
-    """Sequences of :data:`STEPS` points, each with the label that the last of them asks for."""
+    """Sequences of :data:`STEPS` points, each labelled by its last point."""
     rng = np.random.default_rng(draw)
     points = rng.uniform(-1, 1, (examples, STEPS, 2)).round(4)
     angle = rng.uniform(0, 2 * np.pi)
@@ -97,7 +100,7 @@ def write_line(path: Path, examples: int, draw: int) -> None:
 
 
 def write_between(path: Path, sentences: int, draw: int) -> None:
-    """Sentences of :data:`WORDS` words in columns, a word and its label a line."""
+    """Sentences of :data:`WORDS` words in columns, one word and its label per line."""
     rng = np.random.default_rng(draw)
     bits = rng.random((sentences, WORDS)) < 0.5
     asked = rng.random((sentences, WORDS)) < ASKED

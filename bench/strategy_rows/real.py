@@ -1,11 +1,10 @@
-"""Searches with real trainings: what each strategy answers, and for what share of the grid's time.
+"""Searches with real training runs: the answer of each strategy, and its share of the grid's time.
 
-All strategies of a case work in one folder, so that a training is made once and the others find it,
-but each with a study of its own: else each would count as another look at the one before. Each is
-charged all that it asked for: the seconds that these trainings took when they were made, up
-to the epoch it asked for. ``grow`` needs residual layers, so its networks are not those of the
-others. A case that has ended is kept in ``cases.json`` of the folder; the same
-command goes on there.
+All strategies of a case work in one folder, so that each run is made once and reused by the others,
+but each has a study of its own: otherwise each would count as another look at the previous one.
+Each strategy is charged for every run it requested: the seconds the run took when it was made, up
+to the requested epoch. ``grow`` needs residual layers, so its networks differ from those of the
+others. Finished cases are stored in ``cases.json`` in the folder; the same command resumes.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ DEPTHS, SEEDS = (1, 2, 3, 4, 5), 5
 
 
 def run(names: Sequence[str], questions: Sequence[str], folder: Path, *, quick: bool) -> None:
-    """Play all cases that are left, then print the table."""
+    """Run all remaining cases, then print the table."""
     strategies = ["grid", *(name for name in names if name != "grid")]
     file = folder / "cases.json"
     kept: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
@@ -48,7 +47,8 @@ def run(names: Sequence[str], questions: Sequence[str], folder: Path, *, quick: 
 def _plan(
     strategies: Sequence[str], questions: Sequence[str], quick: bool
 ) -> list[tuple[str, int, str]]:
-    """All cases: what is held against the grid, then the races alone, then the other strategies."""
+    """All cases: those compared with the grid, then the remaining races, then the other
+    strategies."""
 
     def some(name: str, question: str) -> int:
         most = {"grid": WITH_GRID, "race": CASES[question]}.get(name, WITH_OTHERS)
@@ -71,7 +71,7 @@ def _plan(
 
 
 def _apart(name: str) -> str:
-    """Behind the name of the folder: networks that grow are others, with residual layers."""
+    """Suffix of the folder's name: grown networks differ, having residual layers."""
     return "-residual" if name == "grow" else ""
 
 
@@ -99,7 +99,8 @@ def _case(name: str, asked: Question, folder: Path, quick: bool) -> dict[str, An
 
 
 def _table(kept: dict[str, Any], strategies: Sequence[str], questions: Sequence[str]) -> None:
-    """Of all that is kept; the shares of the grid are over the cases that the grid has too."""
+    """The table of all stored cases; shares of the grid's time are over the cases that the grid has
+    too."""
     print(
         f"\n{'question':<12} {'strategy':<9} {'cases':>5} {'right':>5} {'deeper':>6} {'open':>4}"
         f" {'as grid':>8} {'other':>5} {'it alone':>8} {'grid alone':>10} {'time':>6}"

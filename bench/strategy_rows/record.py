@@ -1,6 +1,6 @@
-"""Learning curves of real trainings, kept in ``learning_curves.json`` for the simulation.
+"""Learning curves of real training runs, stored in ``learning_curves.json`` for the simulation.
 
-python bench/strategies.py --record           # all questions, goes on where it was stopped
+python bench/strategies.py --record           # all questions; resumes
 python bench/strategies.py --record digits    # one
 """
 
@@ -22,7 +22,7 @@ from strategy_rows.problems import Question, make
 FILE = Path(__file__).with_name("learning_curves.json")
 QUESTIONS = ("line", "between", "digits", "timemachine")
 DEPTHS, SEEDS = (1, 2, 3, 4, 5), 6
-#: Epochs that say what one costs.
+#: Epochs timed to measure the cost of one.
 TIMED = 5
 
 
@@ -45,7 +45,7 @@ def record(names: list[str], folder: Path) -> None:
         kept[name] = {
             "command": f"python bench/strategies.py --record {name}",
             "epoch_ms": {str(d): round(1000 * _epoch_seconds(question, d), 1) for d in DEPTHS},
-            # Validation utilities, an epoch each; (seed, depth) of a list.
+            # Validation utilities, one per epoch; (seed, depth) of a list.
             "curves": {
                 str(depth): [
                     [round(metric.utility(value), 2) for _, value in trial.curve]
@@ -59,8 +59,8 @@ def record(names: list[str], folder: Path) -> None:
 
 
 def _epoch_seconds(question: Question, depth: int) -> float:
-    """Of the processor, evaluation included: other programs on the machine disturb it the least."""
-    for epochs in (1, TIMED):  # the first time is slow
+    """CPU time of an epoch, including evaluation: it is the least affected by other programs."""
+    for epochs in (1, TIMED):  # the first run is slow
         torch.manual_seed(0)
         model = question.task.model(depth=depth, **question.model)
         settings = msgspec.structs.replace(question.settings, epochs=epochs)
@@ -70,6 +70,6 @@ def _epoch_seconds(question: Question, depth: int) -> float:
 
 
 def _lines(kept: dict[str, Any]) -> str:
-    """JSON with a curve on a line."""
+    """JSON with one curve per line."""
     text = json.dumps(kept, indent=1)
     return re.sub(r"\[[^\[\]]+\]", lambda found: re.sub(r"\s+", " ", found[0]), text) + "\n"

@@ -1,4 +1,4 @@
-"""Searches on drawn curves: what each strategy answers, and for what share of the grid's time."""
+"""Searches on simulated curves: the answer of each strategy, and its share of the grid's time."""
 
 from __future__ import annotations
 
@@ -13,20 +13,25 @@ from lamina.depth.trials import Trial, spent
 from lamina.spec import ACCURACY
 from strategy_rows import worlds
 
-#: Of the grid, and at most of each other strategy.
+#: Seeds of the grid, and maximum of every other strategy.
 SEEDS = 5
-#: Columns of the table.
+#: Table columns.
 HEADS = ("as grid", "other", "it alone", "grid alone", "right", "wrong", "open", "said", "time")
 WIDTHS = (7, 5, 8, 10, 5, 5, 5, 5, 5)
-#: The factor within which the time said at the start is right.
+#: The factor within which the announced time counts as right.
 SAID = 1.5
-#: A utility of 0 as an accuracy.
+#: The accuracy that corresponds to a utility of 0.
 ZERO = 0.5
 
 
 @dataclass(frozen=True)
 class Answer:
-    """depth: None where it is undecided. seconds: of training; expected: as it said before."""
+    """The result of a search.
+
+    Attributes:
+        depth: None if undecided.
+        seconds: training time; expected: the time announced at the start.
+    """
 
     depth: int | None
     seconds: float
@@ -34,7 +39,7 @@ class Answer:
 
 
 def problem(question: str) -> Problem:
-    """The question put to a strategy; utilities are in margins."""
+    """The question given to a strategy; utilities are in margins."""
     return Problem(
         depths=(1, 2, 3, 4, 5),
         seeds=SEEDS,
@@ -46,7 +51,7 @@ def problem(question: str) -> Problem:
 
 
 def play(name: str, question: str, curves: np.ndarray) -> Answer:
-    """One search of a strategy on drawn ``curves``, ``(depth, seed, epoch)``."""
+    """One search of a strategy on simulated ``curves``, ``(depth, seed, epoch)``."""
     strategy = STRATEGIES[name](problem(question))
     expected = strategy.expected_seconds()
     while jobs := strategy.ask():
@@ -71,8 +76,8 @@ def table(
     names: list[str], questions: list[str], truths: list[str], noises: list[float],
     searches: int, seed: int,
 ) -> None:  # fmt: skip
-    """Print a row for every strategy, truth and noise; questions take turns."""
-    print(f"{searches} searches a row, {SEEDS} seeds at most, seed {seed}; shares in %")
+    """Print a row for every strategy, truth and noise; searches cycle through the questions."""
+    print(f"{searches} searches per row, at most {SEEDS} seeds, seed {seed}; shares in %")
     columns = " ".join(f"{name:>{w}}" for name, w in zip(HEADS, WIDTHS, strict=True)) + " 9 in 10"
     print(f"{'truth':<21} {'sd':>4} {'strategy':<9} {columns}")
     for truth in truths:
@@ -86,7 +91,7 @@ def table(
                     pairs = zip(asked, drawn, strict=True)
                     found = grid if name == "grid" else [play(name, q, x) for q, x in pairs]
                 except NotImplementedError as error:
-                    print(f"{truth:<21} {noise:>4} {name:<9} needs real trainings ({error})")
+                    print(f"{truth:<21} {noise:>4} {name:<9} needs real training runs ({error})")
                     continue
                 print(
                     f"{truth:<21} {noise:>4} {name:<9} {_row(found, grid, worlds.TRUTHS[truth])}",

@@ -1,13 +1,13 @@
-"""Learning curves of searches whose truth is known, drawn after those of real trainings.
+"""Learning curves of searches with known truths, modelled on real training runs.
 
-A recorded question gives, for each depth, how far the mean curve is below its end at each epoch,
-how the trainings depart from it (their covariance over the epochs), and what an epoch costs. Curves
+A recorded question provides, for each depth, how far the mean curve is below its end at each epoch,
+how runs deviate from it (their covariance over the epochs), and the cost of an epoch. The curves
 are those of the best score so far, whose end is the score that a search decides by.
 
-A truth says where the curves end, in margins; a depth's gain grows as its curve rises. How much
-noise there is, is a matter of the margin that is asked for: a question is asked with such a margin
-that the final scores of a depth have the wanted standard deviation, and all else of its curves is
-measured by that margin too. The first epochs of a question keep what they are to its last.
+A truth defines where the curves end, in margins; a depth's gain grows as its curve rises. The
+amount of noise is relative to the margin: each question gets the margin at which the final scores
+of a depth have the wanted standard deviation, and everything else about its curves is measured by
+that margin too. The first epochs of a question keep their relation to its last.
 """
 
 from __future__ import annotations
@@ -27,9 +27,13 @@ DEPTHS = (1, 2, 3, 4, 5)
 
 @dataclass(frozen=True)
 class Truth:
-    """gains: of each depth over the shallowest, in margins. right: the depths that may be
-    recommended, none where only "undecided" is right.
-    late: the shares of the epochs in which the depths stand still before they begin."""
+    """The final scores of the depths.
+
+    Attributes:
+        gains: of each depth over the shallowest, in margins.
+        right: the depths that may be recommended, none if only "undecided" is right.
+        late: the shares of the epochs during which the depths make no progress at first.
+    """
 
     gains: tuple[float, ...]
     right: tuple[int, ...]
@@ -55,12 +59,12 @@ def recorded() -> dict[str, Any]:
 
 
 def cost(question: str) -> dict[int, float]:
-    """Of an epoch of each depth, in proportion."""
+    """Relative cost of an epoch at each depth."""
     return {int(depth): ms for depth, ms in recorded()[question]["epoch_ms"].items()}
 
 
 def epochs(question: str) -> int:
-    """Of a whole training."""
+    """Epochs of a complete training run."""
     return len(recorded()[question]["curves"]["1"][0])
 
 
@@ -71,15 +75,15 @@ def draw(
     deviation of the last of them, is in margins too."""
     residuals = _residuals(question)
     dof = len(residuals) - len(DEPTHS)
-    # Normal, with the covariance of the recorded ones.
+    # Normal, with the covariance of the recorded runs.
     drawn = rng.standard_normal((len(DEPTHS), seeds, len(residuals))) @ residuals / np.sqrt(dof)
     curves = _means(question, truth, noise)[:, None] + drawn / _margin(question, noise)
-    # None was better before than it is at last.
+    # No earlier value exceeds the final one.
     return np.maximum.accumulate(np.minimum(curves, curves[..., -1:]), axis=-1)
 
 
 def _best(question: str) -> np.ndarray:
-    """The best utility so far of the recorded trainings, ``(depth, seed, epoch)``."""
+    """The best utility so far of the recorded runs, ``(depth, seed, epoch)``."""
     kept = recorded()[question]["curves"]
     curves = np.array([kept[str(depth)] for depth in DEPTHS])
     return np.maximum.accumulate(curves, axis=-1)
@@ -87,15 +91,15 @@ def _best(question: str) -> np.ndarray:
 
 @cache
 def _residuals(question: str) -> np.ndarray:
-    """How trainings departed from the mean curve of their depth, ``(training, epoch)``."""
+    """The deviations of runs from the mean curve of their depth, ``(run, epoch)``."""
     curves = _best(question)
     return (curves - curves.mean(axis=1, keepdims=True)).reshape(-1, curves.shape[-1])
 
 
 @cache
 def _margin(question: str, noise: float) -> float:
-    """The margin, in utilities, in which the last scores spread by ``noise``: the standard
-    deviation is that of the recorded trainings, pooled over depths."""
+    """The margin, in utilities, at which the final scores have standard deviation ``noise``: the
+    standard deviation is that of the recorded runs, pooled over depths."""
     last = _residuals(question)[:, -1]
     return float(np.sqrt((last**2).sum() / (len(last) - len(DEPTHS)))) / noise
 
@@ -106,7 +110,7 @@ def _means(question: str, truth: Truth, noise: float) -> np.ndarray:
     T, found = epochs(question), []
     recorded_means = _best(question).mean(axis=1) / _margin(question, noise)
     for mean, gain, wait in zip(recorded_means, truth.gains, truth.late, strict=True):
-        start = mean[0] - 0.1 * (mean[-1] - mean[0])  # what it is before the first epoch
+        start = mean[0] - 0.1 * (mean[-1] - mean[0])  # the value before the first epoch
         when = np.maximum((np.arange(1, T + 1) / T - wait) / (1 - wait), 0.0) * T
         curve = np.interp(when, np.arange(T + 1), [start, *mean])
         risen = (curve - start) / max(curve[-1] - start, 1e-9)

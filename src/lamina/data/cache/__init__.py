@@ -1,1 +1,1 @@
-"""Large files made into arrays once, kept on disk, and read where they lie."""
+"""Large files converted to arrays once, stored on disk and memory-mapped."""

@@ -1,4 +1,4 @@
-"""Arrays on disk: written piece by piece, then mapped into memory and read where they lie."""
+"""Arrays on disk: written piece by piece, then memory-mapped."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import numpy as np
 
 from lamina.spec import LaminaError
 
-#: Numbers that are copied at a time.
+#: Numbers copied at a time.
 _BLOCK = 1 << 20
 
 
 class ArraySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a file of an array holds: the type as numpy names it, and the shape."""
+    """The contents of an array file: the dtype by its numpy name, and the shape."""
 
     dtype: str
     shape: tuple[int, ...]
 
 
 class ArrayFile:
-    """An array that grows along its first axis, in a new file, or in one that holds ``length``
-    rows of it already."""
+    """An array that grows along its first axis, in a new file or in one that already holds
+    ``length`` rows."""
 
     def __init__(self, path: Path, dtype: str, row: tuple[int, ...] = (), *, length: int = 0):
         self._file = open(path, "ab" if length else "wb")  # noqa: SIM115, closed by close()
@@ -35,7 +35,7 @@ class ArrayFile:
         self._length += len(rows)
 
     def close(self) -> ArraySpec:
-        """See the array to the disk."""
+        """Flush the array to disk."""
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
@@ -43,8 +43,8 @@ class ArrayFile:
 
 
 class CountFile:
-    """As :class:`ArrayFile`, of whole numbers from 0, in the smallest type that holds them all:
-    it starts with a byte each, and is written anew where a number needs more."""
+    """Like :class:`ArrayFile`, for non-negative integers in the smallest type that holds them all:
+    it starts with one byte each, and is rewritten when a number needs more."""
 
     def __init__(self, path: Path):
         self._path = path
@@ -58,7 +58,7 @@ class CountFile:
         self._array.add(numbers)
 
     def close(self) -> ArraySpec:
-        """See the array to the disk."""
+        """Flush the array to disk."""
         return self._array.close()
 
     def _widen(self, dtype: str) -> None:
@@ -68,7 +68,7 @@ class CountFile:
         for start in range(0, len(narrow), _BLOCK):
             wide.add(narrow[start : start + _BLOCK])
         length = len(narrow)
-        del narrow  # else some systems will not replace the file
+        del narrow  # otherwise some systems refuse to replace the file
         wide.close()
         os.replace(path, self._path)
         self._array = ArrayFile(self._path, dtype, length=length)
@@ -76,11 +76,11 @@ class CountFile:
 
 
 def open_array(path: Path, form: ArraySpec) -> np.ndarray:
-    """The array of a file, mapped into memory: what is read of it is loaded, and may be dropped
-    again by the system.
+    """Memory-map the array of a file: parts are loaded when read, and the system may drop them
+    again.
 
     Raises:
-        LaminaError: the file is not there or does not have the size.
+        LaminaError: the file is missing or has the wrong size.
     """
     dtype = np.dtype(form.dtype)
     need = dtype.itemsize * int(np.prod(form.shape, dtype=np.int64))

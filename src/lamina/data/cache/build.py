@@ -1,4 +1,4 @@
-"""What is made of a large file, made once and kept in the cache."""
+"""Results derived from a large file, built once and stored in the cache."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from lamina.data.read.files import fingerprint, is_packed, unreadable
 from lamina.spec import LaminaError
 from lamina.store.cache import built_once, cache_folder
 
-#: Files of so many bytes are kept; smaller ones are read again as fast as they are found.
+#: Minimum size in bytes of files that are cached; smaller ones are read again just as quickly.
 KEEP_FROM, KEEP_FROM_GZ = 4 << 20, 256 << 10
 
-#: Called with what is being done and how many bytes of the file have been read.
+#: Called with the current activity and the bytes of the file read so far.
 OnProgress = Callable[[str, int], None]
 T = TypeVar("T")
 
@@ -30,16 +30,20 @@ def cached(
     build: Callable[[Path, OnProgress], None],
     load: Callable[[Path, bool], T],
 ) -> tuple[T, str]:
-    """What ``load`` makes of a folder that ``build`` filled from the file at ``path``, and the
+    """The result of ``load`` on a folder that ``build`` filled from the file at ``path``, and the
     file's fingerprint.
 
-    The folder of a large file is kept in the cache (see :func:`lamina.store.cache.cache_folder`),
-    under the file's content and ``depends``; that of a small one is not.
+    The folder of a large file is stored in the cache (see :func:`lamina.store.cache.cache_folder`),
+    keyed by the file's content and ``depends``; that of a small one is temporary.
 
-    kind:    the folder in the cache.
-    depends: all else that the result depends on, its format's version included; JSON values.
-    load:    is given the folder and whether it stays; raises LaminaError if it is damaged, and it
-             is made anew.
+    Args:
+        path: the file.
+        kind: the folder in the cache.
+        depends: everything else that the result depends on, including its format version; JSON
+            values.
+        build: fills the folder.
+        load: is given the folder and whether it persists; raises LaminaError if it is damaged, in
+            which case it is rebuilt.
 
     Raises:
         LaminaError: the file cannot be read, or the cache cannot be written.

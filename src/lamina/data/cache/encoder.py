@@ -1,4 +1,4 @@
-"""A text that comes in chunks becomes numbers; a token has the number of its first appearance."""
+"""Converts a text that arrives in chunks to numbers; tokens are numbered by first appearance."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from lamina.data.text.vocabulary import SPLITTERS, code_points
 
 
 class Numbers(Protocol):
-    """Cuts a text into tokens and numbers them."""
+    """Splits a text into tokens and numbers them."""
 
     @property
     def tokens(self) -> list[str]:
-        """What each number stands for."""
+        """The token of each number."""
         ...
 
     def __call__(self, text: str) -> np.ndarray:
@@ -45,7 +45,7 @@ class Characters:
 
 
 class _Growing(dict[str, int]):
-    """Numbers of words; one that is asked for first gets the next number."""
+    """Numbers of words; an unseen word gets the next number."""
 
     def __missing__(self, word: str) -> int:
         self[word] = number = len(self)
@@ -77,10 +77,10 @@ class Encoder:
         self._counts = np.zeros(0, np.int64)
 
     def add(self, chunk: str) -> None:
-        """The next chunk of the text, of any length.
+        """Add the next chunk of the text, of any length.
 
-        What stands behind the last space is held back, so that no word is cut, and no line is
-        normalised apart from what it goes on with.
+        Text after the last space is held back, so that no word is split, and no line is normalised
+        separately from its continuation.
         """
         cut = max(chunk.rfind("\n"), chunk.rfind(" ")) + 1
         if cut:
@@ -89,7 +89,7 @@ class Encoder:
         self._held.append(chunk[cut:])
 
     def end(self) -> None:
-        """The text has ended."""
+        """Finish the text."""
         self._write("".join(self._held))
         self._held = []
 
@@ -114,8 +114,8 @@ class Encoder:
 
 
 def by_position(chunks: Iterable[str], ends: tuple[int, int] | None) -> Iterator[tuple[int, str]]:
-    """The chunks with the number of the part they belong to: part 1 begins at character
-    ``ends[0]``, part 2 at ``ends[1]``; ``None``: all are part 0."""
+    """The chunks with the number of their part: part 1 begins at character ``ends[0]``, part 2 at
+    ``ends[1]``; ``None``: everything is part 0."""
     position = 0
     for chunk in chunks:
         cuts = [0, *(min(max(end - position, 0), len(chunk)) for end in ends or ()), len(chunk)]

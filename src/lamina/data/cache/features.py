@@ -1,4 +1,4 @@
-"""Features of recordings, computed once and then read from where they lie on the disk."""
+"""Features of recordings, computed once and then memory-mapped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lamina.data.cache.arrays import ArrayFile, ArraySpec, open_array
 from lamina.spec import LaminaError
 from lamina.store.cache import built_once, cache_folder
 
-#: The version of the files below; those of another one are made anew.
+#: Format version of the files below; other versions are rebuilt.
 FORMAT = 2
 
 _ABOUT, _FRAMES = "about.json", "frames.bin"
@@ -35,16 +35,19 @@ def cached_features(
     *,
     root: Path | None = None,
 ) -> Sequence[np.ndarray]:
-    """The features of ``count`` recordings, float32 ``(T, I)`` each, with its own ``T``: views of
-    one array on the disk, whatever its size, written from ``compute(i)`` where it is not there yet.
+    """The features of ``count`` recordings, float32 ``(T, I)`` each, with different ``T``: views of
+    one array on disk, whatever its size, computed by ``compute(i)`` if not stored yet.
 
-    key:  JSON values that say all that the features depend on: the sources' fingerprints and how
-          they are computed.
-    bins: numbers a frame, ``I``.
-    root: the folder of all keys; ``None``: ``features`` in lamina's cache.
+    Args:
+        key: JSON values that determine the features: the sources' fingerprints and how they are
+            computed.
+        count: the number of recordings.
+        bins: numbers per frame, ``I``.
+        compute: the features of recording ``i``.
+        root: the folder of all keys; ``None``: ``features`` in lamina's cache.
 
     Raises:
-        LaminaError: the folder cannot be written; and what ``compute`` raises.
+        LaminaError: the folder cannot be written; also whatever ``compute`` raises.
     """
     if not count:
         return []
@@ -68,7 +71,7 @@ def cached_features(
 
 
 class _DamagedError(LaminaError):
-    """What was kept is not what was written."""
+    """The stored data differ from what was written."""
 
 
 def _load(folder: Path, count: int) -> Sequence[np.ndarray]:

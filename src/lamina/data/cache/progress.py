@@ -1,4 +1,4 @@
-"""What is shown on stderr while a large file is read for the first time."""
+"""Progress on stderr while a large file is read for the first time."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from lamina.store.cache import VARIABLE
 
-#: Seconds between two redraws of a live line, and between two lines of a log.
+#: Minimum seconds between redraws of a live line, and between lines of a log.
 REDRAW, LOG = 0.25, 30.0
 
 
 @contextmanager
 def reading(path: str | Path, kept: Path) -> Iterator[Callable[[str, int], None]]:
-    """Shows how far the file at ``path`` has been read, and at the end where the result is kept.
+    """Show how far the file at ``path`` has been read, and finally where the result is stored.
 
     Yields:
-        A function to call with what is being done (``"counting"``) and the bytes read so far. It
-        draws a live line if stderr is a terminal, else prints a line now and then.
+        A function to call with the current activity (``"counting"``) and the bytes read so far. It
+        draws a live line if stderr is a terminal, otherwise prints a line now and then.
     """
     total = Path(path).stat().st_size
     console = Console(stderr=True)
@@ -76,7 +76,7 @@ def _log(path: str | Path, total: int) -> Callable[[str, int], None]:
 
 
 def waiting_for(path: str | Path) -> Callable[[], None]:
-    """Says that another process is reading the file at ``path`` already."""
+    """Report that another process is already reading the file at ``path``."""
 
     def waiting() -> None:
         print(f"{path}: another process is reading it; waiting", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""Numeric sequences from a large table, read once and then from where they lie on the disk."""
+"""Numeric sequences from a large table, read once and then memory-mapped."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lamina.data.read.sequence_table import read_sequence_table
 from lamina.data.read.shapes import SequenceTable
 from lamina.spec import LaminaError
 
-#: The version of the files below; those of another one are made anew.
+#: Format version of the files below; other versions are rebuilt.
 FORMAT = 1
 
 _ABOUT, _STEPS = "about.json", "steps.bin"
@@ -38,8 +38,8 @@ def cached_sequence_table(
     missing: bool = False,
     blank_labels: bool = False,
 ) -> SequenceTable:
-    """As :func:`lamina.data.read_sequence_table`. A large file is parsed once; after that its
-    sequences are views of one array ``(steps, I)`` that stays on the disk."""
+    """Like :func:`lamina.data.read_sequence_table`, but a large file is parsed only once; after
+    that its sequences are views of one array ``(steps, I)`` on disk."""
     how: dict[str, Any] = {
         "id": id,
         "label": label,

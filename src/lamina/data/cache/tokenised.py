@@ -1,8 +1,8 @@
-"""A text as numbers, made once and read where it lies on the disk, however long it is.
+"""A text as numbers, computed once and read from disk, however long it is.
 
-The numbers here are a file's own: a token has the number of its first appearance. Which of them a
-vocabulary knows is decided later, so that other limits of a vocabulary, or other texts beside this
-one, need no new reading.
+The numbers are specific to the file: tokens are numbered by first appearance. A vocabulary is
+applied later, so that other limits of a vocabulary, or other texts next to this one, do not require
+reading it again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lamina.data.read.files import text_chunks
 from lamina.data.text.normalize import Level, Normalize, Normalizer
 from lamina.spec import LaminaError, Part
 
-#: The version of the files below; those of another one are made anew.
+#: Format version of the files below; other versions are rebuilt.
 FORMAT = 1
 
 _ABOUT, _TOKENS = "about.json", "tokens.json"
@@ -34,10 +34,11 @@ _ABOUT, _TOKENS = "about.json", "tokens.json"
 class TokenisedText:
     """A part of a text.
 
-    tokens: what each number stands for; the same list for all parts of a file.
-    ids:    ``(T,)``, unsigned, of the smallest size that does.
-    counts: ``(len(tokens),)`` int64, how often each stands in this part.
-    on_disk: whether ``ids`` lies on the disk.
+    Attributes:
+        tokens: the token of each number; the same list for all parts of a file.
+        ids: ``(T,)``, unsigned, of the smallest sufficient type.
+        counts: ``(len(tokens),)`` int64, occurrences in this part.
+        on_disk: whether ``ids`` is memory-mapped.
     """
 
     tokens: Sequence[str]
@@ -61,13 +62,15 @@ def tokenise(
 ) -> tuple[dict[Part, TokenisedText], str]:
     """The parts of a text file (also ``.gz``) by name, and the file's fingerprint.
 
-    The file is cut by position as :func:`lamina.data.prepare.split_text.cut_points` says; then each
-    part is normalised and cut into tokens. Memory is bounded by the number of different tokens. The
-    result for a large file is kept in the cache (see :func:`lamina.store.cache.cache_folder`) under
-    the file's content and everything the result depends on.
+    The file is cut by position as described in :func:`lamina.data.prepare.split_text.cut_points`;
+    then each part is normalised and tokenised. Memory is bounded by the number of distinct tokens.
+    The result for a large file is stored in the cache (see
+    :func:`lamina.store.cache.cache_folder`), keyed by the file's content and everything the result
+    depends on.
 
     Raises:
-        LaminaError: the file cannot be read, with the line; or the cache cannot be written.
+        LaminaError: the file cannot be read (the message names the line), or the cache cannot be
+            written.
     """
     depends = {
         "format": FORMAT,
@@ -93,7 +96,7 @@ def _build(
     fractions: tuple[float, float, float],
     on_progress: OnProgress,
 ) -> None:
-    """Fill ``folder`` with what :func:`_open` reads."""
+    """Write the files that :func:`_open` reads to ``folder``."""
 
     def chunks(doing: str) -> Iterator[str]:
         return text_chunks(path, lambda done: on_progress(doing, done))
@@ -119,10 +122,10 @@ def _build(
 
 
 def _open(folder: Path, stays: bool) -> dict[Part, TokenisedText]:
-    """The parts as :func:`_build` left them.
+    """The parts written by :func:`_build`.
 
     Raises:
-        LaminaError: the folder was damaged.
+        LaminaError: the folder is damaged.
     """
     try:
         about = msgspec.json.decode((folder / _ABOUT).read_bytes(), type=_About)

@@ -1,1 +1,1 @@
-"""Published data sets by name: what each is, where its files are, and what they hold."""
+"""Published data sets by name: descriptions, locations of their files, and contents."""

@@ -1,4 +1,4 @@
-"""One file from the web: the right one, whole, or none."""
+"""Download a single file: verified and complete, or not at all."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ from pathlib import Path
 
 from lamina.spec import LaminaError
 
-#: A server that is silent for so long is given up.
+#: Timeout in seconds for a silent server.
 TIMEOUT_SECONDS = 30.0
 
 
 def download(url: str, path: Path, *, size_bytes: int, sha256: str) -> None:
-    """Fetch ``url`` into ``path``, checked before it gets its name.
+    """Download ``url`` to ``path``, which is created only after verification.
 
-    No more than ``size_bytes`` (and one byte) is read, whatever the server sends. Two processes
-    may fetch the same file at once. Raises LaminaError at ``url`` if the address is not http(s),
-    the server fails, or the content is not the one expected; then nothing is kept.
+    No more than ``size_bytes`` (and one byte) is read, whatever the server sends. Two processes may
+    download the same file at once.
+
+    Raises:
+        LaminaError: at ``url``, if the address is not http(s), the server fails, or the content is
+            not the expected one; nothing is kept then.
     """
     if not url.startswith(("http://", "https://")):
         raise LaminaError("need an address that begins with http:// or https://.", place=url)
@@ -55,7 +58,7 @@ def _get(url: str, most_bytes: int) -> bytes:
 
 
 def _write_whole(path: Path, content: bytes) -> None:
-    # A name of its own for each writer: of two that race, both rename a whole file.
+    # Each writer uses its own name: if two race, both rename a complete file.
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

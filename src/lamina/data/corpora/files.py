@@ -1,4 +1,4 @@
-"""The files of a corpus: found, or fetched, and checked."""
+"""The files of a corpus: found locally or downloaded, and verified."""
 
 from __future__ import annotations
 
@@ -16,16 +16,20 @@ from lamina.store.cache import cache_folder
 
 
 def find(name: str, *, cache: Path | None = None, url: str | None = None) -> dict[str, Path]:
-    """The files of a corpus by role (see :data:`lamina.data.CORPORA`), fetched if need be.
+    """The files of a corpus by role (see :data:`lamina.data.CORPORA`), downloaded if necessary.
 
-    Looked for in ``$LAMINA_DATA/<folder>``, then in the cache (``cache``, or ``$LAMINA_CACHE``,
-    or ``lamina`` in the user's cache folder); what is in neither is downloaded into the cache.
-    Every file is checked by its SHA-256, whether it was found or fetched.
+    Files are looked up in ``$LAMINA_DATA/<folder>``, then in the cache (``cache``, or
+    ``$LAMINA_CACHE``, or ``lamina`` in the user's cache folder); missing ones are downloaded into
+    the cache. Every file is verified by its SHA-256, whether found or downloaded.
 
-    url: a folder on the web that holds the files under their names, in place of their own urls.
+    Args:
+        name: of the corpus.
+        cache: the folder of downloads.
+        url: a web folder with the files under their names, replacing their own URLs.
 
-    Raises LaminaError for an unknown name, a file that differs from what is known, and a
-    download that fails; a file that failed is not kept.
+    Raises:
+        LaminaError: the name is unknown, a file differs from the known one, or a download fails; a
+            file that fails verification is not kept.
     """
     if name not in CORPORA:
         close = difflib.get_close_matches(name, CORPORA, n=1)
@@ -72,7 +76,7 @@ def _matches(path: Path, file: CorpusFile) -> bool:
     left = file.size_bytes
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as content:
-            # One byte more than there should be is enough to know; a gzip bomb ends here.
+            # One extra byte proves that it is too long; this also stops a gzip bomb.
             while left >= 0 and (block := content.read(min(1 << 20, left + 1))):
                 digest.update(block)
                 left -= len(block)

@@ -35,7 +35,7 @@ def corpus_table(name: str, role: str = "train", *, cache: Path | None = None) -
         return _labelled_lines(files[role], how)
     assert isinstance(how, LabelledColumns)
     table = read_text_table(files[role], text=how.text, label=how.label)
-    # A mark such as <br /> would be four words of nothing at the level of words.
+    # Markup such as <br /> would become four meaningless words at word level.
     return replace(table, texts=[text.replace(how.line_break, "\n") for text in table.texts])
 
 

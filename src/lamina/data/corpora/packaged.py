@@ -1,4 +1,4 @@
-"""Data that arrives with other packages: nothing is downloaded."""
+"""Data included in other packages: nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ def digits() -> SequenceTable:
     """Scikit-learn's handwritten digits: 1,797 images read from top to bottom, as ``(8, 8)``
     sequences of 8 rows with 8 grey values in 0..1, in 10 classes.
 
-    Raises LaminaError if scikit-learn is not installed.
+    Raises:
+        LaminaError: scikit-learn is not installed.
     """
     try:
         from sklearn.datasets import load_digits
@@ -37,10 +38,11 @@ def digits() -> SequenceTable:
 
 
 def japanese_vowels(part: str = "train") -> SequenceTable:
-    """Japanese Vowels (Kudo et al. 1999): two vowels by 9 speakers, 12 cepstrum coefficients a
+    """Japanese Vowels (Kudo et al. 1999): two vowels by 9 speakers, 12 cepstrum coefficients per
     step, 7 to 29 steps; the official ``"train"`` (270 sequences) and ``"test"`` (370).
 
-    Raises LaminaError if sktime is not installed.
+    Raises:
+        LaminaError: sktime is not installed.
     """
     found = find_spec("sktime")
     if found is None or found.origin is None:

@@ -1,4 +1,4 @@
-"""What is known about each named corpus; the entries are in ``corpora.json`` beside this file."""
+"""The table of named corpora; the entries are in ``corpora.json`` next to this file."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ class CorpusFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One file of a corpus.
 
     Attributes:
-        name:       Its name; a copy packed as ``name + ".gz"`` is as good.
-        size_bytes: Of the unpacked content.
-        sha256:     Of the unpacked content, 64 hex digits.
-        url:        Where it can be fetched; ``None``: nowhere.
+        name: Its name; a compressed copy called ``name + ".gz"`` is accepted too.
+        size_bytes: Of the uncompressed content.
+        sha256: Of the uncompressed content, 64 hex digits.
+        url: Where to download it; ``None``: nowhere.
     """
 
     name: str
@@ -29,9 +29,9 @@ class LabelledColumns(msgspec.Struct, frozen=True, forbid_unknown_fields=True, t
     """Labelled texts in two columns of a table.
 
     Attributes:
-        text:       The column of the text.
-        label:      The column of the label.
-        line_break: What the texts write for the end of a line.
+        text: The column of the text.
+        label: The column of the label.
+        line_break: The representation of a line end in the texts.
     """
 
     text: str
@@ -40,12 +40,12 @@ class LabelledColumns(msgspec.Struct, frozen=True, forbid_unknown_fields=True, t
 
 
 class LabelledLines(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="lines"):
-    """Labelled texts, one a line: the label, and the text.
+    """Labelled texts, one per line: the label, and the text.
 
     Attributes:
-        label_ends:  What ends the label.
-        text_begins: What ends anything between the label and the text; empty: there is nothing.
-        encoding:    Of the file.
+        label_ends: The delimiter after the label.
+        text_begins: The delimiter before the text, if anything precedes it; otherwise empty.
+        encoding: Of the file.
     """
 
     label_ends: str
@@ -54,16 +54,16 @@ class LabelledLines(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag
 
 
 class Corpus(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is known about a corpus.
+    """An entry of the table.
 
     Attributes:
-        about:   What it is.
-        licence: What its origin says; read it before you publish anything made from it.
-        folder:  Its folder under ``$LAMINA_DATA`` and in the cache.
-        files:   By role: ``text``; ``train``, ``validation``, ``test``; ``pairs``, or ``train.en``,
-                 ... of translations; ``sequences``, ``labels``, ``mask`` of residues.
-        source:  Where to get it if lamina does not fetch it.
-        texts:   How its files hold labelled texts; ``None``: they do not.
+        about: What it is.
+        licence: As stated by its source; read it before you publish anything made from it.
+        folder: Its folder under ``$LAMINA_DATA`` and in the cache.
+        files: By role: ``text``; ``train``, ``validation``, ``test``; ``pairs``, or ``train.en``,
+            ... of translations; ``sequences``, ``labels``, ``mask`` of residues.
+        source: Where to get it if lamina does not download it.
+        texts: The format of its labelled texts; ``None``: it has none.
     """
 
     about: str

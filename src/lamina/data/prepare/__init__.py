@@ -1,1 +1,1 @@
-"""Between reading and batching: splits, missing values, scales."""
+"""Between reading and batching: splits, missing values, standardisation."""

@@ -1,4 +1,4 @@
-"""Values that are missing in a numeric sequence."""
+"""Missing values in a numeric sequence."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-#: ``"refuse"``: a missing value is an error. The rest as :func:`filled`.
+#: ``"refuse"``: a missing value is an error. The others: see :func:`filled`.
 MissingValues: TypeAlias = Literal["refuse", "mean", "forward"]
 
 
 def filled(sequence: np.ndarray, how: Literal["mean", "forward"], *, indicator: bool) -> np.ndarray:
-    """A standardised sequence ``(T, I)`` without gaps, which are not-a-number.
+    """A standardised sequence ``(T, I)`` with its gaps (NaN) filled.
 
-    ``"mean"``: a gap becomes 0, the mean of the training part. ``"forward"``: the last value of
-    the feature that the sequence has had, and 0 before its first. ``indicator``: ``I`` more
-    features that are 1 where a value was missing. Che et al. (2018), *Recurrent Neural Networks
-    for Multivariate Time Series with Missing Values*, section 2.2: GRU-Mean, GRU-Forward, and the
-    mask of GRU-Simple.
+    Che et al. (2018), *Recurrent Neural Networks for Multivariate Time Series with Missing Values*,
+    section 2.2: GRU-Mean, GRU-Forward, and the mask of GRU-Simple.
+
+    Args:
+        sequence: ``(T, I)``.
+        how: ``"mean"``: a gap becomes 0, the mean of the training part. ``"forward"``: the last
+            value of the feature in the sequence, and 0 before its first.
+        indicator: whether to append ``I`` features that are 1 where a value was missing.
 
     Returns:
         ``(T, I)``, with the indicator ``(T, 2 I)``; no step reads a later one.

@@ -1,4 +1,4 @@
-"""Which rows train, which choose, which judge."""
+"""Splitting rows into training, validation and test parts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Split:
-    """Row numbers of the three parts: int64, ascending, disjoint, together all rows."""
+    """Row numbers of the three parts: int64, ascending, disjoint, covering all rows."""
 
     train: np.ndarray
     validation: np.ndarray
@@ -33,17 +33,21 @@ def split_rows(
     fractions: Sequence[float] = (0.8, 0.1, 0.1),
     seed: int,
 ) -> Split:
-    """Split rows at random, every label in the same shares, equal keys never apart.
+    """Split rows at random, stratified by label, and never separate equal keys.
 
     Rows with equal keys (copies of a text) form a group that stays whole; a group belongs to the
     label of its first row. Within a label, a part's count differs from its share by less than one
-    row where no group is larger than one row. A label with a single group goes to train.
+    row if no group is larger than one row. A label with a single group goes to train.
 
-    fractions: shares of train, validation and test; a share of 0 leaves that part empty.
-    seed:      the same arguments give the same split on every machine.
+    Args:
+        keys: one per row.
+        labels: one per row; None: not stratified.
+        fractions: shares of train, validation and test; a share of 0 leaves that part empty.
+        seed: the same arguments give the same split on every machine.
 
-    Raises LaminaError for a negative seed, labels of one class, and when a part with a share gets
-    no row.
+    Raises:
+        LaminaError: the seed is negative, there is only one class, or a part with a share gets no
+            row.
     """
     shares = as_shares(fractions)
     if seed < 0:
@@ -90,19 +94,25 @@ def fill_parts(
     fractions: Sequence[float],
     seed: int,
 ) -> dict[str, R]:
-    """All three parts: those that are not there yet are drawn from rows as :func:`split_rows` does.
+    """All three parts: missing ones are drawn from rows like in :func:`split_rows`.
 
-    there: validation or test, or both, where they have a file of their own.
-    take:  what the rows of those numbers make.
+    Args:
+        there: validation or test, or both, if they have a file of their own.
+        take: makes a part from row numbers.
+        keys: see :func:`split_rows`.
+        labels: see :func:`split_rows`.
+        fractions: see :func:`split_rows`.
+        seed: see :func:`split_rows`.
 
-    Raises LaminaError as :func:`split_rows` does.
+    Raises:
+        LaminaError: see :func:`split_rows`.
     """
     split = split_rows(keys, labels, fractions=shares_left(fractions, there), seed=seed)
     return {part: take(getattr(split, part)) for part in PARTS} | dict(there)
 
 
 def shares_left(fractions: Sequence[float], there: Container[str]) -> tuple[float, float, float]:
-    """Shares of 1 where the parts that are there already take none."""
+    """Shares of 1, with none for the parts that already exist."""
     left = [0.0 if part in there else x for part, x in zip(PARTS, fractions, strict=True)]
     train, validation, test = (share / sum(left) for share in left)
     return train, validation, test
@@ -113,8 +123,10 @@ def split_stream(
 ) -> tuple[slice, slice, slice]:
     """Cut ``n`` steps by position: train first, then validation, then test.
 
-    A text is cut, not shuffled, so that no part has seen what comes after it. Raises LaminaError
-    if a part with a share gets fewer than two steps (one to read, one to predict).
+    A text is cut, not shuffled, so that no part has seen what comes after it.
+
+    Raises:
+        LaminaError: a part with a share gets fewer than two steps (one to read, one to predict).
     """
     shares = as_shares(fractions)
     ends = [0, *(round(n * share) for share in np.cumsum(shares)[:2]), n]
@@ -129,9 +141,9 @@ def split_stream(
 
 
 def linked(one: Sequence[Hashable], other: Sequence[Hashable]) -> list[int]:
-    """Keys for :func:`split_rows` that keep pairs together which share a side, and those that share
-    one with these, and so on: for each pair the number of a pair, the same for all of them."""
-    above = list(range(len(one)))  # a forest: each points to itself or to one before it
+    """Keys for :func:`split_rows` that keep together pairs that share a side, transitively: each
+    pair gets the number of one pair in its group, the same for the whole group."""
+    above = list(range(len(one)))  # a forest: each points to itself or to an earlier one
 
     def root(pair: int) -> int:
         while above[pair] != pair:
@@ -148,7 +160,11 @@ def linked(one: Sequence[Hashable], other: Sequence[Hashable]) -> list[int]:
 
 
 def as_shares(fractions: Sequence[float]) -> np.ndarray:
-    """Train, validation and test as shares of 1; LaminaError where they cannot be that."""
+    """Train, validation and test as shares of 1.
+
+    Raises:
+        LaminaError: ``fractions`` are not valid shares.
+    """
     values = [float(fraction) for fraction in fractions]
     if (
         len(values) != 3
@@ -184,23 +200,23 @@ def _groups(keys: Sequence[Hashable]) -> tuple[list[int], list[list[int]]]:
 
 
 def _counts(n: int, shares: np.ndarray, carry: np.ndarray) -> np.ndarray:
-    """``n`` rows over three parts: each share rounded up or down, the sum kept.
+    """Distribute ``n`` rows over three parts: each share rounded up or down, the sum preserved.
 
-    What rounding took from a part in the labels before (``carry``) decides who is rounded up, so
-    that many small labels together still fill every part.
+    The rounding losses of previous labels (``carry``) decide which part is rounded up, so that many
+    small labels together still fill every part.
     """
     exact = n * shares
     counts = np.floor(exact + 1e-9).astype(np.int64)
     short = exact - counts
     claim = np.where(short > 1e-9, short + carry, -np.inf)
     if counts[0] == 0:
-        claim[0] = np.inf  # a label that train never sees cannot be learnt
+        claim[0] = np.inf  # a label that is absent from train cannot be learnt
     counts[np.argsort(-claim, kind="stable")[: n - int(counts.sum())]] += 1
     return counts
 
 
 def _assign(sizes: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """A part for each group, so that the parts' row counts come near ``wanted``."""
+    """Assign each group to a part so that the parts' row counts come close to ``wanted``."""
     parts = np.empty(len(sizes), dtype=np.int64)
     missing = wanted.copy()
     large = np.flatnonzero(sizes > 1)

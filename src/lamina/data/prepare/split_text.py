@@ -1,4 +1,4 @@
-"""Where a text is cut into a part to train, one to validate and one to test."""
+"""Where to cut a text into training, validation and test parts."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ def cut_points(
     fractions: Sequence[float],
     read: Callable[[list[tuple[int, int]]], list[str]],
 ) -> tuple[int, int]:
-    """Where the second and the third part of a text of ``length`` characters begin.
+    """The start of the second and of the third part of a text of ``length`` characters.
 
-    Each cut is moved to an end of a line (or word) close by, so that none is split; a text without
-    any is cut where the share ends.
+    Each cut is moved to a nearby end of a line (or word), so that none is split; a text without any
+    is cut exactly by its shares.
 
-    fractions: shares of the three parts, by position; they add up to 1.
-    read:      the text from start to stop, for each pair of them.
+    Args:
+        length: of the text, in characters.
+        fractions: shares of the three parts, by position; they sum to 1.
+        read: the text from start to stop, for each pair of these.
     """
     train, validation, _ = split_stream(length, fractions)
     smallest = min(share for share in fractions if share) * length
-    reach = min(_REACH, int(smallest / 4))  # no cut comes near the next one
+    reach = min(_REACH, int(smallest / 4))  # no cut comes close to the next one
     ends = [train.stop, validation.stop]
     moved = [at for at, end in enumerate(ends) if 0 < end < length]
     spans = [(max(ends[at] - reach - 1, 0), ends[at] + reach) for at in moved]
@@ -44,7 +46,7 @@ def _after(text: str, mark: str, end: int, reach: int) -> int | None:
 
 
 def windows(chunks: Iterable[str], spans: Sequence[tuple[int, int]]) -> list[str]:
-    """The text from start to stop for each of ``spans``, of a text that comes in chunks."""
+    """The text from start to stop for each of ``spans``, for a text that arrives in chunks."""
     found = [""] * len(spans)
     position, last = 0, max(stop for _, stop in spans)
     for chunk in chunks:

@@ -1,4 +1,4 @@
-"""Numeric features on a common scale."""
+"""Standardisation of numeric features."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from lamina.spec import LaminaError
 
 
 class Figures(msgspec.Struct, forbid_unknown_fields=True):
-    """A :class:`Standardizer` as a file holds it."""
+    """The stored form of a :class:`Standardizer`."""
 
     mean: list[float]
     scale: list[float]
 
     def holds(self, features: int) -> bool:
-        """Whether they can be those of so many features."""
+        """Whether they are valid for this number of features."""
         return len(self.mean) == len(self.scale) == features and all(x > 0 for x in self.scale)
 
 
 @dataclass(frozen=True)
 class Standardizer:
-    """``(x - mean) / scale`` for each feature, with the figures of the training part.
+    """``(x - mean) / scale`` for each feature, with statistics of the training part.
 
-    mean, scale: ``(I,)``. A feature that never changes has scale 1.
+    Attributes:
+        mean, scale: ``(I,)``. A feature that never changes has scale 1.
     """
 
     mean: np.ndarray
@@ -34,8 +35,8 @@ class Standardizer:
 
     @classmethod
     def fit(cls, sequences: Sequence[np.ndarray]) -> Standardizer:
-        """Mean and standard deviation over all steps of sequences ``(T, I)``; what is missing
-        (not-a-number) does not count.
+        """Mean and standard deviation over all steps of sequences ``(T, I)``; missing values (NaN)
+        are ignored.
 
         Raises:
             LaminaError: a feature has no value at all.
@@ -54,11 +55,11 @@ class Standardizer:
         return cls(np.asarray(mean), np.where(scale > 0, scale, 1.0))
 
     def __call__(self, sequence: np.ndarray) -> np.ndarray:
-        """``(T, I)`` float32; what is missing stays so."""
+        """``(T, I)`` float32; missing values stay missing."""
         return ((sequence - self.mean) / self.scale).astype(np.float32)
 
     def figures(self) -> Figures:
-        """What :meth:`of` reads."""
+        """The form that :meth:`of` reads."""
         return Figures(mean=self.mean.tolist(), scale=self.scale.tolist())
 
     @classmethod
@@ -72,10 +73,10 @@ class Standardizer:
 
     @classmethod
     def from_json(cls, text: str, features: int, place: str) -> Standardizer:
-        """The inverse of :meth:`to_json`, for so many features.
+        """The inverse of :meth:`to_json`, for this number of features.
 
         Raises:
-            LaminaError: malformed, or for another number.
+            LaminaError: the text is malformed, or has another number of features.
         """
         try:
             read = msgspec.json.decode(text, type=Figures)

@@ -1,4 +1,4 @@
-"""Audio files as samples: the one file that knows soundfile (libsndfile: WAV, FLAC, Ogg, MP3)."""
+"""Audio files as samples: the only file that uses soundfile (libsndfile: WAV, FLAC, Ogg, MP3)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy as np
 from lamina.data.read.files import unreadable
 from lamina.spec import LaminaError
 
-#: Rates that a header may name: what lies outside is no recording of speech.
+#: Plausible sampling rates: anything outside is not a recording of speech.
 RATES = 1_000, 768_000
 
 
 def sampling_rate(path: str | Path) -> int:
-    """Samples a second, as the file's header says.
+    """Samples per second, from the file's header.
 
     Raises:
         LaminaError: see :func:`read_audio`.
@@ -28,12 +28,15 @@ def sampling_rate(path: str | Path) -> int:
 def read_audio(path: str | Path, rate: int, *, resample: bool = False) -> np.ndarray:
     """The samples of a file with one channel, ``(N,)`` float32 in -1..1.
 
-    rate:     samples a second of what is returned.
-    resample: a file of another rate is resampled, by a polyphase filter (scipy), not refused.
+    Args:
+        path: the file.
+        rate: samples per second of the result.
+        resample: whether a file of another rate is resampled, by a polyphase filter (scipy),
+            instead of refused.
 
     Raises:
-        LaminaError: no audio, cut off, more than one channel, another rate, or a sample that is no
-            finite number.
+        LaminaError: the file is not audio, is truncated, has several channels, another rate, or a
+            sample that is not a finite number.
     """
     place = str(path)
     with _open(path) as file:
@@ -49,7 +52,7 @@ def read_audio(path: str | Path, rate: int, *, resample: bool = False) -> np.nda
                 "resampling: resample=True (--resample).",
                 place=place,
             )
-        # libsndfile reads what is left of a cut WAV and notes only in its log what was promised.
+        # libsndfile reads a truncated WAV and mentions the missing samples only in its log.
         log = str(file.extra_info).splitlines()
         cut = any(line.startswith("data") and "should be" in line for line in log)
         found, promised = file.samplerate, file.frames
@@ -67,7 +70,7 @@ def read_audio(path: str | Path, rate: int, *, resample: bool = False) -> np.nda
     if len(bad := np.flatnonzero(~np.isfinite(samples))):
         raise LaminaError(f"sample {bad[0] + 1} is no finite number", place=place)
     if found != rate:
-        from scipy.signal import resample_poly  # takes as long to load as torch does
+        from scipy.signal import resample_poly  # loads as slowly as torch
 
         common = math.gcd(found, rate)
         samples = resample_poly(samples, rate // common, found // common)
@@ -83,7 +86,7 @@ def _open(path: str | Path) -> Any:
             "Install it: pip install 'lamina[speech]'."
         ) from None
     try:
-        with open(path, "rb") as file:  # the system's own words for what cannot be opened
+        with open(path, "rb") as file:  # to get the system's own error message
             empty = not file.read(1)
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from None

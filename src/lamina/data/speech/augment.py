@@ -1,4 +1,4 @@
-"""Speech made a little different each time it is trained on, in its log-mel features."""
+"""Data augmentation for speech, applied to log-mel features."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from msgspec import Meta
 from lamina.data.prepare.standardize import Standardizer
 from lamina.options import Options
 
-#: A decibel in the natural logarithm of a power.
+#: One decibel, as a difference of natural logarithms of power.
 _DECIBEL = math.log(10) / 10
 #: A time mask covers at most this share of a recording: Park et al. (2019), p of section 2.
 _MOST_MASKED = 0.2
@@ -61,9 +61,13 @@ class SpeechAugmentation(Options, frozen=True, kw_only=True):
     def __call__(
         self, frames: np.ndarray, scale: Standardizer, least: int, rng: np.random.Generator
     ) -> np.ndarray:
-        """``frames`` ``(T, I)`` of one recording, changed and standardised: ``(T', I)`` float32.
+        """``frames`` ``(T, I)`` of one recording, augmented and standardised: ``(T', I)`` float32.
 
-        least: never fewer frames than this; a draw that would give fewer keeps ``T``.
+        Args:
+            frames: log-mel features.
+            scale: standardises them.
+            least: minimum number of frames; a draw that would give fewer keeps ``T``.
+            rng: the source of randomness.
         """
         steps, bins = frames.shape
         wanted = round(steps * rng.uniform(1 - self.speed, 1 + self.speed))

@@ -1,6 +1,5 @@
-"""Log-mel features of speech, of a whole recording or as it arrives: the one file that knows
-kaldi-native-fbank.
-"""
+"""Log-mel features of speech, for a whole recording or a stream: the only file that uses
+kaldi-native-fbank."""
 
 from __future__ import annotations
 
@@ -10,21 +9,22 @@ import numpy as np
 from lamina.data.speech.audio import RATES
 from lamina.spec import LaminaError
 
-#: Kaldi's scale of samples: 16-bit whole numbers. It matters for the floor of the logarithm only.
+#: Kaldi's scale of samples: 16-bit integers. It only affects the floor of the logarithm.
 _SCALE = 32768.0
 
 
 class LogMel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The logarithm of the energy in bands of the mel scale, as Kaldi computes it: no dither, and
-    no frame that reaches over an end of the recording, so that a stream gives the same frames.
+    """The logarithm of the energy in mel bands, as computed by Kaldi: without dither, and without
+    frames that extend beyond the recording, so that a stream gives the same frames.
 
-    rate:      samples a second.
-    bins:      bands ``I``.
-    window_ms: length of a frame.
-    step_ms:   from the start of a frame to the start of the next.
+    Attributes:
+        rate: samples per second.
+        bins: bands ``I``.
+        window_ms: length of a frame.
+        step_ms: from the start of a frame to the start of the next.
 
     Raises:
-        LaminaError: values that give no features.
+        LaminaError: the values give no features.
     """
 
     rate: int
@@ -44,17 +44,17 @@ class LogMel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 raise LaminaError(f"{name} is {value:g}; need {least:,} to {most:,}")
 
     def __call__(self, samples: np.ndarray) -> np.ndarray:
-        """Samples ``(N,)`` in -1..1 -> frames ``(T, I)`` float32; ``T`` is 0 for a recording that
-        is shorter than a frame."""
+        """Samples ``(N,)`` in -1..1 -> frames ``(T, I)`` float32; ``T`` is 0 for a recording
+        shorter than a frame."""
         return self.stream().feed(samples)
 
     def stream(self) -> MelStream:
-        """Frames of a recording that arrives in pieces."""
+        """Compute the frames of a recording that arrives in pieces."""
         return MelStream(self)
 
 
 class MelStream:
-    """The frames of one recording, each as soon as its last sample is there."""
+    """The frames of one recording, each available as soon as its last sample has arrived."""
 
     def __init__(self, kind: LogMel):
         try:
@@ -81,7 +81,7 @@ class MelStream:
         self._kind, self._given = kind, 0
 
     def feed(self, samples: np.ndarray) -> np.ndarray:
-        """The frames ``(T, I)`` float32 that the next samples ``(N,)`` complete, perhaps none."""
+        """The frames ``(T, I)`` float32 completed by the next samples ``(N,)``, possibly none."""
         if len(samples):
             self._bank.accept_waveform(self._kind.rate, (samples * np.float32(_SCALE)).tolist())
         ready = self._bank.num_frames_ready

@@ -1,4 +1,4 @@
-"""Words to numbers where a file says what the words are: their own number, and those of their
+"""Numbers of words in data that are already split into words: of the word itself and of its
 characters."""
 
 from __future__ import annotations
@@ -13,21 +13,23 @@ import numpy as np
 from lamina.data.text.vocabulary import UNKNOWN, Vocabulary
 from lamina.spec import LaminaError
 
-#: Of a longer word the first and the last half of so many characters are read.
+#: Of a longer word, only the first and last half of this many characters are used.
 MOST_CHARACTERS = 40
 _DIGIT = re.compile(r"\d")
 
 
 @dataclass(frozen=True)
 class Lexicon:
-    """What a model knows of words.
+    """The vocabulary of words and of their characters.
 
-    words:      looked up as :meth:`key` has them.
-    characters: of the words as they stand.
-    lower:      words are looked up in lower case.
-    digits:     words are looked up with 0 for every digit.
+    Args:
+        words: numbers of words, in the form given by :meth:`key`.
+        characters: numbers of the characters of the unmodified words.
+        lower: whether words are looked up in lower case.
+        digits: whether words are looked up with 0 for every digit.
 
-    Raises LaminaError for vocabularies of other levels.
+    Raises:
+        LaminaError: the vocabularies have other levels.
     """
 
     words: Vocabulary
@@ -52,9 +54,10 @@ class Lexicon:
         max_size: int,
         min_count: int,
     ) -> Lexicon:
-        """Count words and characters; ``max_size`` and ``min_count`` are of the words.
+        """Count words and characters; ``max_size`` and ``min_count`` apply to words.
 
-        Raises LaminaError if no word is left.
+        Raises:
+            LaminaError: no word is left.
         """
         counts: Counter[str] = Counter()
         for words in sentences:
@@ -72,7 +75,7 @@ class Lexicon:
         return cls(Vocabulary("word", "none", (), tuple(kept)), characters, lower, digits)
 
     def encode(self, sentences: Sequence[Sequence[str]]) -> tuple[Forms, list[np.ndarray]]:
-        """The different words of ``sentences``, and which of them each sentence has, ``(T,)``
+        """The distinct words of ``sentences``, and their indices in each sentence, ``(T,)``
         int64."""
         numbers: dict[str, int] = {}
         encoded = [
@@ -86,10 +89,11 @@ class Lexicon:
 
 @dataclass(frozen=True)
 class Forms:
-    """The different words of a part of the data.
+    """The distinct words of a part of the data.
 
-    words:      ``(F,)`` int64, their numbers.
-    characters: the numbers of the characters of each.
+    Attributes:
+        words: ``(F,)`` int64, their numbers.
+        characters: the numbers of the characters of each.
     """
 
     words: np.ndarray
@@ -97,12 +101,12 @@ class Forms:
 
 
 def key(word: str, lower: bool, digits: bool) -> str:
-    """How ``word`` is looked up."""
+    """The form in which ``word`` is looked up."""
     word = word.lower() if lower else word
     return _DIGIT.sub("0", word) if digits else word
 
 
 def cut(word: str) -> str:
-    """The two ends of a word that is too long to be read whole."""
+    """The two ends of a word that is too long to be used whole."""
     half = MOST_CHARACTERS // 2
     return word if len(word) <= MOST_CHARACTERS else word[:half] + word[-half:]

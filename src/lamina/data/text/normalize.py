@@ -1,4 +1,4 @@
-"""What is done to a text before it is cut into tokens; a long text may come in pieces."""
+"""Text normalisation before tokenisation; a long text may be passed in pieces."""
 
 from __future__ import annotations
 
@@ -9,28 +9,30 @@ Level: TypeAlias = Literal["char", "word", "space"]
 Normalize: TypeAlias = Literal["none", "lower", "letters"]
 
 _NOT_LETTERS = re.compile("[^A-Za-z]+")
-#: What ``letters`` puts between two lines. At char level nothing, as the book Dive into Deep
-#: Learning (section 9.2) prepares The Time Machine.
+#: Inserted by ``letters`` between two lines. At char level nothing, as in the preparation of The
+#: Time Machine in the book Dive into Deep Learning (section 9.2).
 _BETWEEN_LINES = {"char": "", "word": " ", "space": "\n"}
 
 
 class Normalizer:
-    """Normalises a text that is given piece by piece, as if it had been given whole.
+    """Normalises a text piece by piece, with the same result as for the whole text.
 
-    Pieces must end behind a space or a line end, all but the last.
+    All pieces but the last must end after a space or a line end.
 
-    normalize: ``"none"``; ``"lower"``: lower case; ``"letters"``: a-z and single spaces only, lines
-               stripped and put end to end (at word level with a space between, at level space
-               each still a line).
+    Args:
+        normalize: ``"none"``; ``"lower"``: lower case; ``"letters"``: a-z and single spaces only,
+            lines stripped and concatenated (at word level with a space in between, at level space
+            as separate lines).
     """
 
     def __init__(self, normalize: Normalize, level: Level):
         self._normalize, self._between = normalize, _BETWEEN_LINES[level]
-        # Of the line at hand, for "letters": whether it has a letter yet, and a space after it.
+        # State of the current line, for "letters": whether it has a letter yet, and a space after
+        # it.
         self._begun = self._gap = False
 
     def __call__(self, piece: str) -> str:
-        """What the next piece of the text becomes."""
+        """Normalise the next piece of the text."""
         if self._normalize == "none":
             return piece
         if self._normalize == "lower":

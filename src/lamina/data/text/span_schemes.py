@@ -1,14 +1,14 @@
-"""Labels that mark spans: which scheme they follow, where spans stand, one scheme into another.
+"""Labels that mark spans: detecting their scheme, reading the spans, converting between schemes.
 
 A span of kind ``PER`` over three words is, in
 
-- ``IOB1``:  ``I-PER I-PER I-PER``; its first is ``B-PER`` only right behind another ``PER``
+- ``IOB1``:  ``I-PER I-PER I-PER``; it starts with ``B-PER`` only directly after another ``PER``
   (Ramshaw and Marcus 1995; CoNLL-2003),
 - ``IOB2``:  ``B-PER I-PER I-PER``, also called BIO,
-- ``IOBES``: ``B-PER I-PER E-PER``, and ``S-PER`` where it is one word, also called BILOU with
+- ``IOBES``: ``B-PER I-PER E-PER``, and ``S-PER`` for a single word, also called BILOU with
   other letters.
 
-``O`` is outside of every span.
+``O`` is outside every span.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 SpanScheme: TypeAlias = Literal["IOB1", "IOB2", "IOBES"]
-#: How spans are read from labels: as conlleval does, or by the rules of the scheme alone.
+#: How spans are read from labels: like conlleval, or strictly by the rules of the scheme.
 Matching: TypeAlias = Literal["conlleval", "strict"]
 
 OUTSIDE = "O"
 _MARK = re.compile(r"O|[BIES](?:-.+)?", re.DOTALL)
 
-#: Whether something holds between a label and the next: ``(prefix, prefix, same kind) -> bool``.
+#: A relation between a label and the next: ``(prefix, prefix, same kind) -> bool``.
 _Rule: TypeAlias = Callable[[str, str, bool], bool]
 
 
 @dataclass(frozen=True)
 class Span:
-    """Words ``first`` to ``last``, both counted in, are one ``kind``."""
+    """Words ``first`` to ``last``, inclusive, form a span of this ``kind``."""
 
     first: int
     last: int
@@ -47,9 +47,9 @@ def parts(label: str) -> tuple[str, str]:
 
 
 def recognise(sequences: Iterable[Sequence[str]]) -> SpanScheme | None:
-    """The scheme that label sequences follow; ``None`` where they mark no spans.
+    """The scheme that label sequences follow; ``None`` if they mark no spans.
 
-    Labels that break both IOB1 and IOB2 are called IOB2.
+    Labels that violate both IOB1 and IOB2 are treated as IOB2.
     """
     pairs = {
         pair
@@ -75,7 +75,7 @@ def recognise(sequences: Iterable[Sequence[str]]) -> SpanScheme | None:
 
 
 def spans(labels: Sequence[str]) -> list[Span]:
-    """The spans of one sequence, read as conlleval does, whatever the scheme."""
+    """The spans of one sequence, read like conlleval, whatever the scheme."""
     found: list[Span] = []
     first, before = 0, OUTSIDE
     for at, label in enumerate((*labels, OUTSIDE)):
@@ -89,7 +89,7 @@ def spans(labels: Sequence[str]) -> list[Span]:
 
 
 def write(found: Iterable[Span], length: int, scheme: SpanScheme) -> list[str]:
-    """The labels of ``length`` words with these spans, which do not overlap, in order."""
+    """The labels of ``length`` words with these spans, which must be sorted and not overlap."""
     labels = [OUTSIDE] * length
     before: Span | None = None
     for span in found:
@@ -114,10 +114,10 @@ def convert(labels: Sequence[str], scheme: SpanScheme) -> list[str]:
 def tables(
     labels: Sequence[str], scheme: SpanScheme, matching: Matching
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Whether, between label ``j`` and the next, ``k``, a span starts, goes on, or ends.
+    """Whether a span starts, continues or ends between label ``j`` and the next, ``k``.
 
-    Each ``(K + 1, K + 1)`` bool; number ``K`` stands for a place outside of every span, such as
-    before the first word and behind the last.
+    Each table is ``(K + 1, K + 1)`` bool; number ``K`` is a position outside every span, such as
+    before the first word and after the last.
     """
     rules = (_starts, _goes_on, _ends) if matching == "conlleval" else _STRICT[scheme]
     split = [parts(label) for label in (*labels, OUTSIDE)]
@@ -130,7 +130,7 @@ def tables(
     return starts, goes_on, ends
 
 
-# -- as conlleval reads (Tjong Kim Sang and Buchholz 2000): any label but O is in some span
+# -- like conlleval (Tjong Kim Sang and Buchholz 2000): any label but O is in some span
 
 
 def _ends(before: str, now: str, same: bool) -> bool:
@@ -149,7 +149,7 @@ def _goes_on(before: str, now: str, same: bool) -> bool:
     return now != OUTSIDE and not _starts(before, now, same)
 
 
-# -- by the rules of a scheme: what breaks them is in no span. The same as seqeval's strict mode.
+# -- strictly by a scheme: labels that violate it are in no span. Same as seqeval's strict mode.
 
 
 def _iob2_starts(before: str, now: str, same: bool) -> bool:

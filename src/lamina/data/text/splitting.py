@@ -1,9 +1,9 @@
-"""Text into words and back, in any script.
+"""Splitting text into words and joining them again, in any script.
 
-A word is a run of letters, digits and marks, with inner apostrophes (``don't``). Scripts written
-without spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese) give one word a character with its
-marks. Everything else that is not white space gives one word a grapheme cluster, so that an emoji
-made of several code points stays whole (Unicode Standard Annex 29).
+A word is a run of letters, digits and marks, with inner apostrophes (``don't``). In scripts written
+without spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese) each character with its marks is a
+word. Of everything else except white space, each grapheme cluster is a word, so that an emoji made
+of several code points stays whole (Unicode Standard Annex 29).
 """
 
 from __future__ import annotations
@@ -25,14 +25,13 @@ _WORD = (
     rf"|{_LETTER}+(?:['\x{{2019}}]\p{{L}}+)*"
     r"|(?!\s)\X"
 )
-# What _WORD is for ASCII, where it is several times faster.
+# The equivalent of _WORD for ASCII, where it is several times faster.
 _ASCII_WORD = re.compile(r"[A-Za-z0-9_]+(?:'[A-Za-z]+)*|[^ \t-\rA-Za-z0-9_]")
 
 #: The token of a line end in :func:`split_spaced`.
 LINE_END = "<eos>"
 
-# First and last code point of the blocks whose words stand without spaces, and of their
-# punctuation.
+# First and last code point of the blocks of scripts without spaces, and of their punctuation.
 _SPACELESS_BLOCKS = (
     (0x0E00, 0x0EFF),  # Thai, Lao
     (0x1000, 0x109F),  # Burmese
@@ -55,23 +54,23 @@ def _splitter() -> PreTokenizer:
 
 
 def split_words(text: str) -> list[str]:
-    """The words of ``text`` in order; white space is all that is left out."""
+    """The words of ``text`` in order; only white space is dropped."""
     if text.isascii():
         return _ASCII_WORD.findall(text)
     try:
         return [word for word, _ in _splitter().pre_tokenize_str(text)]
-    except (UnicodeError, TypeError):  # half of a surrogate pair, which UTF-8 cannot write
+    except (UnicodeError, TypeError):  # an unpaired surrogate, which UTF-8 cannot encode
         return split_words(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
 def split_spaced(text: str) -> list[str]:
-    """What stands between white space, as it stands; each line end is a word of its own,
-    :data:`LINE_END`: the form of the Penn Treebank (Mikolov et al. 2010) and of WikiText."""
+    """The words separated by white space, unchanged; each line end is a word of its own,
+    :data:`LINE_END`: the format of the Penn Treebank (Mikolov et al. 2010) and of WikiText."""
     return text.replace("\n", f" {LINE_END} ").split()
 
 
 def join_spaced(words: Iterable[str]) -> str:
-    """The inverse of :func:`split_spaced`, but for the kind and number of spaces."""
+    """The inverse of :func:`split_spaced`, except for the kind and number of spaces."""
     lines: list[list[str]] = [[]]
     for word in words:
         if word == LINE_END:
@@ -82,7 +81,7 @@ def join_spaced(words: Iterable[str]) -> str:
 
 
 def join_words(words: Iterable[str]) -> str:
-    """A text to read: spaces where the script and the punctuation want them."""
+    """A readable text: spaces where the script and the punctuation require them."""
     pieces: list[str] = []
     for word in words:
         if pieces and not _stand_together(pieces[-1], word):

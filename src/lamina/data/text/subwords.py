@@ -1,4 +1,4 @@
-"""Subwords: pieces of words, so that a small vocabulary writes every text."""
+"""Subwords: pieces of words, so that a small vocabulary can represent every text."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 
 from lamina.spec import LaminaError
 
-#: Numbers of the two tokens that are no piece of text: before the first and behind the last.
+#: Numbers of the two tokens without text: before the first and after the last.
 BEGIN, END = 0, 1
 SPECIALS = ("<s>", "</s>")
-#: The most tokens that a vocabulary may have, whoever wrote its file.
+#: The largest vocabulary accepted, including from files.
 MOST_TOKENS = 1_000_000
 
-# No merge goes across these: a word with the space before it, a number, other signs, white space.
+# Merges never cross these: a word with the space before it, a number, other signs, white space.
 _PIECE = r" ?[\p{L}\p{M}]+| ?\p{N}+| ?[^\s\p{L}\p{M}\p{N}]+|\s+"
-#: A character for each of the 256 bytes: the alphabet of which tokens are made.
+#: A character for each of the 256 bytes: the alphabet of the tokens.
 _BYTES = sorted(pre_tokenizers.ByteLevel.alphabet())
 
 
@@ -45,11 +45,11 @@ class Subwords:
 
     @classmethod
     def build(cls, texts: Iterable[str], size: int, min_count: int = 2) -> Subwords:
-        """Learn at most ``size`` tokens from ``texts``; a pair that is seen less than
-        ``min_count`` times becomes none. The same texts give the same tokens.
+        """Learn at most ``size`` tokens from ``texts``; a pair seen fewer than ``min_count`` times
+        is not merged. The same texts give the same tokens.
 
         Raises:
-            LaminaError: a size that does not hold every byte.
+            LaminaError: the size is too small to include every byte.
         """
         least = len(SPECIALS) + len(_BYTES)
         if not least <= size <= MOST_TOKENS:
@@ -77,29 +77,29 @@ class Subwords:
         return [np.array(one.ids, dtype=np.int64) for one in encoded]
 
     def decode_many(self, ids: Sequence[Sequence[int]]) -> list[str]:
-        """The text of each sequence of tokens; ``BEGIN`` and ``END`` are left out, and bytes that
-        are no UTF-8 become U+FFFD.
+        """The text of each sequence of tokens; ``BEGIN`` and ``END`` are skipped, and bytes that
+        are not valid UTF-8 become U+FFFD.
 
         Raises:
-            LaminaError: a number that is no token's.
+            LaminaError: a number is not a token's.
         """
         for number in (number for one in ids for number in one):
             if not 0 <= number < len(self):
                 raise LaminaError(f"got token number {number}; need 0 to {len(self) - 1}")
         plain = [[int(number) for number in one if number > END] for one in ids]
-        # Bytes that no text of training held may be put together by a network: a line stays one.
+        # A network may combine bytes that no training text contained: keep the result on one line.
         return [" ".join(text.split()) for text in self._tokenizer.decode_batch(plain)]
 
     def to_json(self) -> str:
-        """The file of the library ``tokenizers``, which other programs read too."""
+        """The file format of the library ``tokenizers``, which other programs read too."""
         return self._tokenizer.to_str()
 
     @classmethod
     def from_json(cls, text: str, place: str) -> Subwords:
         """The inverse of :meth:`to_json`.
 
-        Of a file only the tokens and merges are taken, and checked; how text is cut is not read
-        from it, so that a stranger's file can neither run a pattern of its own nor take more
+        Only the tokens and merges of the file are used, and they are checked; its splitting rules
+        are ignored, so that an untrusted file can neither supply a regular expression nor use more
         memory than its size.
 
         Raises:

@@ -17,26 +17,28 @@ from lamina.data.text.splitting import join_spaced, join_words, split_spaced, sp
 from lamina.spec import LaminaError
 
 UNKNOWN = "<unk>"
-#: Characters that are looked up at a time: bounds the memory beside the answer.
+#: Characters looked up at a time, which bounds the additional memory.
 _CHUNK = 1 << 22
 _CODE_POINTS = 0x110000
-#: How a normalised text becomes words, and back.
+#: How a normalised text is split into words, and joined again.
 SPLITTERS = {"word": split_words, "space": split_spaced}
 _JOINERS = {"char": "".join, "word": join_words, "space": join_spaced}
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Tokens and their numbers: ``<unk>`` is 0, then ``specials``, then what was counted.
+    """Tokens and their numbers: ``<unk>`` is 0, then ``specials``, then the counted tokens.
 
-    level:     ``"char"``: a token is a code point. ``"word"``: see
-    :mod:`lamina.data.text.splitting`.
-               ``"space"``: tokens stand between white space, and ``<eos>`` for each line end.
-    normalize: what is done to a text first: see :class:`lamina.data.text.normalize.Normalizer`.
-    specials:  tokens that stand for no text of their own, such as ``<eos>``.
-    counted:   tokens from a text, the most frequent first.
+    Args:
+        level: ``"char"``: a token is a code point. ``"word"``: see
+            :mod:`lamina.data.text.splitting`. ``"space"``: tokens are separated by white space, and
+            ``<eos>`` marks each line end.
+        normalize: applied to a text first: see :class:`lamina.data.text.normalize.Normalizer`.
+        specials: tokens without text of their own, such as ``<eos>``.
+        counted: tokens from a text, the most frequent first.
 
-    Raises LaminaError for parts that do not fit together.
+    Raises:
+        LaminaError: the parts are inconsistent.
     """
 
     level: Level
@@ -67,12 +69,18 @@ class Vocabulary:
         normalize: Normalize = "none",
         specials: Sequence[str] = (),
     ) -> Vocabulary:
-        """Count the tokens of ``texts``; the most frequent come first, equals in text order.
+        """Count the tokens of ``texts``; the most frequent come first, ties in text order.
 
-        max_size:  at most so many tokens in all, ``<unk>`` and ``specials`` included.
-        min_count: tokens seen less often are left out.
+        Args:
+            texts: the texts to count.
+            level: as in :class:`Vocabulary`.
+            max_size: maximum number of tokens, including ``<unk>`` and ``specials``.
+            min_count: tokens seen less often are left out.
+            normalize: as in :class:`Vocabulary`.
+            specials: as in :class:`Vocabulary`.
 
-        Raises LaminaError if no token is left.
+        Raises:
+            LaminaError: no token is left.
         """
         _check_names(level, normalize)
         normalized = (_normalized(text, normalize, level) for text in texts)
@@ -100,7 +108,7 @@ class Vocabulary:
         normalize: Normalize = "none",
         specials: Sequence[str] = (),
     ) -> Vocabulary:
-        """As :meth:`build`, of tokens that were counted already."""
+        """Like :meth:`build`, from token counts."""
         reserved = {UNKNOWN, *specials}
         if max_size is not None and max_size <= len(reserved):
             raise LaminaError(
@@ -125,7 +133,7 @@ class Vocabulary:
 
     @property
     def unknown(self) -> int:
-        """The number of ``<unk>``, which stands for every token that was not counted."""
+        """The number of ``<unk>``, used for every token that was not counted."""
         return 0
 
     def __len__(self) -> int:
@@ -136,7 +144,7 @@ class Vocabulary:
         return self._ids.get(token, self.unknown)
 
     def encode(self, text: str) -> np.ndarray:
-        """``(T,)`` int64, one number a token of the normalised text."""
+        """``(T,)`` int64, one number per token of the normalised text."""
         text = _normalized(text, self.normalize, self.level)
         if self.level == "char":
             return self._encode_chars(text)
@@ -148,7 +156,7 @@ class Vocabulary:
         """:meth:`encode` of each text."""
         if self.level != "char":
             return [self.encode(text) for text in texts]
-        # One look-up for all: a call a text costs more than a short text does.
+        # One look-up for all: a call costs more than looking up a short text.
         normalized = [_normalized(text, self.normalize, self.level) for text in texts]
         if not normalized:
             return []
@@ -156,10 +164,11 @@ class Vocabulary:
         return np.split(flat, np.cumsum([len(text) for text in normalized])[:-1])
 
     def decode(self, ids: Iterable[int] | np.ndarray) -> str:
-        """The text of ``ids``, ``(T,)``. Characters: exactly what was encoded, but for unknowns.
+        """The text of ``ids``, ``(T,)``. Characters: exactly the encoded text, except for unknowns.
         Words: with spaces where a reader expects them.
 
-        Raises LaminaError for a number that is no token's.
+        Raises:
+            LaminaError: a number is not a token's.
         """
         tokens = self.tokens
         numbers = [int(i) for i in ids]
@@ -175,7 +184,11 @@ class Vocabulary:
 
     @staticmethod
     def from_json(text: str, place: str) -> Vocabulary:
-        """The inverse of :meth:`to_json`. Raises LaminaError at ``place`` for anything else."""
+        """The inverse of :meth:`to_json`.
+
+        Raises:
+            LaminaError: at ``place``, for anything else.
+        """
         try:
             file = msgspec.json.decode(text, type=_File)
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
@@ -229,7 +242,7 @@ def _check_names(level: str, normalize: str) -> None:
 
 
 def _is_unicode(token: str) -> bool:
-    """Whether UTF-8 can write it: a lone half of a surrogate pair it cannot."""
+    """Whether UTF-8 can encode it, which excludes unpaired surrogates."""
     return not any("\ud800" <= character <= "\udfff" for character in token)
 
 
@@ -238,7 +251,7 @@ def _normalized(text: str, normalize: Normalize, level: Level) -> str:
 
 
 def code_points(text: str) -> np.ndarray:
-    """``(T,)`` uint32, one a character."""
+    """``(T,)`` uint32, one per character."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
 
 
@@ -247,12 +260,12 @@ def _char_counts(texts: Iterable[str]) -> dict[str, int]:
     for text in _gathered(texts):
         for start in range(0, len(text), _CHUNK):
             counts += np.bincount(code_points(text[start : start + _CHUNK]), minlength=_CODE_POINTS)
-    counts[0xD800:0xE000] = 0  # halves of surrogate pairs, which no file can hold
+    counts[0xD800:0xE000] = 0  # surrogates, which no file can contain
     return {chr(point): int(counts[point]) for point in np.flatnonzero(counts)}
 
 
 def _gathered(texts: Iterable[str]) -> Iterator[str]:
-    """The same characters in fewer texts: counting has a fixed cost a call."""
+    """The same characters in fewer texts: each counting call has a fixed cost."""
     held: list[str] = []
     size = 0
     for text in texts:

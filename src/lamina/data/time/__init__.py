@@ -1,1 +1,1 @@
-"""Time stamps, and tables whose rows have one."""
+"""Timestamps, and tables of timestamped rows."""

@@ -1,7 +1,7 @@
-"""Time series from a table: wide (a column a series) or long (a column says whose row it is).
+"""Time series from a table: wide (one column per series) or long (a column identifies the series).
 
-Times must ascend by one step. What is missing is refused, or filled with what came before by a
-named choice; nothing is filled with what came later.
+Times must ascend in equal steps. Missing values are refused, or filled with the preceding value if
+requested; nothing is ever filled from the future.
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ MissingSteps: TypeAlias = Literal["refuse", "forward"]
 class Series:
     """The rows of one id (of a wide table: all rows), one step apart.
 
-    id:         its name; empty in a wide table.
-    times:      ``(T,)`` int64, see :mod:`lamina.data.time.timestamps`.
-    values:     ``(T, C)`` float64; what was missing is filled.
-    observed:   ``(T, C)`` bool: false where a value was missing.
-    covariates: ``(T + F, K)`` float64: with ``F`` rows behind the end of the values.
-    place:      the file, and the id.
+    Attributes:
+        id: its name; empty in a wide table.
+        times: ``(T,)`` int64, see :mod:`lamina.data.time.timestamps`.
+        values: ``(T, C)`` float64, with missing values filled.
+        observed: ``(T, C)`` bool: false if a value was missing.
+        covariates: ``(T + F, K)`` float64: with ``F`` rows beyond the end of the values.
+        place: the file, and the id.
     """
 
     id: str
@@ -44,12 +45,13 @@ class Series:
 
 @dataclass(frozen=True)
 class SeriesTable:
-    """What a file holds.
+    """The contents of a file.
 
-    series:  one an id, in the order in which the file first names them.
-    columns: the names of the ``C`` columns of values.
-    form:    how times are written.
-    step:    the time from row to row.
+    Attributes:
+        series: one per id, in order of first appearance.
+        columns: the names of the ``C`` value columns.
+        form: the format of the times.
+        step: the time from row to row.
     """
 
     series: list[Series]
@@ -125,7 +127,7 @@ def _place(path: str | Path, name: str) -> str:
 
 
 def _end(values: np.ndarray) -> int:
-    """How many rows there are up to the last with a value."""
+    """The number of rows up to the last with a value."""
     filled = np.flatnonzero(np.isfinite(values).any(axis=1))
     return int(filled[-1]) + 1 if len(filled) else 0
 
@@ -173,11 +175,11 @@ def _check_filled(table: TimedTable, rows: np.ndarray, values: np.ndarray) -> No
 def _steps(
     table: TimedTable, step: TimeStep, times: np.ndarray, rows: np.ndarray, missing: MissingSteps
 ) -> np.ndarray:
-    """How many steps after the first each row of a series stands.
+    """The number of steps from the first row of a series to each of its rows.
 
     Raises:
-        LaminaError: a row that is no whole number of steps after the one before, or, unless what
-            is missing is filled, more than one.
+        LaminaError: a row is not a whole number of steps after the previous one, or, unless gaps
+            are filled, more than one.
     """
     ticks = step.ticks(times[rows])
     gaps = np.diff(ticks)
@@ -209,14 +211,14 @@ def _steps(
 
 
 def _placed(values: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Rows at their steps, the steps between them missing."""
+    """Rows placed at their steps, with the steps between them missing."""
     every = np.full((int(at[-1]) + 1, values.shape[1]), np.nan)
     every[at] = values
     return every
 
 
 def _forward(values: np.ndarray, first: str) -> np.ndarray:
-    """Each value that is missing becomes the last one before it.
+    """Replace each missing value by the last one before it.
 
     Raises:
         LaminaError: there is none before it.

@@ -1,4 +1,4 @@
-"""A table whose rows have a time: its columns as numbers, and where each row is in its file."""
+"""A table of timestamped rows: its columns as numbers, and the position of each row in its file."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ class TimedTable:
 
     @classmethod
     def read(cls, path: str | Path, time: str) -> TimedTable:
-        """All of a file.
+        """Read a whole file.
 
         Raises:
-            LaminaError: It cannot be read, names two columns alike, or has no rows.
+            LaminaError: It cannot be read, has duplicate column names, or has no rows.
         """
         table = TABLES.find(path)(path)
         for at, name in enumerate(table.columns):
             if table.simple(at):
-                table.position(name)  # refuses a name that is there twice
+                table.position(name)  # refuses a duplicate name
         blocks = list(table.blocks)
         if not blocks:
             raise table.no_rows()
@@ -72,7 +72,7 @@ class TimedTable:
         return shown_time(self.column(self.time), row)
 
     def numeric(self, skip: Sequence[str]) -> list[str]:
-        """The columns of which at least half of the rows are numbers."""
+        """The columns in which at least half of the rows are numbers."""
         others = [name for name in self.table.columns if name not in skip]
         found = [
             name for name in others if 2 * as_numbers(self.columns[name]).null_count() <= len(self)
@@ -95,7 +95,7 @@ class TimedTable:
         for i, name in enumerate(names):
             column = self.column(name)
             out[:, i] = as_numbers(column).fill_null(np.nan).to_numpy()
-            # Beyond float32 a network could not read it.
+            # A network could not read values beyond float32.
             wrong = np.abs(out[:, i]) > np.finfo(np.float32).max
             if column.dtype == pl.String:
                 wrong |= np.isnan(out[:, i]) & ~_blank(column)

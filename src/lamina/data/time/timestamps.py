@@ -1,7 +1,6 @@
-"""Time stamps of a series: reading and writing them, the step between them, calendar features.
+"""Timestamps of a series: reading and writing them, the step between them, calendar features.
 
-A time is an int64: microseconds since 1970 (UTC), or, in a column of whole numbers, the number
-itself.
+A time is an int64: microseconds since 1970 (UTC), or, in a column of integers, the number itself.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from lamina.spec import LaminaError
 Unit: TypeAlias = Literal["index", "microsecond", "month", "month-end"]
 Calendar: TypeAlias = Literal["minute", "hour", "weekday", "day", "month", "yearday"]
 
-#: What a time column may look like, tried in this order on its first value.
+#: Formats of a time column, tried in this order on its first value.
 FORMATS = (
     "%Y-%m-%d %H:%M:%S",
     "%Y-%m-%d",
@@ -36,16 +35,16 @@ FORMATS = (
     "%Y/%m/%d %H:%M:%S",
     "%Y/%m/%d %H:%M",
 )
-#: The format of a column of whole numbers.
+#: The format of a column of integers.
 INDEX = "index"
-#: Whole numbers beyond this are no index; sums of times below it do not overflow.
+#: Larger integers are not accepted as an index; sums of times below it do not overflow.
 _LARGEST = 2**53
-#: Microseconds at the first and behind the last moment that a calendar of four digits can write.
+#: Microseconds at the first moment with a four-digit year, and just after the last.
 _YEARS = -62_135_596_800_000_000, 253_402_300_800_000_000
 
 _SECOND = 1_000_000
 _DAY = 86_400 * _SECOND
-#: What a season is, by the length of a step: an hour of the day, a day of the week, ...
+#: Seasons by step length: an hour of the day, a day of the week, ...
 _SEASONS = ((_DAY, _DAY), (7 * _DAY, 7 * _DAY))
 
 
@@ -83,15 +82,15 @@ class TimeStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             return last + steps
         moment = np.array([last], np.int64)
         months = _months(moment) + steps
-        rest = moment - _month_start(_months(moment))  # of the month, to the microsecond
+        rest = moment - _month_start(_months(moment))  # within the month, in microseconds
         if self.unit == "month-end":
             rest = _month_start(months + 1) - _month_start(months) - _DAY + moment % _DAY
         return _month_start(months) + rest
 
     @property
     def season(self) -> int:
-        """Steps in the shortest season that holds more than one step: a day of hours, a week of
-        days, a year of months; 1 where there is none to expect."""
+        """Steps in the shortest season with more than one step: a day of hours, a week of days, a
+        year of months; 1 if there is none to expect."""
         if self.unit == "index":
             return 1
         if self.unit != "microsecond":
@@ -105,14 +104,15 @@ class TimeStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 def read_times(
     column: pl.Series, place: Callable[[int], str], time_format: str | None
 ) -> tuple[np.ndarray, str]:
-    """Times of a column and the format they are written in.
+    """The times of a column, and their format.
 
-    column:      text, whole numbers, dates or date-times.
-    place:       where a row stands.
-    time_format: as ``strftime`` writes it; ``None``: found by the first value.
+    Args:
+        column: text, integers, dates or date-times.
+        place: describes the position of a row.
+        time_format: in ``strftime`` notation; ``None``: detected from the first value.
 
     Raises:
-        LaminaError: a value that is no time, with its place.
+        LaminaError: a value is not a time; the message says where.
     """
     if column.dtype == pl.Date:
         found, form = column.cast(pl.Datetime("us")), "%Y-%m-%d"
@@ -143,12 +143,12 @@ def read_times(
 
 
 def shown_time(column: pl.Series, row: int) -> str:
-    """A time as the column has it, for messages."""
+    """A time as written in the column, for messages."""
     return shown(column[row : row + 1].cast(pl.String)[0] or "missing")
 
 
 def read_time(text: str, form: str, what: str) -> int:
-    """One time that the user gave as ``what``, in the format of a column or as a date."""
+    """A single time given by the user as ``what``, in the format of a column or as a date."""
     for each in (form, *FORMATS):
         value = _parse(pl.Series([text], dtype=pl.String), each)[0]
         if value is not None and (each == INDEX) == (form == INDEX):
@@ -157,7 +157,7 @@ def read_time(text: str, form: str, what: str) -> int:
 
 
 def write_times(times: np.ndarray, form: str) -> list[str]:
-    """Times as a file writes them."""
+    """Times in the format of a file."""
     if form == INDEX:
         return [str(time) for time in times.tolist()]
     moments = pl.Series(times).cast(pl.Datetime("us"))
@@ -182,7 +182,7 @@ def _form(first: str | None, place: str) -> str:
 
 
 def _parse(text: pl.Series, form: str) -> pl.Series:
-    """Datetimes, or whole numbers, null where a text is none."""
+    """Datetimes, or integers; null where a text does not match."""
     if form == INDEX:
         return text.cast(pl.Int64, strict=False)
     try:
@@ -197,7 +197,7 @@ def _parse(text: pl.Series, form: str) -> pl.Series:
 def find_step(times: Sequence[np.ndarray], form: str) -> TimeStep:
     """The most frequent step between neighbours in columns of ascending times.
 
-    Months count as such where whole months lie between neighbours: on the same day and time, or
+    Steps are counted in months if neighbours are whole months apart: on the same day and time, or
     on the last day of each.
 
     Raises:
@@ -226,7 +226,7 @@ def _most_frequent(values: np.ndarray) -> int:
 
 
 def calendar_features(times: np.ndarray, names: Sequence[Calendar]) -> np.ndarray:
-    """Where each time stands in the cycles of that name, as sine and cosine: ``(T, 2 * names)``.
+    """The position of each time in the named cycles, as sine and cosine: ``(T, 2 * names)``.
 
     ``minute`` of the hour, ``hour`` of the day, ``weekday``, ``day`` of the month, ``month`` of the
     year, ``yearday``.
@@ -252,7 +252,7 @@ def _year_start(times: np.ndarray) -> np.ndarray:
     return years.astype("datetime64[us]").astype(np.int64)
 
 
-#: The share of each cycle that has passed, 0..1.
+#: The elapsed share of each cycle, 0..1.
 _PHASES = {
     "minute": lambda t: t % (3600 * _SECOND) / (3600 * _SECOND),
     "hour": lambda t: t % _DAY / _DAY,
