@@ -22,7 +22,7 @@ class Question(Options, frozen=True, kw_only=True):
     """What a depth search is asked.
 
     A new option is a field here, and its use in :mod:`lamina.depth.search`. If it changes what a
-    training run learns, add it to ``config`` there, which tells one search from another. If it
+    training run learns, add it to ``config`` there, which identifies a search. If it
     changes which runs are made, add it to :class:`lamina.depth.judge.looks.Way`, because the
     verdict then counts as another look.
 
