@@ -29,7 +29,7 @@ def cluster():
     """Of two processes, on this machine."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        patch.setenv("PYTHONPATH", str(Path(__file__).parents[2] / "support"))
+        patch.setenv("PYTHONPATH", str(Path(__file__).parents[2] / "support" / "searches"))
         ray.init(
             address="local",
             num_cpus=2,

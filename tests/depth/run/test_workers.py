@@ -119,11 +119,11 @@ def test_a_task_that_cannot_travel_is_refused():
     task.more = lambda: None  # type: ignore[attr-defined]
     with pytest.raises(LaminaError, match="'toy' cannot be sent to another process"):
         run(task)
-    with pytest.raises(LaminaError, match="workers=0"):
+    with pytest.raises(LaminaError, match="workers is 0; need at least 1"):
         run(Toy(), workers=0)
 
 
-def test_a_task_of_the_house_travels_without_its_data(tmp_path):
+def test_a_task_of_lamina_travels_without_its_data(tmp_path):
     book = tmp_path / "book.txt"
     book.write_text("the time traveller came back and told his story.\n" * 200)
     setup = Setup(LanguageModel(str(book)), (), Settings(), None, {})

@@ -26,7 +26,7 @@ def has(text: str, *facts: str) -> bool:
 
 
 def test_verdicts_read_as_in_the_file_of_prose():
-    assert prose() == FILE.read_text(encoding="utf-8"), "see tests/support/verdict_prose.py"
+    assert prose() == FILE.read_text(encoding="utf-8"), "see verdict_prose.py"
 
 
 def test_the_chosen_depth_is_told_with_gain_bound_and_cost():

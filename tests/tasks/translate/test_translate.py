@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import json
-import os
 import random
 import re
 from pathlib import Path
@@ -18,7 +17,6 @@ from sacrebleu.metrics.chrf import CHRF
 from torch.nn.functional import cross_entropy
 
 from command_line import done, lamina
-from lamina.data import CORPORA
 from lamina.data.read.pairs import read_pair_table
 from lamina.data.text.subwords import BEGIN, END
 from lamina.spec import LaminaError
@@ -101,20 +99,6 @@ def test_scores_are_those_of_sacrebleu(task: Translate, part: Any) -> None:
         answers = model(task, beam=1).predict(pairs.sources)  # of the same weights
         expected = BLEU().corpus_score(answers, references).score / 100
         assert scores["greedy_bleu"] == pytest.approx(expected)
-
-
-def test_counts_can_be_added() -> None:
-    ours = ["the cat is on the mat .", "a dog barks", "x", "nothing at all"]
-    theirs = ["the cat sat on the mat .", "the dog barks loudly", "y", "nothing at all"]
-    sums: dict[str, float] = {}
-    for k in range(2):
-        part = slice(2 * k, 2 * k + 2)
-        for name, value in translation_scores.counts(ours[part], theirs[part], "13a").items():
-            sums[name] = sums.get(name, 0.0) + value
-    found = translation_scores.scores(sums)
-    assert found["bleu"] == pytest.approx(BLEU().corpus_score(ours, [theirs]).score / 100)
-    assert found["chrf"] == pytest.approx(CHRF().corpus_score(ours, [theirs]).score / 100)
-    assert translation_scores.scores({"loss": 1.0}) == {}
 
 
 def test_chinese_is_scored_by_its_characters(tmp_path: Path) -> None:
@@ -386,40 +370,6 @@ def test_depths_are_compared(numbers: Path, monkeypatch) -> None:
     outcome = done(lamina("depth", "translate", "p.tsv", *QUICK, *how))
     assert "test bleu" in outcome.out
     assert json.loads(Path("runs/d/verdict.json").read_text())
-
-
-# -- the corpora, where they are
-
-
-def stored(name: str) -> bool:
-    folder = Path(os.environ.get("LAMINA_DATA", "/nowhere"), CORPORA[name].folder)
-    return folder.is_dir()
-
-
-def test_multi30k_has_its_official_parts() -> None:
-    if not stored("multi30k"):
-        pytest.skip("multi30k is not under LAMINA_DATA")
-    parts, prints = read(TranslateData(source="multi30k", languages=("de", "fr")))
-    assert {part: len(pairs) for part, pairs in parts.items()} == {
-        "train": 29_000,
-        "validation": 1014,
-        "test": 1000,
-    }
-    for pairs in parts.values():
-        assert sum(" und " in text for text in pairs.sources) > 0.1 * len(pairs)
-        assert sum(" et " in text for text in pairs.targets) > 0.1 * len(pairs)
-    assert len(prints) == 6
-
-
-def test_no_english_sentence_of_fra_eng_is_in_two_parts() -> None:
-    if not stored("fra_eng"):
-        pytest.skip("fra_eng is not under LAMINA_DATA")
-    parts, _ = read(TranslateData(source="fra_eng", languages=("fr", "en")))
-    english = [set(pairs.targets) for pairs in parts.values()]
-    assert sum(map(len, english)) == len(set.union(*english)) == 116_830
-    french = [set(pairs.sources) for pairs in parts.values()]  # what is read, in this direction
-    assert sum(map(len, french)) == len(set.union(*french))
-    assert sum(len(pairs) for pairs in parts.values()) == 167_130
 
 
 def test_a_table_equals_its_two_files(numbers: Path) -> None:

@@ -1,6 +1,6 @@
 """What verdicts of every outcome say to people, as one text: ``tests/depth/tell/prose.txt``.
 
-``python tests/support/verdict_prose.py`` writes that file anew; read its diff.
+``python tests/support/searches/verdict_prose.py`` writes that file anew; read its diff.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from lamina.depth.tell.verdict import Verdict
 from lamina.spec import PERPLEXITY
 from verdict_maker import make_verdict
 
-FILE = Path(__file__).parents[1] / "depth" / "tell" / "prose.txt"
+FILE = Path(__file__).parents[2] / "depth" / "tell" / "prose.txt"
 NAN = float("nan")
 
 CASES: dict[str, Verdict] = {
