@@ -9,7 +9,7 @@ from lamina.data import SEQUENCES, TABLES
 from lamina.data.read.table import listed
 from lamina.spec import LaminaError
 from lamina.tasks.base import is_corpus
-from lamina.tasks.classify.data import NAMED, ClassifyData
+from lamina.tasks.many_to_one.data import ExampleData
 
 
 def check_columns(data: type, given: Mapping[str, Any]) -> None:
@@ -18,10 +18,10 @@ def check_columns(data: type, given: Mapping[str, Any]) -> None:
     Raises:
         LaminaError: with the options to give and the columns that there are.
     """
-    if data is not ClassifyData or ("text" in given) != ("id" in given):
+    if not issubclass(data, ExampleData) or ("text" in given) != ("id" in given):
         return
     source = given["source"]
-    if SEQUENCES.holds(source) or is_corpus(source, NAMED):
+    if SEQUENCES.holds(source) or is_corpus(source, data.corpora):
         return
     raise LaminaError(
         "need --text COLUMN (texts) or --id COLUMN (numeric sequences); the columns are "

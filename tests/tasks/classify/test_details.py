@@ -38,9 +38,9 @@ def test_the_loss_of_a_part_is_the_mean_over_its_examples(animals: Path) -> None
     with torch.no_grad():  # scores far apart, so that batches differ
         model.head.weight.mul_(30)
     rows = task.parts["validation"]
-    assert rows.labels is not None
+    assert rows.answers is not None
     probabilities = model.predict_proba(rows.values).astype(np.float64)
-    of_truth = [p[task.labels.index(y)] for p, y in zip(probabilities, rows.labels, strict=True)]
+    of_truth = [p[task.labels.index(y)] for p, y in zip(probabilities, rows.answers, strict=True)]
     scores = evaluate(model, task)
     assert scores["loss"] == pytest.approx(-np.log(of_truth).mean(), rel=1e-5)
     assert scores["accuracy"] == pytest.approx(np.mean(np.array(of_truth) > 0.5))

@@ -12,6 +12,7 @@ import torch
 
 from lamina.spec import LaminaError
 from lamina.tasks import Classify, load, reopen
+from lamina.tasks.classify import losses
 from lamina.train import Silent, evaluate, fit
 from laws import EXACT
 
@@ -59,7 +60,7 @@ def test_several_labels_are_learned_and_come_back(topics: Path, tmp_path: Path) 
     assert (result.best["micro_f1"] or 0) > 0.95
     assert task.baseline() < 0.8
     again = load(tmp_path / "run")
-    assert again.labelling == task.labelling
+    assert again.processor.labelling == task.labelling
     texts = ["rain and sport and more n0", "more n2"]
     assert set(again.predict(texts)[0].split(";")) == {"rain", "sport"}
     assert again.predict(texts)[1] == ""
@@ -77,7 +78,7 @@ def test_the_loss_that_is_shown_is_neither_weighted_nor_smoothed(topics: Path, f
     model = task.model(depth=1, width=4, embedding=4).double()
     batch = task.batches("train")[0]
     step = task.step(model, batch, None)
-    plain = task.labelling.loss(model(batch.inputs, batch.lengths), batch.targets)
+    plain = losses.loss(task.labelling, model(batch.inputs, batch.lengths), batch.targets)
     torch.testing.assert_close(step.sums["loss"] / step.count, plain.detach(), **EXACT)
     assert torch.equal(step.loss, plain) == (not fields)
 

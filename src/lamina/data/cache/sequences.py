@@ -37,6 +37,7 @@ def cached_sequence_table(
     features: list[str] | None = None,
     missing: bool = False,
     blank_labels: bool = False,
+    option: str = "label",
 ) -> SequenceTable:
     """Like :func:`lamina.data.read_sequence_table`, but a large file is parsed only once; after
     that its sequences are views of one array ``(steps, I)`` on disk."""
@@ -48,10 +49,10 @@ def cached_sequence_table(
         "blank_labels": blank_labels,
     }
     if SEQUENCES.holds(path):  # such files are small
-        return read_sequence_table(path, **how)
+        return read_sequence_table(path, **how, option=option)
 
     def build(folder: Path, on_progress: OnProgress) -> None:
-        table = read_sequence_table(path, **how)
+        table = read_sequence_table(path, **how, option=option)
         steps = ArrayFile(folder / _STEPS, "<f4", (len(table.features),))
         for sequence in table.sequences:
             steps.add(sequence)

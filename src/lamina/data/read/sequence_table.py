@@ -26,6 +26,7 @@ def read_sequence_table(
     features: list[str] | None = None,
     missing: bool = False,
     blank_labels: bool = False,
+    option: str = "label",
 ) -> SequenceTable:
     """Sequences from a file that holds them (``.ts``), or from any long table: one row a time step,
     the rows of an id in the order of time.
@@ -40,6 +41,7 @@ def read_sequence_table(
         missing: Whether a value may be missing, which becomes not-a-number: a cell that is blank,
             or says NA, N/A, NaN, null, none or ?.
         blank_labels: Whether a label may be blank.
+        option: The option that names the column of the label: what messages call a label.
 
     Raises:
         LaminaError: With the line: a value that is missing, not a number or not finite in float32;
@@ -48,7 +50,7 @@ def read_sequence_table(
     """
     if not SEQUENCES.holds(path):
         table = TABLES.find(path, beside=(SEQUENCES,))(path)
-        return _assembled(table, id, label, features, missing, blank_labels)
+        return _assembled(table, id, label, features, missing, blank_labels, option)
     found = SEQUENCES.find(path)(path, labelled=label is not None, missing=missing)
     if features and len(found.features) != len(features):
         raise LaminaError(
@@ -65,6 +67,7 @@ def _assembled(
     features: list[str] | None,
     missing: bool,
     blank_labels: bool,
+    option: str,
 ) -> SequenceTable:
     """The sequences of a long table; the arguments of :func:`read_sequence_table`."""
     named = [id] if label is None else [id, label]
@@ -72,7 +75,7 @@ def _assembled(
     if features == []:
         raise LaminaError("got no features; need at least one feature column.", place=table.path)
     id_at = table.position(id)
-    label_at = None if label is None else table.position(label, "label")
+    label_at = None if label is None else table.position(label, option)
 
     members: dict[str, int] = {}
     labels: list[str] = []
@@ -95,8 +98,8 @@ def _assembled(
                 labels.append(value)
             elif labels[code] != value:
                 raise LaminaError(
-                    f"label {shown(value)}, but id {shown(key)} began with "
-                    f"{shown(labels[code])}; need one label an id.",
+                    f"{option} {shown(value)}, but id {shown(key)} began with "
+                    f"{shown(labels[code])}; need one {option} an id.",
                     place=table.place(line),
                 )
     if features is None or not arrays:

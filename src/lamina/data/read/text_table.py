@@ -24,7 +24,12 @@ class TextTable:
 
 
 def read_text_table(
-    path: str | Path, *, text: str, label: str | None, blank_labels: bool = False
+    path: str | Path,
+    *,
+    text: str,
+    label: str | None,
+    blank_labels: bool = False,
+    option: str = "label",
 ) -> TextTable:
     """Texts, and labels if a column is named, from any table.
 
@@ -35,6 +40,7 @@ def read_text_table(
         text: The column of the text.
         label: The column of the label; ``None``: no labels are read.
         blank_labels: Whether a label may be blank.
+        option: The option that names the column of the label, for messages.
 
     Raises:
         LaminaError: With the line: a broken file, a missing column, a missing or blank text or
@@ -43,7 +49,7 @@ def read_text_table(
     table = TABLES.find(path)(path)
     table.check_roles([text] if label is None else [text, label])
     text_at = table.position(text)
-    label_at = None if label is None else table.position(label, "label")
+    label_at = None if label is None else table.position(label, option)
     texts: list[str] = []
     labels: list[str] = []
     places: list[str] = []

@@ -1,57 +1,9 @@
-"""What a classifier reads, and how it becomes arrays: texts through a vocabulary, or numeric
-sequences on a common scale. Kept with the model, so that it can read new data later.
-"""
+"""What a classifier reads: examples and the column of their labels."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal, TypeAlias
-
-import msgspec
-import numpy as np
-
-from lamina.data import (
-    SequenceTable,
-    TextTable,
-    Vocabulary,
-    cached_sequence_table,
-    read_text_table,
-)
-from lamina.data.prepare.missing import MissingValues, filled
-from lamina.data.prepare.standardize import Standardizer
 from lamina.spec import LaminaError
-from lamina.tasks.saved import SavedModel
-
-
-@dataclass(frozen=True)
-class LabelledExamples:
-    """Examples as a file holds them: ``places[i]`` says where example ``i`` stands."""
-
-    values: Sequence[Any]
-    labels: list[str] | None
-    places: list[str]
-
-    def keys(self) -> list[Any]:
-        """Equal for examples that are copies of each other."""
-        return [v if isinstance(v, str) else (v.shape, v.tobytes()) for v in self.values]
-
-    def take(self, index: np.ndarray) -> LabelledExamples:
-        """Those at the positions ``index``."""
-        return LabelledExamples(
-            [self.values[i] for i in index],
-            None if self.labels is None else [self.labels[i] for i in index],
-            [self.places[i] for i in index],
-        )
-
-
-Keep: TypeAlias = Literal["start", "end"]
-
-
-def _kept(keep: Keep, most: int | None) -> slice:
-    """The steps of a long sequence that stay."""
-    return slice(None, most) if keep == "start" or most is None else slice(-most, None)
+from lamina.tasks.many_to_one.inputs import Answer, SequenceInputs, TextInputs
 
 
 def check_separator(separator: str | None) -> None:
@@ -60,175 +12,39 @@ def check_separator(separator: str | None) -> None:
         raise LaminaError(f"separator is {separator!r}; need a mark such as ; or |")
 
 
-class TextInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Texts from one column of a table, as tokens.
+class _Labelled:
+    """Examples with one label, or with several and a separator between them."""
 
-    text:       the column.
-    label:      the column of the label.
-    max_tokens: longer texts are cut to so many.
-    keep:       which end of a long text is kept.
-    separator:  what stands between several labels; ``None``: an example has one.
-    """
+    __slots__ = ()
 
-    text: str
     label: str
-    max_tokens: int = 400
-    keep: Keep = "end"
-    separator: str | None = None
+    separator: str | None
 
     def __post_init__(self) -> None:
         check_separator(self.separator)
-
-    asset = "vocabulary.json"
-
-    def fitted(self, text: str) -> Vocabulary:
-        """Read the asset.
-
-        Raises:
-            LaminaError: malformed.
-        """
-        return Vocabulary.from_json(text, self.asset)
-
-    def read(self, path: str | Path, *, labelled: bool = True) -> LabelledExamples:
-        """All rows of a table."""
-        label = self.label if labelled else None
-        blank = self.separator is not None
-        return self.rows(read_text_table(path, text=self.text, label=label, blank_labels=blank))
-
-    def read_labelled(self, path: str | Path) -> tuple[Sequence[Any], list[dict[str, str]]]:
-        """All texts of a file, which needs no labels, and the ``place`` of each."""
-        rows = self.read(path, labelled=False)
-        return rows.values, [{"place": place} for place in rows.places]
-
-    def rows(self, table: TextTable) -> LabelledExamples:
-        """The rows of a table that was read already."""
-        return LabelledExamples(table.texts, table.labels, table.places)
-
-    def arrays(self, rows: LabelledExamples, vocabulary: Vocabulary) -> list[np.ndarray]:
-        """Tokens of each text, ``(T,)`` int64.
-
-        Raises:
-            LaminaError: a text without a single token, or what is no text.
-        """
-        for text, place in zip(rows.values, rows.places, strict=True):
-            if not isinstance(text, str):
-                raise LaminaError(f"got {type(text).__name__}; need a text", place=place)
-        cut = _kept(self.keep, self.max_tokens)
-        tokens = [encoded[cut] for encoded in vocabulary.encode_many(list(rows.values))]
-        for text, encoded, place in zip(rows.values, tokens, rows.places, strict=True):
-            if not len(encoded):
-                remedy = "Use normalize='lower', or take" if text.strip() else "Take"
-                raise LaminaError(
-                    f"nothing is left of this text with normalize={vocabulary.normalize!r}; need "
-                    f"one token at least. {remedy} the text out.",
-                    place=place,
-                )
-        return tokens
-
-
-class SequenceInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Numeric sequences from a long table (one row a step), or from a ``.ts`` file.
-
-    id:                the column that says to which sequence a row belongs.
-    label:             the column of the label.
-    features:          the columns of numbers.
-    missing:           what becomes of values that are missing.
-    missing_indicator: as many features more, 1 where a value was missing.
-    max_steps:         longer sequences are cut to so many steps; ``None``: none is.
-    keep:              which end of a long sequence is kept.
-    separator:         what stands between several labels; ``None``: an example has one.
-    """
-
-    id: str
-    label: str
-    features: tuple[str, ...]
-    missing: MissingValues = "refuse"
-    missing_indicator: bool = False
-    max_steps: int | None = None
-    keep: Keep = "end"
-    separator: str | None = None
-
-    def __post_init__(self) -> None:
-        check_separator(self.separator)
-
-    asset = "scale.json"
-
-    def fitted(self, text: str) -> Standardizer:
-        """Read the asset.
-
-        Raises:
-            LaminaError: malformed.
-        """
-        return Standardizer.from_json(text, len(self.features), self.asset)
 
     @property
-    def size(self) -> int:
-        """Features of a step as the network reads it."""
-        return len(self.features) * (2 if self.missing_indicator else 1)
-
-    def read(self, path: str | Path, *, labelled: bool = True) -> LabelledExamples:
-        """All sequences of a table or a ``.ts`` file."""
-        return self.rows(self.table(path, labelled=labelled))
-
-    def read_labelled(self, path: str | Path) -> tuple[Sequence[Any], list[dict[str, str]]]:
-        """All sequences of a file, which needs no labels, and the ``id`` of each."""
-        table = self.table(path, labelled=False)
-        return table.sequences, [{"id": name} for name in table.ids]
-
-    def table(self, path: str | Path, *, labelled: bool = True) -> SequenceTable:
-        """The file as a table; with no features named, every other column of numbers.
-
-        Raises:
-            LaminaError: see :func:`lamina.data.read_sequence_table`.
-        """
-        return cached_sequence_table(
-            path,
-            id=self.id,
-            label=self.label if labelled else None,
-            features=list(self.features) or None,
-            missing=self.missing != "refuse",
-            blank_labels=self.separator is not None,
-        )
-
-    def rows(self, table: SequenceTable) -> LabelledExamples:
-        """The sequences of a table that was read already."""
-        return LabelledExamples(
-            table.sequences, table.labels, [f"{table.path}, id {i}" for i in table.ids]
-        )
-
-    def arrays(self, rows: LabelledExamples, scale: Standardizer) -> list[np.ndarray]:
-        """Each sequence on the scale of the training part, gaps filled: ``(T, size)`` float32."""
-        for values, place in zip(rows.values, rows.places, strict=True):
-            if not isinstance(values, np.ndarray):
-                raise LaminaError(
-                    f"got {type(values).__name__}; need an array (T, I={len(scale.mean)})",
-                    place=place,
-                )
-            if values.ndim != 2 or values.shape[1] != len(scale.mean) or not len(values):
-                raise LaminaError(
-                    f"got a sequence of shape {values.shape}; need (T, I={len(scale.mean)}) "
-                    "with T at least 1",
-                    place=place,
-                )
-            gaps_are_fine = self.missing != "refuse"
-            if not (np.isfinite(values) | (gaps_are_fine & np.isnan(values))).all():
-                raise LaminaError("got a value that is no finite number", place=place)
-        scaled = [scale(values) for values in rows.values]
-        if self.missing != "refuse":  # before the cut, so that a gap may look further back
-            scaled = [filled(x, self.missing, indicator=self.missing_indicator) for x in scaled]
-        return [x[_kept(self.keep, self.max_steps)] for x in scaled]
+    def answer(self) -> Answer:
+        """The column of the label."""
+        return Answer(self.label, "label", may_be_blank=self.separator is not None)
 
 
-Inputs: TypeAlias = TextInputs | SequenceInputs
-#: What was learned from the training part to read the inputs.
-Fitted: TypeAlias = Vocabulary | Standardizer
+class LabelledTexts(_Labelled, TextInputs, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Texts with labels.
 
-
-def inputs_from(saved: SavedModel) -> Inputs:
-    """The inputs that a classifier's configuration names.
-
-    Raises:
-        LaminaError: malformed.
+    Attributes:
+        label:     the column of the label.
+        separator: what separates several labels; ``None``: an example has one.
     """
-    text = "text" in (saved.config.get("inputs") or {})
-    return saved.part("inputs", TextInputs if text else SequenceInputs)
+
+    label: str
+    separator: str | None = None
+
+
+class LabelledSequences(
+    _Labelled, SequenceInputs, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
+    """Numeric sequences with labels; the fields of :class:`LabelledTexts`."""
+
+    label: str
+    separator: str | None = None

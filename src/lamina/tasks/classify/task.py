@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 import numpy as np
 import torch
 
-from lamina.data import BucketedBatches, Vocabulary, fingerprint
-from lamina.data.prepare.standardize import Standardizer
-from lamina.spec import Batch, Part, State, Step
-from lamina.tasks.base import DataTask
+from lamina.spec import Batch, Metric, State, Step
 from lamina.tasks.classify import losses
 from lamina.tasks.classify.data import ClassifyData, read
-from lamina.tasks.classify.inputs import Fitted, LabelledExamples, TextInputs
-from lamina.tasks.classify.labels import class_weights, label_names, labelling
-from lamina.tasks.classify.network import NAME, Classifier, ClassifyOptions
+from lamina.tasks.classify.labels import Labelling, class_weights, label_names, labelling
+from lamina.tasks.classify.network import NAME, Classifier
+from lamina.tasks.classify.processor import ClassifyProcessor
+from lamina.tasks.many_to_one.data import fit_inputs
+from lamina.tasks.many_to_one.inputs import Examples
+from lamina.tasks.many_to_one.task import ManyToOneTask
 
 
-class Classify(DataTask[Classifier, Batch]):
+class Classify(ManyToOneTask[Classifier]):
     """Learn to put a label, or several, on a text or on a numeric sequence.
 
     >>> task = Classify("reviews.csv", text="review", label="sentiment")   # doctest: +SKIP
@@ -31,77 +30,45 @@ class Classify(DataTask[Classifier, Batch]):
 
     name = NAME
     Data = ClassifyData
-    Options = ClassifyOptions
     Network = Classifier
 
     data: ClassifyData
+    processor: ClassifyProcessor
 
     def learn(self) -> None:
         """See :class:`lamina.tasks.base.DataTask`."""
         data = self.data
-        self.inputs, self.parts, self.fingerprints = read(data)
-        train = self.parts["train"]
-        names = label_names(train.labels or (), data.separator)
-        self.labelling = labelling(names, data.separator, data.threshold)
-        self.fitted: Fitted
-        if isinstance(self.inputs, TextInputs):
-            self.fitted = Vocabulary.build(
-                train.values,
-                level=data.level,
-                normalize=data.normalize,
-                max_size=data.max_vocabulary,
-                min_count=data.min_count,
-            )
-        else:
-            self.fitted = Standardizer.fit(train.values)
-        self._encode()
-        weights = class_weights(data.class_weights, self.labelling, self.targets["train"])
+        inputs, parts, self.fingerprints = read(data)
+        train = parts["train"]
+        names = label_names(train.answers or (), data.separator)
+        kind = labelling(names, data.separator, data.threshold)
+        self.place(ClassifyProcessor(inputs, fit_inputs(data, inputs, train), kind), parts)
+        weights = class_weights(data.class_weights, kind, self.targets["train"])
         self.class_weights = None if weights is None else torch.from_numpy(weights)
-
-    @classmethod
-    def known(cls, model: Classifier) -> dict[str, Any]:
-        """See :class:`lamina.tasks.base.DataTask`: the columns."""
-        name = "text" if isinstance(model.inputs, TextInputs) else "id"
-        return {"label": model.inputs.label, name: getattr(model.inputs, name)}
 
     def follow(self, model: Classifier, given: Mapping[str, Any]) -> None:
         """See :class:`lamina.tasks.base.DataTask`."""
-        self.inputs, self.fitted, self.labelling = model.inputs, model.fitted, model.labelling
         self.class_weights = None
-        path, empty = self.data.source, LabelledExamples([], [], [])
-        test = msgspec.structs.replace(model.inputs, label=self.data.label).read(path)
-        self.parts = {"train": empty, "validation": empty, "test": test}
-        self.fingerprints = {path: fingerprint(path)}
-        self._encode()
+        super().follow(model, given)
 
-    def _encode(self) -> None:
-        self.metric = self.labelling.metric
-        self.arrays: dict[str, list[np.ndarray]] = {}
-        self.targets: dict[str, np.ndarray] = {}
-        for part, rows in self.parts.items():
-            self.targets[part] = self.labelling.targets(rows.labels or (), rows.places)
-            self.arrays[part] = self.inputs.arrays(rows, self.fitted)  # type: ignore[arg-type]
+    def encoded(self, examples: Examples) -> np.ndarray:
+        """Numbers of the labels; see :class:`lamina.tasks.many_to_one.task.ManyToOneTask`."""
+        return self.labelling.targets(examples.answers or (), examples.places)
+
+    @property
+    def labelling(self) -> Labelling:
+        """What the scores mean."""
+        return self.processor.labelling
+
+    @property
+    def metric(self) -> Metric:  # type: ignore[override]
+        """Accuracy, or micro-F1."""
+        return self.labelling.metric
 
     @property
     def labels(self) -> list[str]:
         """Names of the classes, in the order of the scores."""
         return self.labelling.names
-
-    def network(self, options: ClassifyOptions) -> Classifier:
-        """A fresh classifier for these classes and inputs."""
-        return Classifier(options, self.inputs, self.fitted, self.labelling)
-
-    def batches(self, part: Part, *, epoch: int = 0, seed: int = 0) -> Sequence[Batch]:
-        """Length-bucketed batches; shuffled for training only."""
-        return BucketedBatches(
-            self.arrays[part],
-            self.targets[part],
-            batch_size=self.data.batch_size,
-            shuffle=part == "train",
-            seed=seed,
-            epoch=epoch,
-            part=part,
-        )
 
     def step(self, model: Classifier, batch: Batch, state: State | None) -> Step:
         """Loss of the batch, weighted and smoothed as the data's fields say, and what the metrics
@@ -126,7 +93,3 @@ class Classify(DataTask[Classifier, Batch]):
     def summary(self, sums: Mapping[str, float], count: int) -> dict[str, float]:
         """``loss`` in nats and ``accuracy``, or ``micro_f1`` and ``macro_f1``, in 0..1."""
         return {**super().summary(sums, count), **self.labelling.summary(sums, count)}
-
-    def sizes(self) -> dict[str, int]:
-        """Examples in each part."""
-        return {part: len(rows.values) for part, rows in self.parts.items()}

@@ -1,0 +1,191 @@
+"""Where the examples come from, and how they are read and split."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from typing import Annotated, Any, ClassVar
+
+import msgspec
+from msgspec import Meta
+
+from lamina.data import Vocabulary, as_shares, fill_parts, fingerprint
+from lamina.data.prepare.missing import MissingValues
+from lamina.data.prepare.standardize import Standardizer
+from lamina.data.read.files import suffix_of
+from lamina.data.read.registry import SEQUENCES, TABLES
+from lamina.data.text.normalize import Level, Normalize
+from lamina.options import Count, Natural, Options
+from lamina.spec import LaminaError
+from lamina.tasks.base import is_corpus
+from lamina.tasks.many_to_one.inputs import (
+    Examples,
+    Fitted,
+    Inputs,
+    Keep,
+    SequenceInputs,
+    TextInputs,
+)
+
+
+class ExampleData(Options, frozen=True, kw_only=True):
+    """Where texts or numeric sequences are, and how they are read, split and batched. A task adds
+    the field that names the column of its answers."""
+
+    #: Names that ``source`` may have in place of a file.
+    corpora: ClassVar[Container[str]] = ()
+
+    source: Annotated[
+        str, Meta(description=f"A table with the examples ({', '.join(TABLES.suffixes)}).")
+    ]
+    text: Annotated[str | None, Meta(description="The column of the text; for texts.")] = None
+    id: Annotated[
+        str | None, Meta(description="The column that names the sequence of each row; for numbers.")
+    ] = None
+    features: Annotated[
+        tuple[str, ...],
+        Meta(description="The numeric columns to read; empty: every other numeric column."),
+    ] = ()
+    missing: Annotated[
+        MissingValues,
+        Meta(
+            description="Treat missing values as an error, or fill in the mean of the training "
+            "part or the last value (forward)."
+        ),
+    ] = "refuse"
+    missing_indicator: Annotated[
+        bool, Meta(description="Add features that are 1 where a value was missing.")
+    ] = False
+    max_steps: Annotated[
+        Count | None, Meta(description="Truncate longer numeric sequences; None: keep them whole.")
+    ] = None
+    validation: Annotated[
+        str | None, Meta(description="A file with the validation part; None: split it from source.")
+    ] = None
+    test: Annotated[
+        str | None, Meta(description="A file with the test part; None: split it from source.")
+    ] = None
+    fractions: Annotated[
+        tuple[float, float, float],
+        Meta(
+            description="Shares of train, validation and test; a part with its own file takes none."
+        ),
+    ] = (0.8, 0.1, 0.1)
+    split_seed: Annotated[
+        Natural,
+        Meta(description="Random seed of the split, which keeps duplicates together."),
+    ] = 0
+    level: Annotated[Level, Meta(description="Tokens: words or characters.")] = "word"
+    normalize: Annotated[
+        Normalize, Meta(description="How to normalise text before it is split into tokens.")
+    ] = "lower"
+    max_vocabulary: Annotated[
+        Count,
+        Meta(
+            description="Size of the vocabulary, <unk> included; the most frequent tokens are kept."
+        ),
+    ] = 20_000
+    min_count: Annotated[
+        Count, Meta(description="Tokens seen less often in the training part are read as unknown.")
+    ] = 2
+    max_tokens: Annotated[Count, Meta(description="Truncate longer texts.")] = 400
+    keep: Annotated[Keep, Meta(description="The end of a long text or sequence to keep.")] = "end"
+    batch_size: Annotated[Count, Meta(description="Sequences per batch.")] = 32
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        as_shares(self.fractions)
+        if self.missing_indicator and self.missing == "refuse":
+            raise LaminaError(
+                "missing_indicator says which values are missing, and missing='refuse' allows "
+                "none; need missing='forward' or 'mean' with it"
+            )
+        ready = SEQUENCES.holds(self.source)  # a file of sequences names no column
+        if ready and self.text is not None:
+            suffix = suffix_of(self.source)
+            raise LaminaError(f"a {suffix} file holds numbers; leave text= out", place=self.source)
+        if self.named or ready:
+            return
+        if (self.text is None) == (self.id is None):
+            raise LaminaError(
+                "need either text= (the column of the text) or id= (the column that names the "
+                "sequence of a row of numbers)"
+            )
+
+    @property
+    def named(self) -> bool:
+        """Whether ``source`` is the name of a corpus; a file of that name goes before it."""
+        return is_corpus(self.source, self.corpora)
+
+
+def inputs_of(
+    data: ExampleData, texts: type[TextInputs], sequences: type[SequenceInputs], **answer: Any
+) -> Inputs:
+    """What ``data`` says is read: one of the two kinds, with the task's own fields ``answer``."""
+    if data.text is not None:
+        return texts(text=data.text, max_tokens=data.max_tokens, keep=data.keep, **answer)
+    return sequences(
+        id=data.id or "case",
+        features=data.features,
+        missing=data.missing,
+        missing_indicator=data.missing_indicator,
+        max_steps=data.max_steps,
+        keep=data.keep,
+        **answer,
+    )
+
+
+def read_source(data: ExampleData, inputs: Inputs) -> tuple[Inputs, Examples]:
+    """The examples of the file ``data.source``, and ``inputs`` with the features it has.
+
+    Raises:
+        LaminaError: a file that cannot be read, with the line.
+    """
+    if isinstance(inputs, TextInputs):
+        return inputs, inputs.read(data.source)
+    table = inputs.table(data.source)
+    inputs = msgspec.structs.replace(inputs, features=tuple(table.features))
+    return inputs, inputs.rows(table)
+
+
+def read_parts(
+    data: ExampleData, inputs: Inputs, rows: Mapping[str, Examples], *, stratify: bool
+) -> tuple[dict[str, Examples], dict[str, str]]:
+    """All three parts, and the fingerprints of the files read here.
+
+    Args:
+        data:     names the files of parts, and how the rest is split.
+        inputs:   what is read.
+        rows:     ``"source"``, and parts that were read already.
+        stratify: whether each part gets every answer in the same share.
+
+    Raises:
+        LaminaError: a file that cannot be read, with the line; too few examples.
+    """
+    there, fingerprints = dict(rows), {}
+    for part in ("validation", "test"):
+        if path := getattr(data, part):
+            there[part] = inputs.read(path)
+            fingerprints[path] = fingerprint(path)
+    source = there.pop("source")
+    parts = fill_parts(
+        there,
+        source.take,
+        source.keys(),
+        source.answers if stratify else None,
+        fractions=data.fractions,
+        seed=data.split_seed,
+    )
+    return parts, fingerprints
+
+
+def fit_inputs(data: ExampleData, inputs: Inputs, train: Examples) -> Fitted:
+    """The vocabulary, or the scale of the features, of the training part."""
+    if isinstance(inputs, SequenceInputs):
+        return Standardizer.fit(train.values)
+    return Vocabulary.build(
+        train.values,
+        level=data.level,
+        normalize=data.normalize,
+        max_size=data.max_vocabulary,
+        min_count=data.min_count,
+    )
