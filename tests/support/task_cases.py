@@ -94,6 +94,17 @@ CASES = {
         _files("sensors", ".csv", id="run", missing="mean", missing_indicator=True, batch_size=8),
         ({"bidirectional": True}, {"convolution": 3, "pooling": "mean"}),
     ),
+    "machines": Case(
+        "regress", "machines.train.csv",
+        _files("machines", ".csv", id="run", target="rul", missing="mean", batch_size=8),
+        ({"bidirectional": True}, {"convolution": 3, "pooling": "mean"}),
+    ),
+    "stars": Case(
+        "regress", "stars.train.csv",
+        _files("stars", ".csv", text="text", target="stars", loss="huber", min_count=1,
+               batch_size=8),
+        ({}, {"pooling": "attention"}),
+    ),
     "entities": Case(
         "tag", "entities.train.txt", _files("entities", ".txt", scheme="IOBES", batch_size=8),
         (*({**state, "characters": kind} for state in _STATES for kind in

@@ -55,6 +55,8 @@ def write_world(folder: Path, strange: Part | None = None) -> None:
         put("tones.csv", ["audio,text", *_tones(rng, folder, part, count, say, odd)])
         for k in range(count):
             _protein(rng, f"{part}{k}", part, fasta, odd)
+        put("machines.csv", ["run,heat,speed,rul", *_machines(rng, count, odd)])
+        put("stars.csv", ["text,stars", *_stars(rng, count, say, odd)])
     for name, lines in books.items():
         (folder / name).write_text("".join(line + "\n" for line in lines), encoding="utf-8")
     for name, entries in fasta.items():
@@ -89,6 +91,24 @@ def _sensors(rng: random.Random, count: int, odd: bool) -> list[str]:
             heat = (t if up else -t) + rng.gauss(0, 0.1) + 1e4 * odd
             speed = "" if t and rng.random() < 0.2 else f"{100 + rng.gauss(0, 1) - 1e4 * odd:.3f}"
             rows.append(f"{run},{heat:.3f},{speed},{'up' if up else 'down'}")
+    return rows
+
+
+def _machines(rng: random.Random, count: int, odd: bool) -> list[str]:
+    rows = []
+    for run in range(count):
+        rul = rng.uniform(10, 90) + 1e4 * odd
+        for t in range(rng.randint(1, 7)):
+            speed = "" if t and rng.random() < 0.2 else f"{rng.gauss(0, 1) - 1e4 * odd:.3f}"
+            rows.append(f"{run},{rul + t + rng.gauss(0, 1):.3f},{speed},{rul:.2f}")
+    return rows
+
+
+def _stars(rng: random.Random, count: int, say, odd: bool) -> list[str]:
+    rows = []
+    for _ in range(count):
+        words = rng.choices(ANIMALS, k=rng.randint(1, 6))
+        rows.append(f"{say(' '.join(words))},{words.count('cat') + 1e3 * odd}")
     return rows
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+import lamina.tasks
 from lamina.tasks import Classify, load
 from lamina.train import Silent, fit
 
@@ -100,10 +101,10 @@ def test_predict_goes_as_far_as_the_network(run: Path, words: list[str], message
 @pytest.mark.parametrize(
     "module",
     [
-        *(f"{task}.{part}" for task in ("classify", "forecast", "tag", "transcribe")
-          for part in ("inputs", "data")),
-        "translate.data", "language.data", "decode.beam", "decode.ctc", "scores.spans",
-        "scores.forecast", "scores.translation", "scores.error_rates", "base",
+        *(f"{path.parent.name}.{path.stem}" for part in ("data", "inputs", "processor")
+          for path in sorted(Path(lamina.tasks.__file__).parent.glob(f"*/{part}.py"))),
+        "decode.beam", "decode.ctc", "scores.spans",
+        "scores.forecast", "scores.regression", "scores.translation", "scores.error_rates", "base",
     ],
 )  # fmt: skip
 def test_what_surrounds_a_network_imports_no_torch(module: str) -> None:

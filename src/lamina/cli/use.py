@@ -37,7 +37,10 @@ def evaluate(
     ] = None,
     target: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Reference translations, line by line (translate only)."),
+        typer.Option(
+            metavar="TEXT",
+            help="Column of the numbers to predict, or a file of reference translations.",
+        ),
     ] = None,
 ) -> None:
     """Score a trained model on a file."""

@@ -28,8 +28,8 @@ class Answers:
         """Examples from a file of the kind that the model was trained on; it needs no answers."""
         raise NotImplementedError
 
-    def predict(self, examples: Sequence[Any]) -> list[str]:
-        """The model's answer to each example."""
+    def predict(self, examples: Sequence[Any]) -> Sequence[Any]:
+        """The model's answer to each example, as text or as a number."""
         raise NotImplementedError
 
     def answers(self, examples: Sequence[Any]) -> list[dict[str, Any]]:

@@ -105,7 +105,7 @@ class Step:
 
     Attributes:
         loss:  0-dim, the mean to differentiate.
-        sums:  0-dim detached tensors on the device, added up over batches (``"loss"`` in nats
+        sums:  0-dim detached tensors on the device, added up over batches (``"loss"``
             always among them); nothing here makes the host wait.
         count: how many predictions the sums are over, known on the host.
         state: carried to the next batch of a stream, already detached; ``None`` where nothing is.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from lamina.tasks.forecast.task import Forecast
     from lamina.tasks.language.network import LanguageNetwork
     from lamina.tasks.language.task import LanguageModel
+    from lamina.tasks.regress.network import Regressor
+    from lamina.tasks.regress.task import Regress
     from lamina.tasks.tag.network import Tagger
     from lamina.tasks.tag.task import Tag
     from lamina.tasks.transcribe.network import Transcriber
@@ -43,6 +46,8 @@ __all__ = [
     "Forecaster",
     "LanguageModel",
     "LanguageNetwork",
+    "Regress",
+    "Regressor",
     "Tag",
     "Tagger",
     "Transcribe",
@@ -81,14 +86,13 @@ TASKS = _Lazy(
     {
         "language-model": "language.task.LanguageModel",
         "classify": "classify.task.Classify",
+        "regress": "regress.task.Regress",
         "tag": "tag.task.Tag",
         "forecast": "forecast.task.Forecast",
         "translate": "translate.task.Translate",
         "transcribe": "transcribe.task.Transcribe",
     }
 )
-#: What is around a network, where that is a class of its own.
-PROCESSORS = _Lazy({"classify": "classify.processor.ClassifyProcessor"})
 #: What else this package gives by name.
 _NAMES = _Lazy(
     {
@@ -97,6 +101,7 @@ _NAMES = _Lazy(
         "DataTask": "base.DataTask",
         "Forecaster": "forecast.network.Forecaster",
         "LanguageNetwork": "language.network.LanguageNetwork",
+        "Regressor": "regress.network.Regressor",
         "Tagger": "tag.network.Tagger",
         "Transcriber": "transcribe.network.Transcriber",
         "Translator": "translate.network.Translator",
@@ -182,7 +187,7 @@ def load(path: str | Path, *, device: str | torch.device = "cpu") -> Model:
 
 def load_processor(path: str | Path) -> Answers:
     """Everything of a run folder's model but its network: it reads and encodes examples, and
-    decodes scores, without torch. Of a classifier; other tasks keep theirs in the network.
+    decodes scores, without torch. Only of tasks that have a ``processor.py``.
 
     Raises:
         LaminaError: as :func:`load` does.
@@ -190,9 +195,13 @@ def load_processor(path: str | Path) -> Answers:
     config, assets = RunFolder(path).load_assets()
     place = str(Path(path) / "config.json")
     name = config["model"].get("task")
-    if name not in PROCESSORS:
+    task = TASKS.places[name].partition(".")[0] if name in TASKS else ""
+    module = f"lamina.tasks.{task}.processor"
+    if not task or find_spec(module) is None:
         raise no_network(str(path))
-    return PROCESSORS[name].from_saved(SavedModel(config["model"], assets, place))
+    return importlib.import_module(module).PROCESSOR.from_saved(
+        SavedModel(config["model"], assets, place)
+    )
 
 
 def _shapes(tensors: Mapping[str, torch.Tensor]) -> dict[str, str]:

@@ -1,9 +1,30 @@
 """What all tasks on data have in common: the one contract that a task keeps.
 
-A task is a folder: ``data.py`` (where its data is and how it is read), ``inputs.py`` (what stays
-with a trained model to read new data), ``batch.py`` if its batches hold more than
-:class:`lamina.spec.Batch` does, ``network.py`` and ``task.py``; and a line in
-:data:`lamina.tasks.TASKS`.
+A task is a folder and a line in :data:`lamina.tasks.TASKS`. The folder has
+
+- ``data.py``: ``Data``, a :class:`lamina.options.Options` (where the data is, how it is read, split
+  and batched), and the function that reads it;
+- ``inputs.py``: what stays with a trained model to read new data, as structs that
+  :meth:`lamina.tasks.saved.SavedModel.part` reads back;
+- ``processor.py``, if ``lamina predict`` should read, encode and decode without torch: a
+  :class:`lamina.spec.answers.Answers` with ``from_saved``, named there as ``PROCESSOR``;
+- ``batch.py``, if its batches hold more than :class:`lamina.spec.Batch` does;
+- ``network.py``: ``Options``, and a :class:`lamina.spec.Model` whose ``task`` is the task's name;
+- ``task.py``: the :class:`DataTask`.
+
+``data``, ``inputs`` and ``processor`` import no torch. Scores are computed in
+:mod:`lamina.tasks.scores` from sums. A task with one answer for a whole text or numeric sequence
+derives from :mod:`lamina.tasks.many_to_one`, which reads, splits, encodes and batches for it.
+
+Every field of ``Data`` and ``Options`` becomes an option of ``train`` and ``depth``. ``evaluate``
+has options only for ``label``, ``mask`` and ``target``, the fields that say where the answers are:
+a new task uses one of these names. Scores are printed as ``loss`` in nats and one line each for
+what else :meth:`DataTask.summary` returns; a task whose loss has another unit, or that compares its
+scores with baselines, also has ``report`` (:class:`lamina.spec.Reports`), which replaces these
+lines.
+
+Only type checkers need the names of the task and its network in ``lamina.tasks.__init__``, under
+``TYPE_CHECKING`` and in ``__all__``; add them if users import the task by name.
 """
 
 from __future__ import annotations
@@ -98,7 +119,8 @@ class DataTask(ABC, Generic[M, B]):
     @classmethod
     @abstractmethod
     def known(cls, model: M) -> dict[str, Any]:
-        """The fields of ``Data`` that a model has learned or keeps."""
+        """The fields of ``Data`` that a model has learned or keeps, such as columns; the others
+        take their defaults in :meth:`for_model`."""
 
     @abstractmethod
     def follow(self, model: M, given: Mapping[str, Any]) -> None:
@@ -129,15 +151,21 @@ class DataTask(ABC, Generic[M, B]):
 
     @abstractmethod
     def step(self, model: M, batch: B, state: State | None) -> Step:
-        """Run ``model`` over ``batch``: the loss, and what :meth:`summary` needs, added up."""
+        """Run ``model`` over ``batch``: the loss, and what :meth:`summary` needs, added up.
+
+        Each sum must be that of the batch's members alone, whatever the batch size, so a score
+        that is no mean (a root, a ratio) is computed in :meth:`summary`. ``sums["loss"]`` should
+        mean the same whatever options the network was trained with."""
 
     def summary(self, sums: Mapping[str, float], count: int) -> dict[str, float]:
-        """``loss``: the mean of the summed losses. A task adds its metric to it."""
+        """``loss``: the mean of the summed losses. A task adds ``metric.name`` and other scores;
+        one that is undefined is not-a-number."""
         return {"loss": sums["loss"] / max(count, 1)}
 
     @abstractmethod
     def baseline(self) -> float:
-        """``metric`` on the validation part of the best answer that needs no network."""
+        """``metric`` on the validation part of the best answer that needs no network;
+        not-a-number if the part is empty. ``metric.blind`` says in words what that answer is."""
 
     def config(self) -> dict[str, Any]:
         """What :func:`lamina.tasks.reopen` makes the task of again, and ``sizes``."""

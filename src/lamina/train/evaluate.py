@@ -14,7 +14,7 @@ CHUNK = 64
 def evaluate(
     model: Model, task: Task, part: Part = "validation", device: torch.device | str | None = None
 ) -> dict[str, float]:
-    """The metrics of ``model`` on ``part``: always ``"loss"`` (nats) and the task's metric.
+    """The metrics of ``model`` on ``part``: always ``"loss"`` and the task's metric.
 
     Dropout is off meanwhile; a stream's state is carried from batch to batch. ``device`` is
     where the model is; ``None``: where its parameters are. Raises :class:`LaminaError` where

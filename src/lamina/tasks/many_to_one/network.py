@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import msgspec
 import numpy as np
 import torch
+from msgspec import Meta
 from torch import Tensor, nn
 
 from lamina.cells import CellName
@@ -17,9 +18,9 @@ from lamina.data.batch.batches import padded, ragged
 from lamina.data.batch.order import buckets, lengths_of
 from lamina.nn import Convolution, Stack, StackOptions, pool
 from lamina.nn.recurrent.dropout import drop, drop_rows, drop_words
-from lamina.nn.recurrent.options import check_embedding, check_share
-from lamina.nn.sequence.convolution import check_convolution
-from lamina.spec import LaminaError, Model
+from lamina.nn.recurrent.options import Units
+from lamina.options import Share
+from lamina.spec import Model
 from lamina.tasks.many_to_one.inputs import TextInputs
 from lamina.tasks.many_to_one.processor import ExampleProcessor
 from lamina.tasks.saved import SavedModel
@@ -30,39 +31,37 @@ if TYPE_CHECKING:
 _UNKNOWN = 0  # in every vocabulary
 
 
-class ManyToOneOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ManyToOneOptions(StackOptions, frozen=True, kw_only=True):
     """The network's shape: the stack's options and
-
-    embedding:         size of a token's vector (texts only).
-    embedding_dropout: share of the embedding's outputs set to zero; ``None``: as ``dropout``.
-    word_dropout:      share of words read as unknown in training (texts only).
-    convolution:       features of a rectified convolution before the stack (Zhou et al. 2015);
-                       ``None``: no convolution.
-    kernel:            steps in a window of the convolution.
-    stride:            steps between windows.
-    pooling:           ``last`` (the last valid state), ``mean``, ``max`` or ``attention``.
 
     ``dropout`` also falls on the embedding and on what the top layer gives, so that a stack of
     one layer has it too.
     """
 
     cell: CellName = "gru"
-    embedding: int = 128
-    embedding_dropout: float | None = None
-    word_dropout: float = 0.0
-    convolution: int | None = None
-    kernel: int = 3
-    stride: int = 1
-    pooling: Literal["last", "mean", "max", "attention"] = "last"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_embedding(self.embedding)
-        check_convolution(self.convolution or 1, self.kernel, self.stride)
-        if self.convolution is not None and self.convolution < 1:
-            raise LaminaError(f"convolution is {self.convolution}; need at least 1 feature")
-        check_share("embedding_dropout", self.embedding_dropout or 0.0)
-        check_share("word_dropout", self.word_dropout)
+    embedding: Annotated[Units, Meta(description="Size of a token's vector (texts only).")] = 128
+    embedding_dropout: Annotated[
+        Share | None,
+        Meta(description="Share of the embedding's outputs set to zero; None: as dropout."),
+    ] = None
+    word_dropout: Annotated[
+        Share, Meta(description="Share of words read as unknown in training (texts only).")
+    ] = 0.0
+    convolution: Annotated[
+        Units | None,
+        Meta(
+            description="Features of a rectified convolution before the stack; None: no "
+            "convolution."
+        ),
+    ] = None
+    kernel: Annotated[Units, Meta(description="Steps in a window of the convolution.")] = 3
+    stride: Annotated[Units, Meta(description="Steps between windows.")] = 1
+    pooling: Annotated[
+        Literal["last", "mean", "max", "attention"],
+        Meta(
+            description="How the outputs are pooled: the last valid state, mean, max or attention."
+        ),
+    ] = "last"
 
 
 class ManyToOne(Model):

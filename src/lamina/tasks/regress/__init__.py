@@ -1,0 +1,1 @@
+"""Regression: one number for a text or a numeric sequence."""
