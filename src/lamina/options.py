@@ -64,8 +64,17 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 @functools.cache
 def hints_of(kind: type) -> Mapping[str, Any]:
-    """The type of each field, with its :class:`msgspec.Meta`."""
-    return get_type_hints(kind, include_extras=True)
+    """The type of each field, with its :class:`msgspec.Meta`.
+
+    A subclass that only changes a default repeats the bare type; its metadata is inherited.
+    """
+    hints = get_type_hints(kind, include_extras=True)
+    for base in kind.__bases__:
+        for name, whole in (hints_of(base) if issubclass(base, msgspec.Struct) else {}).items():
+            own = hints[name]
+            if not description(own) and unbounded(own) == unbounded(whole):
+                hints[name] = _with(whole, _metas(own))
+    return hints
 
 
 def refuse(name: str, value: Any, hint: Any, place: str | None = None) -> None:

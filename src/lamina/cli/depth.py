@@ -18,7 +18,7 @@ from lamina.depth import Question, Verdict, search
 from lamina.depth.ask.setup import EPOCHS, STEPS, settings_for
 from lamina.depth.tell.report import write_report
 from lamina.depth.tell.table import show
-from lamina.store.structs import struct_from
+from lamina.options import struct_from
 from lamina.tasks import TASKS, load, task_class
 from lamina.train import Settings
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, get_args, get_origin
 
@@ -21,10 +20,6 @@ from lamina.spec import LaminaError
 #: Of whole numbers that are given as options; sizes beyond it overflow.
 LARGEST = 2**32 - 1
 
-_FIELD = re.compile(r"^ {0,8}(\w+):\s+(.*)$")
-_ROLE = re.compile(r":\w+:`([^`]*)`")
-_CITED = re.compile(r"\s*\([^()]*\b(?:19|20)\d\d\b[^()]*\)")
-
 
 def add_fields(
     command: Callable[..., Any],
@@ -34,26 +29,29 @@ def add_fields(
 ) -> Callable[..., Any]:
     """``command`` with an option for every field of ``structs`` (heading in the help -> struct).
 
-    ``command`` takes its own parameters and ``**given``; in ``given`` it finds the options that
-    were given, as values of the fields' types. A field that is on or off becomes a flag that
-    changes its default; a field without a default, an argument, of one word or more where the
-    field takes a tuple. ``skip``: names of fields to leave out, or ``heading.name`` for one
-    struct's alone. ``defaults``: what the help says of fields that ``command`` gives a default of
-    its own.
+    ``command`` takes parameters of its own and ``**given``, which holds the options that were
+    given, as values of the fields' types. A boolean field becomes a flag that changes its default;
+    a field without a default becomes an argument, of several words if the field takes a tuple.
+
+    Args:
+        command: the function.
+        structs: the structs whose fields become options, by heading.
+        skip: fields that get no option, or ``heading.name`` for those of one struct alone.
+        defaults: the default shown in the help, for fields that ``command`` fills in itself.
     """
     own = list(inspect.signature(command, eval_str=True).parameters.values())
     own = [p for p in own if p.kind is not inspect.Parameter.VAR_KEYWORD]
     parameters: list[inspect.Parameter] = []
     fields: dict[str, tuple[Any, Any]] = {}
     for panel, struct in structs.items():
-        helps, hints = field_help(struct), hints_of(struct)
+        hints = hints_of(struct)
         for field in msgspec.structs.fields(struct):
             if {field.name, f"{panel}.{field.name}"} & set(skip) or field.name in fields:
                 continue
             hint = hints[field.name]
             fields[field.name] = hint, field.default
             told = (defaults or {}).get(field.name) or extra(hint, "default")
-            parameters.append(_parameter(field, hint, helps.get(field.name, ""), panel, told))
+            parameters.append(_parameter(field, hint, panel, told))
 
     def run(**arguments: Any) -> Any:
         mine = {p.name: arguments.pop(p.name) for p in own if p.name in arguments}
@@ -78,14 +76,15 @@ def add_fields(
 
 
 def flag(name: str, hint: Any = str, default: Any = None) -> str:
-    """The option of a field: ``--batch-size``; ``--no-random-offset`` for what is on already."""
+    """The option of a field: ``--batch-size``; ``--no-random-offset`` if its default is true."""
     off = "no-" if _switches(hint) and default is True else ""
     return f"--{off}{name.replace('_', '-')}"
 
 
 def _parameter(
-    field: msgspec.structs.FieldInfo, hint: Any, help: str, panel: str, told: str | None = None
+    field: msgspec.structs.FieldInfo, hint: Any, panel: str, told: str | None = None
 ) -> inspect.Parameter:
+    help = description(hint).replace("None", "none")  # as it is typed
     if field.default is msgspec.NODEFAULT:
         several = any(_is_tuple(kind) for kind in alternatives(hint))
         argument = typer.Argument(metavar=field.name.upper(), help=help, show_default=False)
@@ -93,7 +92,7 @@ def _parameter(
         return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation)
     on_or_off = _switches(hint)
     if on_or_off and field.default:
-        help = extra(hint, "off") or f"Turns this off: {help[:1].lower()}{help[1:]}"
+        help = extra(hint, "off")
     elif not on_or_off and (told or field.default not in (None, ())):
         help += f"  [default: {told or _show(field.default)}]"
     info = typer.Option(
@@ -139,35 +138,8 @@ def parse(name: str, text: str, hint: Any) -> Any:
     return found
 
 
-def field_help(struct: type) -> dict[str, str]:
-    """What the docstrings of a struct and of its bases say of each field, as a sentence."""
-    found: dict[str, str] = {}
-    hints = hints_of(struct)
-    for kind in reversed(struct.__mro__):
-        name = None
-        for line in inspect.cleandoc(kind.__doc__ or "").splitlines():
-            if match := _FIELD.match(line):
-                name = match[1]
-                found[name] = match[2]
-            elif name and line.startswith("     "):
-                found[name] += " " + line.strip()
-            else:
-                name = None
-    helps = {name: _sentence(text) for name, text in found.items()}
-    said = {name: description(hint).replace("None", "none") for name, hint in hints.items()}
-    return {**helps, **{name: text for name, text in said.items() if text}}
-
-
-def _sentence(text: str) -> str:
-    """A docstring's line for a terminal: no markup, no citations, ``none`` as it is typed."""
-    plain = _CITED.sub("", _ROLE.sub(r"\1", text)).replace("None", "none")
-    plain = plain.replace("`", "").replace('"', "").removesuffix(" or").rstrip(",.")
-    # A value stays as it is typed; a word begins a sentence.
-    return (plain if text[0] in '`"' else plain[0].upper() + plain[1:]) + "."
-
-
 def metavar(hint: Any, default: Any = ...) -> str:
-    """``INT``, ``tanh|relu[,...]``; ``none`` is named where it is not the default already."""
+    """``INT``, ``tanh|relu[,...]``; ``none`` is listed unless it is the default."""
     if named := extra(hint, "metavar"):
         return named
     words = {int: "INT", float: "FLOAT", str: "TEXT", type(None): "none"}

@@ -36,8 +36,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
+from lamina.options import changed, struct_from
 from lamina.spec import Batch, LaminaError, Metric, Part, State, Step
-from lamina.store.structs import changed, struct_from
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from lamina.options import struct_from
 from lamina.spec import LaminaError
-from lamina.store.structs import struct_from
 
 S = TypeVar("S", bound=msgspec.Struct)
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 
+from lamina.options import struct_from
 from lamina.spec import LaminaError, Model, Task
 from lamina.store import RunFolder, versions
-from lamina.store.structs import struct_from
 from lamina.train.settings import Settings
 
 

@@ -135,7 +135,7 @@ def test_refusals(wide: Path, changes: dict[str, Any], message: str) -> None:
         ({"scheme": "segments", "segment": 5}, "look_back of whole segments"),
         ({"scheme": "segments", "bidirectional": True}, "forwards only"),
         ({"scheme": "recursive", "bidirectional": True}, "forwards only"),
-        ({"segment": 0}, "at least 1 step"),
+        ({"segment": 0}, "segment is 0"),
     ],
 )
 def test_refused_shapes(wide: Path, options: dict[str, Any], message: str) -> None:

@@ -119,15 +119,3 @@ class StackOptions(Options, frozen=True, kw_only=True):
     def directions(self) -> int:
         """``D``: 1 or 2."""
         return 2 if self.bidirectional else 1
-
-
-def check_embedding(size: int, name: str = "embedding") -> None:
-    """Refuse an embedding that is no size."""
-    if not 1 <= size <= MOST_UNITS:
-        raise LaminaError(f"{name} is {size}; need 1 to {MOST_UNITS:,} numbers a token")
-
-
-def check_share(name: str, share: float) -> None:
-    """Refuse what is no share of a whole, or all of it."""
-    if not 0 <= share < 1:
-        raise LaminaError(f"{name} is {share}; need 0 <= {name} < 1")

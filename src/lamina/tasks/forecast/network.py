@@ -26,14 +26,8 @@ NAME = "forecast"
 ASSET = "scale.json"
 
 
-class ForecastOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ForecastOptions(StackOptions, frozen=True, kw_only=True):
     """A forecaster's shape: the stack's options and
-
-    scheme:        ``segments``: read segments, predict the whole horizon at once (Lin et al. 2023);
-                   ``direct``: predict all steps from the last state; ``recursive``: predict one
-                   step at a time and feed it back.
-    segment:       steps per segment; the look-back is a whole number of segments.
-    subtract_last: read and predict series relative to their last value.
 
     ``dropout`` also falls on what the top layer gives.
     """
@@ -41,17 +35,25 @@ class ForecastOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_fi
     cell: CellName = "gru"
     depth: int = 1
     dropout: float = 0.1
-    scheme: ForecastScheme = "segments"
-    segment: int = 24
+    scheme: Annotated[
+        ForecastScheme,
+        Meta(
+            description="How to forecast. segments: read segments, predict the whole horizon at "
+            "once; direct: predict all steps from the last state; recursive: predict "
+            "one step at a time and feed it back."
+        ),
+    ] = "segments"
+    segment: Annotated[
+        Annotated[int, Meta(ge=1, lt=2**31)],
+        Meta(description="Steps per segment; the look-back is a whole number of segments."),
+    ] = 24
     subtract_last: Annotated[
         bool,
-        Meta(extra={"off": "Read and predict values as they are, not relative to the last one."}),
+        Meta(
+            description="Read and predict series relative to their last value.",
+            extra={"off": "Read and predict values as they are, not relative to the last one."},
+        ),
     ] = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 1 <= self.segment < 2**31:
-            raise LaminaError(f"segment is {self.segment}; need at least 1 step")
 
 
 class Forecaster(Model):

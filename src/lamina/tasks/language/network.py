@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 import torch
+from msgspec import Meta
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, linear
 
@@ -16,7 +17,8 @@ from lamina.data import Vocabulary, read_text
 from lamina.nn import Stack, StackOptions
 from lamina.nn.heads.adaptive import AdaptiveSoftmax
 from lamina.nn.recurrent.dropout import drop, drop_embedded, drop_rows
-from lamina.nn.recurrent.options import check_embedding, check_share
+from lamina.nn.recurrent.options import Units
+from lamina.options import Share
 from lamina.spec import TYPED_TEXT, LaminaError, Model, State
 from lamina.tasks.saved import SavedModel, check_several
 
@@ -24,41 +26,51 @@ NAME = "language-model"
 ASSET = "vocabulary.json"
 
 
-class LanguageModelOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LanguageModelOptions(StackOptions, frozen=True, kw_only=True):
     """A language model's shape: the stack's options and
-
-    embedding: size of a token's vector, or ``"onehot"``: the token itself is the input.
-    tied:      share the embedding with the output layer (Press and Wolf 2017; with an adaptive
-               softmax, Baevski and Auli 2019); if their sizes differ, a linear map without bias
-               joins them.
-    softmax:   ``"full"``, or ``"adaptive"`` (Grave et al. 2017): rare tokens are scored through
-               smaller matrices, and only when needed; several times as fast for words.
-    cutoffs:   numbers of tokens, most frequent first, at which the adaptive softmax switches to a
-               smaller matrix.
-    embedding_dropout: share of the tokens whose embedding is set to zero throughout a batch (Merity
-                       et al. 2018, section 4.3).
 
     ``dropout`` also falls on the embedding and on what the top layer gives, so that a stack of
     one layer has it too.
     """
 
-    embedding: int | Literal["onehot"] = 128
-    tied: bool = False
-    softmax: Literal["full", "adaptive"] = "full"
-    cutoffs: tuple[int, ...] = (2000, 10_000)
-    embedding_dropout: float = 0.0
+    embedding: Annotated[
+        Units | Literal["onehot"],
+        Meta(description="Size of a token's vector, or onehot: the token itself is the input."),
+    ] = 128
+    tied: Annotated[
+        bool,
+        Meta(
+            description="Share the embedding with the output layer; if their sizes differ, a "
+            "linear map without bias joins them."
+        ),
+    ] = False
+    softmax: Annotated[
+        Literal["full", "adaptive"],
+        Meta(
+            description="Output layer: full, or adaptive, which scores rare tokens through smaller "
+            "matrices and only when needed; several times as fast for words."
+        ),
+    ] = "full"
+    cutoffs: Annotated[
+        tuple[int, ...],
+        Meta(
+            description="Numbers of tokens, most frequent first, at which the adaptive softmax "
+            "switches to a smaller matrix."
+        ),
+    ] = (2000, 10_000)
+    embedding_dropout: Annotated[
+        Share,
+        Meta(description="Share of the tokens whose embedding is set to zero throughout a batch."),
+    ] = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.embedding, int):
-            check_embedding(self.embedding)
         if self.bidirectional:
             raise LaminaError("bidirectional=True would let a language model read its own answer")
         if self.tied and self.embedding == "onehot":
             raise LaminaError("tied=True needs an embedding; got embedding='onehot'")
         if not self.cutoffs or list(self.cutoffs) != sorted({*self.cutoffs}) or self.cutoffs[0] < 1:
             raise LaminaError(f"cutoffs are {self.cutoffs}; need rising numbers above 0")
-        check_share("embedding_dropout", self.embedding_dropout)
         if self.embedding_dropout and self.embedding == "onehot":
             raise LaminaError("embedding_dropout needs an embedding; got embedding='onehot'")
 

@@ -22,7 +22,8 @@ from lamina.data.text.lexicon import Lexicon
 from lamina.data.text.span_schemes import Matching, SpanScheme, convert
 from lamina.nn import CHARACTERS, CRF, Independent, Stack, StackOptions, valid_steps
 from lamina.nn.recurrent.dropout import drop, drop_rows, drop_words
-from lamina.nn.recurrent.options import check_embedding, check_share
+from lamina.nn.recurrent.options import Units
+from lamina.options import Share
 from lamina.spec import TYPED_TEXT, LaminaError, Model
 from lamina.tasks.saved import SavedModel, check_several
 from lamina.tasks.tag.batch import Spelling, collate
@@ -32,17 +33,8 @@ NAME = "tag"
 WORDS, LETTERS = "vocabulary.json", "characters.json"
 
 
-class TagOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TagOptions(StackOptions, frozen=True, kw_only=True):
     """A tagger's shape: the stack's options and
-
-    embedding:           size of a word's (or residue's) vector.
-    characters:          encoder of a word's characters: a bidirectional layer, filters over windows
-                         of three, or none. ``auto``: recurrent for words, none for residues.
-    character_embedding: size of a character's vector.
-    character_width:     units per direction of that layer, or number of filters.
-    output:              whether labels depend on each other (``crf``) or not (``softmax``).
-                         ``auto``: crf if labels mark spans.
-    word_dropout:        share of words read as unknown in training.
 
     ``dropout`` also falls on what the stack reads and on what its top layer gives.
     """
@@ -52,18 +44,28 @@ class TagOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_fields=
     bidirectional: Annotated[
         bool, Meta(extra={"off": "Run layers in the forward direction only."})
     ] = True
-    embedding: int = 100
-    characters: Literal["auto", "recurrent", "convolution", "none"] = "auto"
-    character_embedding: int = 25
-    character_width: int = 25
-    output: Literal["auto", "softmax", "crf"] = "auto"
-    word_dropout: float = 0.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in ("embedding", "character_embedding", "character_width"):
-            check_embedding(getattr(self, name), name)
-        check_share("word_dropout", self.word_dropout)
+    embedding: Annotated[Units, Meta(description="Size of a word's (or residue's) vector.")] = 100
+    characters: Annotated[
+        Literal["auto", "recurrent", "convolution", "none"],
+        Meta(
+            description="Encoder of a word's characters: a bidirectional layer, filters over "
+            "windows of three, or none. auto: recurrent for words, none for residues."
+        ),
+    ] = "auto"
+    character_embedding: Annotated[Units, Meta(description="Size of a character's vector.")] = 25
+    character_width: Annotated[
+        Units, Meta(description="Units per direction of that layer, or number of filters.")
+    ] = 25
+    output: Annotated[
+        Literal["auto", "softmax", "crf"],
+        Meta(
+            description="Whether labels depend on each other (crf) or not (softmax). auto: crf if "
+            "labels mark spans."
+        ),
+    ] = "auto"
+    word_dropout: Annotated[
+        Share, Meta(description="Share of words read as unknown in training.")
+    ] = 0.0
 
 
 class TagLabels(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
 import torch
+from msgspec import Meta
 from torch import Tensor, nn
 from torch.nn.functional import ctc_loss, log_softmax
 
@@ -34,19 +35,24 @@ BLANK = "<blank>"
 MOST_HALVINGS = 3
 
 
-class TranscribeOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TranscribeOptions(StackOptions, frozen=True, kw_only=True):
     """A transcriber's shape: the stack's options and
-
-    halvings: number of lowest layers after which pairs of frames are joined (Chan et al. 2016,
-              section 3.1); 0 to 3, and at most ``depth``.
-    beam:     prefixes kept in the beam search; 1: greedy decoding.
 
     ``dropout`` also falls on what the top layer gives, so that a stack of one layer has it too.
     """
 
     cell: CellName = "gru"
-    halvings: int = 1
-    beam: int = 1
+    halvings: Annotated[
+        int,
+        Meta(
+            description="Number of lowest layers after which pairs of frames are joined; 0 to 3, "
+            "and at most depth."
+        ),
+    ] = 1
+    beam: Annotated[
+        Annotated[int, Meta(ge=1, le=1000)],
+        Meta(description="Prefixes kept in the beam search; 1: greedy decoding."),
+    ] = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -55,8 +61,6 @@ class TranscribeOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_
                 f"halvings is {self.halvings}; need 0 to {MOST_HALVINGS}, at most one a layer "
                 f"(depth is {self.depth})"
             )
-        if not 1 <= self.beam <= 1000:
-            raise LaminaError(f"beam is {self.beam}; need 1 to 1000")
 
 
 class Transcriber(Model):

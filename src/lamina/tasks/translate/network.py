@@ -20,10 +20,11 @@ from lamina.data.read.pairs import read_sources
 from lamina.data.text.subwords import BEGIN, END, Subwords
 from lamina.nn import StackOptions, valid_steps
 from lamina.nn.recurrent.dropout import drop, drop_rows
-from lamina.nn.recurrent.options import check_embedding, check_share
+from lamina.nn.recurrent.options import Units
 from lamina.nn.sequence.attention import Memory
 from lamina.nn.sequence.decoder import Decoder
 from lamina.nn.sequence.encoder import Encoder
+from lamina.options import Share
 from lamina.spec import TYPED_TEXT, LaminaError, Model, State
 from lamina.tasks.decode.beam import Hypothesis, beam_search
 from lamina.tasks.saved import SavedModel, check_several
@@ -36,19 +37,8 @@ JOINT, SOURCE, TARGET = "subwords.json", "source_subwords.json", "target_subword
 MOST_SUBWORDS = 10_000
 
 
-class TranslateOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TranslateOptions(StackOptions, frozen=True, kw_only=True):
     """A translator's shape: the stack's options, of the encoder and of the decoder, and
-
-    embedding:       size of a token's vector.
-    attention:       ``multiplicative`` (Luong et al. 2015, general) or ``additive`` (Bahdanau et
-                     al. 2015).
-    tied:            share the target's embedding with the output layer (``"output"``, Press and
-                     Wolf 2017), or one table between both and the source's embedding (``"all"``),
-                     or neither.
-    label_smoothing: share of probability spread evenly over the vocabulary in training (Szegedy et
-                     al. 2016, section 7).
-    beam:            hypotheses kept in the beam search; 1: greedy decoding.
-    length_penalty:  exponent of the penalty on short translations (Wu et al. 2016, equation 14).
 
     The encoder's first layer reads both ways. ``dropout`` also falls on the embeddings and on what
     enters the output map.
@@ -58,26 +48,38 @@ class TranslateOptions(StackOptions, frozen=True, kw_only=True, forbid_unknown_f
     width: int | tuple[int, ...] = 256
     residual: Annotated[bool, Meta(extra={"off": "Leave out the residual connections."})] = True
     dropout: float = 0.3
-    embedding: int = 256
-    attention: Literal["multiplicative", "additive"] = "multiplicative"
-    tied: Literal["none", "output", "all"] = "output"
-    label_smoothing: float = 0.1
-    beam: int = 5
-    length_penalty: float = 1.0
+    embedding: Annotated[Units, Meta(description="Size of a token's vector.")] = 256
+    attention: Annotated[
+        Literal["multiplicative", "additive"],
+        Meta(description="Attention of the decoder: multiplicative or additive."),
+    ] = "multiplicative"
+    tied: Annotated[
+        Literal["none", "output", "all"],
+        Meta(
+            description="Share the target's embedding with the output layer (output), or one "
+            "table between both and the source's embedding (all)."
+        ),
+    ] = "output"
+    label_smoothing: Annotated[
+        Share,
+        Meta(description="Share of probability spread evenly over the vocabulary in training."),
+    ] = 0.1
+    beam: Annotated[
+        Annotated[int, Meta(ge=1, le=1000)],
+        Meta(description="Hypotheses kept in the beam search; 1: greedy decoding."),
+    ] = 5
+    length_penalty: Annotated[
+        Annotated[float, Meta(ge=0, le=10)],
+        Meta(description="Exponent of the penalty on short translations."),
+    ] = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_embedding(self.embedding)
         if self.bidirectional:
             raise LaminaError(
                 "bidirectional=True would let a translator read its own answer; the encoder's "
                 "first layer reads both ways already"
             )
-        check_share("label_smoothing", self.label_smoothing)
-        if not 1 <= self.beam <= 1000:
-            raise LaminaError(f"beam is {self.beam}; need 1 to 1,000 hypotheses")
-        if not 0 <= self.length_penalty <= 10:
-            raise LaminaError(f"length_penalty is {self.length_penalty}; need 0 to 10")
 
 
 class Translator(Model):
