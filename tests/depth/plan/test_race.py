@@ -15,10 +15,10 @@ from lamina.depth.judge.evidence import look_level
 from lamina.depth.phrases import parse_seconds
 from lamina.depth.plan.clock import makespan, remaining
 from lamina.depth.plan.problem import Problem
+from lamina.depth.plan.racing import Run, next_round, outlook
+from lamina.depth.plan.seeds import Limits
 from lamina.depth.plan.strategies.grid import Grid
 from lamina.depth.plan.strategies.race import Race
-from lamina.depth.plan.strategies.racing import Run, next_round, outlook
-from lamina.depth.plan.strategies.seeds import Limits
 from lamina.depth.tell.progress import SilentSearch
 from lamina.depth.trials import Trial, longest, spent
 from lamina.spec import ACCURACY, LaminaError

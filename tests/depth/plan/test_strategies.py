@@ -14,7 +14,7 @@ from lamina.depth.job import Job
 from lamina.depth.plan.kinds import KINDS
 from lamina.depth.plan.problem import Problem
 from lamina.depth.plan.strategies import STRATEGIES, Strategy
-from lamina.depth.plan.strategies.tuned import CHOOSING
+from lamina.depth.plan.tuned import CHOOSING
 from lamina.depth.trials import spent
 from lamina.spec import LaminaError
 from strategy_world import PROBLEMS, World, outcome, play, shuffled, told

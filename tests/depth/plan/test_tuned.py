@@ -16,7 +16,7 @@ from lamina.depth.plan.strategies.grid import Grid
 from lamina.depth.plan.strategies.halving import Halving
 from lamina.depth.plan.strategies.pareto import Pareto
 from lamina.depth.plan.strategies.random import Random
-from lamina.depth.plan.strategies.tuned import CHOOSING, Tuned
+from lamina.depth.plan.tuned import CHOOSING, Tuned
 from lamina.depth.trials import Trial
 from strategy_world import PLAIN, RANGES, VALUES, World, play
 

@@ -9,7 +9,7 @@ import msgspec
 from depth_toy import Toy, ToyOptions
 from lamina.depth import search
 from lamina.depth.ask.space import Range
-from lamina.depth.plan.strategies.tuned import CHOOSING
+from lamina.depth.plan.tuned import CHOOSING
 from lamina.depth.tell.progress import SilentSearch
 from lamina.depth.tell.verdict import Verdict, load
 from lamina.store import RunFolder

@@ -10,8 +10,8 @@ from typing import Any, ClassVar, Literal
 from lamina.depth.ask.space import Range, Setting, Values, rounded
 from lamina.depth.job import Job, changed
 from lamina.depth.plan.problem import Problem
-from lamina.depth.plan.strategies.rounds import RoundPlan, in_rounds
-from lamina.depth.plan.strategies.tuned import CHOOSING, Tuned
+from lamina.depth.plan.rounds import RoundPlan, in_rounds
+from lamina.depth.plan.tuned import CHOOSING, Tuned
 from lamina.depth.trials import Trial
 
 #: Training runs before the first proposal; until then, settings are drawn at random.

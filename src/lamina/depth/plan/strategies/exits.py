@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lamina.depth.job import Job
-from lamina.depth.plan.strategies.rounds import Planned, RoundPlan, in_rounds
+from lamina.depth.plan.rounds import Planned, RoundPlan, in_rounds
 from lamina.depth.trials import Trial
 
 

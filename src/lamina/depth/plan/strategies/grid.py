@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from lamina.depth.ask.space import Range, Values, combinations
 from lamina.depth.job import Job, changed
-from lamina.depth.plan.strategies.rounds import RoundPlan, in_rounds
-from lamina.depth.plan.strategies.tuned import CHOOSING, Tuned
+from lamina.depth.plan.rounds import RoundPlan, in_rounds
+from lamina.depth.plan.tuned import CHOOSING, Tuned
 
 
 class Grid(Tuned):

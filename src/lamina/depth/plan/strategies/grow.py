@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from lamina.depth.job import Job
 from lamina.depth.phrases import layers
-from lamina.depth.plan.strategies.rounds import Planned, RoundPlan, in_rounds
+from lamina.depth.plan.rounds import Planned, RoundPlan, in_rounds
 from lamina.depth.trials import Trial
 
 #: Consecutive depths whose mean gain over the seeds must stay below the margin before growing

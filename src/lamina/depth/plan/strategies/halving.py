@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from lamina.depth.ask.space import draw
 from lamina.depth.job import Job, changed
-from lamina.depth.plan.strategies.rounds import RoundPlan
-from lamina.depth.plan.strategies.tuned import Tuned, replicated
+from lamina.depth.plan.rounds import RoundPlan
+from lamina.depth.plan.tuned import Tuned, replicated
 
 #: One of this many settings at a rung is promoted, to this many times as many epochs.
 ETA = 3

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from lamina.depth.plan.front import Point, pareto_front
 from lamina.depth.plan.strategies.bayes import Bayes
-from lamina.depth.plan.strategies.tuned import words
+from lamina.depth.plan.tuned import words
 from lamina.depth.trials import Trial
 
 

@@ -7,9 +7,9 @@ from collections.abc import Collection, Sequence
 
 from lamina.depth.job import Job
 from lamina.depth.plan.problem import Problem
+from lamina.depth.plan.racing import FIRST, LONGER, NEXT, Round, Run, next_round
+from lamina.depth.plan.seeds import Limits
 from lamina.depth.plan.strategies.base import Strategy
-from lamina.depth.plan.strategies.racing import FIRST, LONGER, NEXT, Round, Run, next_round
-from lamina.depth.plan.strategies.seeds import Limits
 from lamina.depth.trials import Trial, longest, spent
 from lamina.spec import Metric
 
@@ -19,7 +19,7 @@ USUAL = (5, 3)
 
 
 class Race(Strategy):
-    """The rules are in :mod:`lamina.depth.plan.strategies.racing`.
+    """The rules are in :mod:`lamina.depth.plan.racing`.
 
     A round depends only on the previous rounds, not on which of its jobs end first or where they
     run.

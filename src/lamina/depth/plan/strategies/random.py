@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from lamina.depth.ask.space import draw
 from lamina.depth.job import Job, changed
-from lamina.depth.plan.strategies.rounds import RoundPlan, in_rounds
-from lamina.depth.plan.strategies.tuned import Tuned, replicated
+from lamina.depth.plan.rounds import RoundPlan, in_rounds
+from lamina.depth.plan.tuned import Tuned, replicated
 
 
 class Random(Tuned):

@@ -42,7 +42,7 @@ import numpy as np
 
 from lamina.depth.judge.decision import decide
 from lamina.depth.judge.failures import ENOUGH_FREE, GAP_MARGINS, stuck
-from lamina.depth.plan.strategies.seeds import Contest, Limits
+from lamina.depth.plan.seeds import Contest, Limits
 
 #: Shares of the epochs after which the screen decides.
 SCREEN, LONGER = 0.2, 0.5

@@ -30,7 +30,7 @@ from collections.abc import Mapping, Sequence
 from lamina.depth.ask.space import Range, Values, combinations
 from lamina.depth.job import Job, Value, changed
 from lamina.depth.plan.problem import Problem
-from lamina.depth.plan.strategies.rounds import Planned, RoundPlan, in_rounds
+from lamina.depth.plan.rounds import Planned, RoundPlan, in_rounds
 from lamina.depth.trials import Trial, spent
 
 #: The first seed used for choosing settings; seeds for judging are below it.
