@@ -1,4 +1,4 @@
-"""Deep recurrent networks: train them, learn how deep yours should be, run them fast.
+"""Deep recurrent networks: train them, find out how deep yours should be, run them fast.
 
 >>> import lamina
 >>> task = lamina.tasks.Classify("reviews.csv", text="review", label="sentiment")  # doctest: +SKIP

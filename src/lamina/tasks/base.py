@@ -1,14 +1,14 @@
-"""What all tasks on data have in common: the one contract that a task keeps.
+"""The base class of all tasks, and the contract that a task fulfils.
 
-A task is a folder and a line in :data:`lamina.tasks.TASKS`. The folder has
+A task is a package and a line in :data:`lamina.tasks.TASKS`. The package has
 
 - ``data.py``: ``Data``, a :class:`lamina.options.Options` (where the data is, how it is read, split
   and batched), and the function that reads it;
-- ``inputs.py``: what stays with a trained model to read new data, as structs that
-  :meth:`lamina.tasks.saved.SavedModel.part` reads back;
+- ``inputs.py``: what a trained model needs to read new data, as structs that
+  :meth:`lamina.tasks.saved.SavedModel.part` restores;
 - ``processor.py``, if ``lamina predict`` should read, encode and decode without torch: a
   :class:`lamina.spec.answers.Answers` with ``from_saved``, named there as ``PROCESSOR``;
-- ``batch.py``, if its batches hold more than :class:`lamina.spec.Batch` does;
+- ``batch.py``, if its batches hold more than :class:`lamina.spec.Batch`;
 - ``network.py``: ``Options``, and a :class:`lamina.spec.Model` whose ``task`` is the task's name;
 - ``task.py``: the :class:`DataTask`.
 
@@ -49,29 +49,30 @@ B = TypeVar("B", bound=Batch)
 
 
 class DataTask(ABC, Generic[M, B]):
-    """Learn from a file or a named corpus: a :class:`lamina.spec.Task` whose model is an ``M`` and
-    whose batches are ``B``.
+    """A :class:`lamina.spec.Task` on a file or a named corpus, with models ``M`` and batches ``B``.
 
-    A task sets the class attributes below and writes the abstract methods. Making one reads its
-    data and learns, from the training part alone, whatever is fitted to it (:meth:`learn`).
-    :meth:`for_model` makes one that scores a trained model on another file (:meth:`follow`).
+    A subclass sets the class attributes below and implements the abstract methods. The constructor
+    reads the data and fits vocabularies, scales and label names to the training set alone
+    (:meth:`learn`). :meth:`for_model` makes a task that scores a trained model on another file
+    (:meth:`follow`).
 
     Args:
-        source: a file or the name of a corpus; with ``changes``, the fields of ``Data``.
+        source: A file, or the name of a corpus.
+        **changes: The other fields of ``Data``.
 
     Attributes:
-        name:    what the task is called on the command line and in ``config.json``.
-        unit:    what one example is called, in the singular; see :attr:`Batch.examples`.
-        Data:    a struct of where the data is and how it is read, split and batched; has
-            ``source``.
-        Options: a struct of the network's shape, all with defaults.
-        Network: the model; has ``from_saved(saved)`` beside what :class:`lamina.spec.Model` asks.
-        metric:  what models are judged by; a task may set it once it has seen its data.
-        data:    the fields that the task was made with.
-        fingerprints: sha256 of each file that was read, by its path.
+        name: The task's name on the command line and in ``config.json``.
+        unit: What one example is called, in the singular; see :attr:`Batch.examples`.
+        Data: A struct that says where the data is and how it is read, split and batched; it has
+            a field ``source``.
+        Options: A struct of the network's options, all with defaults.
+        Network: The model class; besides :class:`lamina.spec.Model`, it has ``from_saved(saved)``.
+        metric: What models are judged by; a task may set it once it has seen its data.
+        data: The ``Data`` that the task was made with.
+        fingerprints: The sha256 of each file that was read, by path.
 
     Raises:
-        LaminaError: data that cannot be read, with file and line.
+        LaminaError: Data cannot be read; with file and line.
     """
 
     name: str
@@ -89,11 +90,15 @@ class DataTask(ABC, Generic[M, B]):
 
     @classmethod
     def for_model(cls, model: M, path: str | Path, **changes: Any) -> Self:
-        """A task whose test part is the file at ``path``, read as ``model`` reads; its other parts
-        are empty. ``changes`` are fields of ``Data``.
+        """A task that scores ``model`` on another file.
+
+        Args:
+            model: A trained model, whose vocabularies and scales are used to read the file.
+            path: The file; it becomes the test set. The other parts are empty.
+            **changes: Fields of ``Data``.
 
         Raises:
-            LaminaError: a file that cannot be read or scored, with the line.
+            LaminaError: The file cannot be read or scored; with the line.
         """
         task = cls.__new__(cls)
         task._set(str(path), {**cls.known(model), **changes})
@@ -106,60 +111,64 @@ class DataTask(ABC, Generic[M, B]):
 
     @staticmethod
     def source_of(source: Any) -> str | tuple[str, ...]:
-        """``source`` as the struct ``Data`` has it; one that takes several overrides this."""
+        """``source`` in the form that ``Data`` holds; tasks with several sources override this."""
         return as_source(source)
 
     # -- the data
 
     @abstractmethod
     def learn(self) -> None:
-        """Read all that ``self.data`` names, split it, note fingerprints, and learn what is fitted
-        to the training part: vocabularies, scales, names of labels."""
+        """Read and split the data that ``self.data`` names, record fingerprints, and fit
+        vocabularies, scales and label names to the training set."""
 
     @classmethod
     @abstractmethod
     def known(cls, model: M) -> dict[str, Any]:
-        """The fields of ``Data`` that a model has learned or keeps, such as columns; the others
-        take their defaults in :meth:`for_model`."""
+        """The fields of ``Data`` that are stored with a trained model, such as column names; in
+        :meth:`for_model`, the others take their defaults."""
 
     @abstractmethod
     def follow(self, model: M, given: Mapping[str, Any]) -> None:
-        """Take from ``model`` what :meth:`learn` learns, and read the file ``self.data.source`` as
-        the test part. ``given``: the fields that the caller named."""
+        """Read ``self.data.source`` as the test set, with what :meth:`learn` would fit taken from
+        ``model``. ``given`` holds the fields that the caller set."""
 
     @abstractmethod
     def sizes(self) -> dict[str, int]:
-        """How much there is in each part; for people."""
+        """The size of each part, for display and ``config.json``."""
 
     @abstractmethod
     def batches(self, part: Part, *, epoch: int = 0, seed: int = 0) -> Sequence[B]:
-        """The batches of one pass; see :class:`lamina.spec.Task`. Only training is shuffled."""
+        """The batches of one epoch; see :class:`lamina.spec.Task`. Only training is shuffled."""
 
     # -- the network
 
     @abstractmethod
     def network(self, options: Any) -> M:
-        """A fresh network of this shape (an ``Options``) for this data."""
+        """A new, untrained network for this data. ``options`` is an ``Options``."""
 
     def model(self, options: Any = None, /, **changes: Any) -> M:
-        """A fresh network for this data, of the shape ``options`` with ``changes``.
+        """A new, untrained network for this data.
+
+        Args:
+            options: An ``Options``; ``None`` means the defaults.
+            **changes: Fields of the options, by name; these take precedence.
 
         Raises:
-            LaminaError: options that do not exist, or do not fit together or to the data.
+            LaminaError: An option does not exist, or the options do not fit together or the data.
         """
         return self.network(changed(options or self.Options(), changes, what="model option"))
 
     @abstractmethod
     def step(self, model: M, batch: B, state: State | None) -> Step:
-        """Run ``model`` over ``batch``: the loss, and what :meth:`summary` needs, added up.
+        """Run ``model`` on ``batch``; return the loss and the sums that :meth:`summary` needs.
 
-        Each sum must be that of the batch's members alone, whatever the batch size, so a score
-        that is no mean (a root, a ratio) is computed in :meth:`summary`. ``sums["loss"]`` should
-        mean the same whatever options the network was trained with."""
+        Each sum is over the batch's examples alone and must not depend on the batch size. A score
+        that is not a mean (a root, a ratio) is therefore computed in :meth:`summary`.
+        ``sums["loss"]`` should mean the same whatever options the network was trained with."""
 
     def summary(self, sums: Mapping[str, float], count: int) -> dict[str, float]:
-        """``loss``: the mean of the summed losses. A task adds ``metric.name`` and other scores;
-        one that is undefined is not-a-number."""
+        """The scores from sums over ``count`` predictions: here ``loss``, the mean. Tasks add
+        ``metric.name`` and other scores; an undefined score is NaN."""
         return {"loss": sums["loss"] / max(count, 1)}
 
     @abstractmethod
@@ -168,7 +177,7 @@ class DataTask(ABC, Generic[M, B]):
         not-a-number if the part is empty. ``metric.blind`` says in words what that answer is."""
 
     def config(self) -> dict[str, Any]:
-        """What :func:`lamina.tasks.reopen` makes the task of again, and ``sizes``."""
+        """What :func:`lamina.tasks.reopen` needs to remake the task, and ``sizes``."""
         return {
             "name": self.name,
             "data": msgspec.to_builtins(self.data),
@@ -178,10 +187,10 @@ class DataTask(ABC, Generic[M, B]):
 
 
 def as_source(source: object) -> str:
-    """The path or the name of a corpus as text.
+    """A path or corpus name as a string.
 
     Raises:
-        LaminaError: anything else, such as the data themselves.
+        LaminaError: ``source`` is something else, such as the data itself.
     """
     if not isinstance(source, str | Path):
         raise LaminaError(
@@ -192,5 +201,5 @@ def as_source(source: object) -> str:
 
 
 def is_corpus(source: str, names: Container[str]) -> bool:
-    """Whether ``source`` is among the names of corpora; a file of that name comes first."""
+    """Whether ``source`` names a corpus; an existing file of that name takes precedence."""
     return source in names and not Path(source).exists()

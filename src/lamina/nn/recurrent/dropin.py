@@ -1,9 +1,9 @@
-"""``RNN``, ``GRU`` and ``LSTM`` with the arguments, weights and results of ``torch.nn``'s, run by
-lamina's kernels: ``from torch.nn import LSTM`` becomes ``from lamina.nn import LSTM``.
+"""Drop-in replacements for ``torch.nn``'s ``RNN``, ``GRU`` and ``LSTM``, run by lamina's kernels.
 
-Constructor, initialisation, names of weights, checks and copying are torch's, by inheritance.
-What differs is the way through the layers: a packed sequence is laid out with padding and computed
-as dense layers of known lengths, which on a CPU is much faster than a packed recurrence.
+Arguments, weights and results are torch's: ``from torch.nn import LSTM`` becomes
+``from lamina.nn import LSTM``. Constructor, initialisation, weight names, checks and copying are
+inherited. Only the forward pass differs: a packed sequence is padded and run as dense layers with
+known lengths, which on a CPU is much faster than a packed recurrence.
 """
 
 from __future__ import annotations
@@ -23,20 +23,27 @@ __all__ = ["GRU", "LSTM", "RNN"]
 
 
 class _DropIn(torch.nn.RNNBase):
-    """What the three share. A class also inherits from torch's own of its name."""
+    """The base of the three classes; each also inherits from torch's class of the same name."""
 
     cell: str
 
     def forward(self, input: Any, hx: Any = None) -> Any:
-        """As torch's: see the class. Takes and gives a ``PackedSequence`` or a tensor.
+        """Run the layers as torch's class of the same name does.
+
+        Args:
+            input: A tensor or a ``PackedSequence``.
+            hx: The initial state; ``None`` means zeros.
+
+        Returns:
+            The outputs, of the same kind as ``input``, and the final state.
 
         Raises:
-            ValueError, RuntimeError: as torch's, where shapes or dtypes do not fit.
+            ValueError, RuntimeError: As torch's, if shapes or dtypes do not fit.
         """
         device = (input.data if isinstance(input, PackedSequence) else input).device.type
         if device != "cpu" or torch.is_autocast_enabled(device):
             # cuDNN runs a whole stack, packed or not, in one call; and under autocast torch
-            # chooses a dtype for each operation, which is not ours to repeat.
+            # chooses a dtype for each operation, which we do not try to reproduce.
             return super().forward(input, hx)
         private.refresh(self)
         if isinstance(input, PackedSequence):
@@ -68,7 +75,7 @@ class _DropIn(torch.nn.RNNBase):
         hx = self.permute_hidden(hx, sorted_indices)
 
         valid = torch.arange(batch) < batch_sizes[:, None]  # (T, B)
-        place = valid.flatten().nonzero()[:, 0]  # of each packed row among the T*B padded ones
+        place = valid.flatten().nonzero()[:, 0]  # of each packed row among the padded ones
         x = data.new_zeros(valid.numel(), data.shape[1]).index_copy(0, place, data)
         x, final = run_layers(self, x.unflatten(0, valid.shape), self._parts(hx), valid.sum(dim=0))
         data = x.flatten(0, 1).index_select(0, place)
@@ -83,7 +90,7 @@ class _DropIn(torch.nn.RNNBase):
         return self._hidden(input.new_zeros(rows, batch, size) for size in sizes)
 
     def _parts(self, hx: Any, dim: int | None = None) -> LayerState:
-        """torch's ``h`` or ``(h, c)`` as lamina's ``(h,)`` or ``(h, c)``, of ``dim`` axes."""
+        """torch's ``h`` or ``(h, c)`` as a tuple; each part must have ``dim`` axes."""
         parts = (hx,) if len(CELLS[self.cell].parts) == 1 else tuple(hx)
         for part in parts:
             if dim is not None and part.dim() != dim:
@@ -102,7 +109,7 @@ class _DropIn(torch.nn.RNNBase):
 def run_layers(
     module: _DropIn, x: Tensor, state: LayerState, lengths: Tensor | None
 ) -> tuple[Tensor, LayerState]:
-    """All layers, each in all its directions, with dropout between layers.
+    """Run all layers, in one or both directions, with dropout between layers.
 
     ``x`` ``(T, B, I)``, state parts ``(L*D, B, H)`` -> outputs ``(T, B, D*H)`` and final state.
     """
@@ -131,24 +138,24 @@ def run_layers(
 
 
 def weights(module: _DropIn, suffix: str) -> Weights:
-    """The weights of one layer in one direction, by torch's names."""
+    """The weights of one layer in one direction, looked up by torch's names."""
     names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
     return Weights(*(getattr(module, f"{name}_{suffix}", None) for name in names))  # type: ignore
 
 
 class RNN(_DropIn, torch.nn.RNN):
-    """A drop-in for :class:`torch.nn.RNN`."""
+    """A drop-in replacement for :class:`torch.nn.RNN`."""
 
     cell = "rnn"
 
 
 class GRU(_DropIn, torch.nn.GRU):
-    """A drop-in for :class:`torch.nn.GRU`."""
+    """A drop-in replacement for :class:`torch.nn.GRU`."""
 
     cell = "gru"
 
 
 class LSTM(_DropIn, torch.nn.LSTM):
-    """A drop-in for :class:`torch.nn.LSTM`."""
+    """A drop-in replacement for :class:`torch.nn.LSTM`."""
 
     cell = "lstm"

@@ -1,4 +1,4 @@
-"""The deep recurrent network: layers on top of each other."""
+"""The deep recurrent network: a stack of recurrent layers."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from lamina.nn.recurrent.options import StackOptions
 from lamina.nn.recurrent.streaming import make_stepper
 from lamina.spec import LaminaError, State
 
-#: What a stack gives: outputs ``(T, B, D*H)``, and the state of its layers.
+#: What a stack returns: outputs ``(T, B, D*H)``, and the state of its layers.
 Level: TypeAlias = tuple[Tensor, State]
 
 
 class Stack(nn.Module):
     """``h_t(l) = f_l(W_l h_t(l-1) + U_l h_{t-1}(l) + b_l)``, with ``h_t(0) = x_t``.
 
-    The equation of ``f_l`` is the cell's: see :mod:`lamina.cells`.
+    ``f_l`` is one step of the cell; :mod:`lamina.cells` has the equations.
 
     >>> stack = Stack(10, cell="gru", depth=3, width=32)
     >>> outputs, state = stack(torch.zeros(7, 4, 10))
@@ -33,12 +33,13 @@ class Stack(nn.Module):
     (torch.Size([7, 4, 32]), 3, torch.Size([1, 4, 32]))
 
     Args:
-        inputs: size ``I`` of the input at each step.
-        options: a :class:`StackOptions`, or a task's, of which the stack's own fields are read; its
-            fields can also be given by name.
+        inputs: Size ``I`` of the input at each step.
+        options: A :class:`StackOptions`, or a task's options, of which only the stack's fields are
+            used.
+        **changes: Fields of the options, by name; these take precedence.
 
     Raises:
-        LaminaError: options that do not fit together.
+        LaminaError: The options do not fit together.
     """
 
     def __init__(self, inputs: int, options: StackOptions | None = None, **changes: Any):
@@ -60,7 +61,7 @@ class Stack(nn.Module):
         return self.options.directions * self.options.widths[-1]
 
     def zero_state(self, batch: int) -> State:
-        """The state before anything was read: each part ``(D, B, H)``."""
+        """The initial state, before the first step: each part ``(D, B, H)``."""
         bottom: Any = self.layers[0]
         like = bottom.directions[0].weight_ih
         d, cell = self.options.directions, cell_named(self.options.cell)
@@ -80,28 +81,28 @@ class Stack(nn.Module):
         generator: torch.Generator | None = None,
         backend: str = "auto",
     ) -> tuple[Tensor, State]:
-        """Run over time.
+        """Run all layers over a batch of sequences.
 
         Args:
-            x: ``(T, B, I)``. What stands at a step ``t >= length`` is not read. With ``tokens``: a
-                table ``(V, I)`` whose row ``tokens[t, b]`` is the input of a step, or ``None``: the
-                input is the one-hot of the token, among ``I``.
-            state: as :meth:`zero_state` gives it, which is also what ``None`` means.
-            lengths: ``(B,)`` int64 on the CPU, each in ``1..T``; ``None``: all are ``T``.
-            tokens: ``(T, B)`` int64, each in ``0..V-1`` at a step ``t < length``.
-            generator: of the dropout masks; ``None``: torch's global one.
-            backend: see :func:`lamina.kernels.scan`.
+            x: ``(T, B, I)``; steps ``t >= length`` are never read. With ``tokens``, a table
+                ``(V, I)`` whose row ``tokens[t, b]`` is the input of a step, or ``None`` for
+                one-hot input of size ``I``.
+            state: The initial state, shaped like :meth:`zero_state`; ``None`` means that state.
+            lengths: ``(B,)`` int64 on the CPU, each in ``1..T``; ``None`` means ``T`` for all.
+            tokens: ``(T, B)`` int64, each in ``0..V-1`` at steps ``t < length``.
+            generator: Draws the dropout masks; ``None`` uses torch's global generator.
+            backend: See :func:`lamina.kernels.scan`.
 
         Returns:
-            the top layer's outputs ``(T, B, D*H)``, zero at padded steps, and the state after
-            each sequence's last valid step (its first, in the backward direction).
+            The top layer's outputs ``(T, B, D*H)``, zero at padded steps, and the state after
+            each sequence's last valid step (in the backward direction, after its first).
 
         Raises:
-            LaminaError: shapes that do not fit.
+            LaminaError: Shapes do not fit.
         """
         levels = self.levels(x, state, lengths, tokens=tokens, generator=generator, backend=backend)
         top = next(levels)
-        for level in levels:  # not a list of them: what is below need not be kept
+        for level in levels:  # not list(levels): the layers below can be freed
             top = level
         return top
 
@@ -115,8 +116,11 @@ class Stack(nn.Module):
         generator: torch.Generator | None = None,
         backend: str = "auto",
     ) -> Iterator[Level]:
-        """What the stacks of the lowest layer, of the lowest two, ... give: as :meth:`forward` for
-        each of them, but that every layer is run once."""
+        """The results of the stacks made of the lowest layer, the lowest two, and so on.
+
+        Each is what :meth:`forward` of that stack would return, but every layer is run only once.
+        The arguments are those of :meth:`forward`.
+        """
         batch = self._batch(x, lengths, tokens)
         state = self.zero_state(batch) if state is None else self._checked(state, batch)
         bottom, *above = self.layers
@@ -131,7 +135,7 @@ class Stack(nn.Module):
             yield outputs, final
 
     def _batch(self, x: Tensor | None, lengths: Tensor | None, tokens: Tensor | None) -> int:
-        """``B`` of an input that is as it should be."""
+        """The batch size ``B``; raises LaminaError if the input is malformed."""
         got = None if x is None else tuple(x.shape)
         if tokens is None:
             if x is None or x.dim() != 3 or x.shape[2] != self.inputs:
@@ -166,7 +170,7 @@ class Stack(nn.Module):
         return state
 
     def explain(self, backend: str = "auto") -> list[Choice]:
-        """Which kernel runs each layer in the present mode (training or evaluation), and why."""
+        """Which kernel runs each layer in the current mode (training or evaluation), and why."""
         return [layer.directions[0].choice(backend) for layer in self.layers]  # type: ignore[union-attr]
 
     def stepper(
@@ -176,18 +180,22 @@ class Stack(nn.Module):
         weights: StepWeights = "float32",
         embedding: Tensor | Literal["onehot"] | None = None,
     ) -> Stepper:
-        """The stack as of now, in evaluation, made to run one time step a call on the CPU.
+        """A copy of the stack that runs one time step per call on the CPU, in evaluation mode.
 
         Args:
-            batch: how many sequences go side by side, 1 to 8.
-            weights: ``"float32"``, or ``"int8"``: a quarter of the bytes, for a known loss of
+            batch: Number of sequences run in parallel, 1 to 8.
+            weights: ``"float32"``, or ``"int8"`` for a quarter of the memory at some loss of
                 precision.
-            embedding: ``(V, I)``; a step then takes tokens ``(B,)``, of which each stands for its
-                row, or with ``"onehot"`` for a one-hot of ``I``. What the first layer makes of
-                each is computed here, and kept: ``V * G * H`` floats.
+            embedding: A table ``(V, I)``, or ``"onehot"``. A step then takes tokens ``(B,)``: each
+                selects a row of the table, or is one-hot encoded with size ``I``. The first
+                layer's input products are computed here for every token, and kept: ``V * G * H``
+                floats.
+
+        Returns:
+            A :class:`Stepper`, which keeps the state between calls.
 
         Raises:
-            LaminaError: the stack is bidirectional, or the C++ core was not built.
+            LaminaError: The stack is bidirectional, or the C++ core was not built.
 
         >>> stepper = Stack(10, cell="gru").stepper()
         >>> stepper(torch.zeros(1, 10)).shape  # numpy, (B, H)
