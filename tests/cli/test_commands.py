@@ -168,7 +168,7 @@ def test_an_interrupted_training_ends_as_one_that_was_not(monkeypatch: pytest.Mo
         interrupt_at_a_step(patch, lambda meter: len(meter.step_ms) >= 8)
         outcome = lamina(*options, "--out", "cut")
     assert outcome.status == 130
-    assert outcome.err.endswith("Go on with: lamina train --resume cut\n")
+    assert outcome.err.endswith("Resume with: lamina train --resume cut\n")
     assert RunFolder("cut").result() is None
 
     done(lamina("train", "--resume", "cut"))
@@ -267,8 +267,7 @@ def test_the_program_itself(world: Path) -> None:
     bad = subprocess.run([*program, "evaluate", "nowhere", "more.csv"], capture_output=True)
     assert (bad.returncode, bad.stdout) == (2, b"")
     assert bad.stderr == (
-        b"lamina: nowhere: is no run: there is no such folder. Name the folder that a training or a"
-        b" depth search wrote.\n"
+        b"lamina: nowhere: no such folder; need the folder of a training run or a depth search.\n"
     )
     done(lamina("train", "language-model", "classic.txt", *TINY, "--out", "c"))
     words = ["generate", "c", "--prompt", "道", "--length", "3"]

@@ -23,7 +23,10 @@ def test_another_process_is_kept_out_until_it_is_killed(tmp_path):
     ) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == b"held\n"
-        with pytest.raises(LaminaError, match="another process is at work here"), hold(tmp_path):
+        with (
+            pytest.raises(LaminaError, match="another process is using this"),
+            hold(tmp_path),
+        ):
             raise AssertionError
         other.kill()
         other.wait()

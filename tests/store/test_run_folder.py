@@ -39,10 +39,10 @@ def test_model_files_round_trip(run):
 def test_create_takes_only_what_is_free(tmp_path, run):
     RunFolder.create(tmp_path / "new")
     RunFolder.create(tmp_path / "new")  # still empty
-    with pytest.raises(LaminaError, match="holds a run already"):
+    with pytest.raises(LaminaError, match="already holds a run"):
         RunFolder.create(run.path)
     (tmp_path / "new" / "mine.txt").write_text("x")
-    with pytest.raises(LaminaError, match=r"not empty and no run \(it holds 'mine.txt'\)"):
+    with pytest.raises(LaminaError, match=r"not empty and not a run \(it holds 'mine.txt'\)"):
         RunFolder.create(tmp_path / "new")
     with pytest.raises(LaminaError, match="cannot become a run folder"):
         RunFolder.create(tmp_path / "new" / "mine.txt")
@@ -57,7 +57,7 @@ def test_what_a_killed_process_left_does_not_count(tmp_path):
 def test_open_refuses_what_is_no_run(tmp_path, run):
     with pytest.raises(LaminaError, match="no such folder"):
         RunFolder.open(tmp_path / "missing")
-    with pytest.raises(LaminaError, match=r"is no run: it has no config\.json"):
+    with pytest.raises(LaminaError, match=r"not a run folder \(no config\.json\)"):
         RunFolder.open(tmp_path)
     with pytest.raises(LaminaError, match="no such folder"):
         RunFolder(tmp_path / "missing").load_model_files()

@@ -217,7 +217,7 @@ def test_what_cannot_be_trained(tmp_path, monkeypatch):
 def test_a_run_is_never_overwritten(tmp_path):
     task = Points()
     quiet(task.model(), task, epochs=1, out=tmp_path / "run")
-    with pytest.raises(LaminaError, match="holds a run already"):
+    with pytest.raises(LaminaError, match="already holds a run"):
         quiet(task.model(), task, epochs=1, out=tmp_path / "run")
 
 

@@ -164,7 +164,7 @@ def test_ctrl_c(tmp_path, whole):
     result = fit(task.model(), task, **TRAINING, out=out, progress=Listening())
     assert signal.getsignal(signal.SIGINT) is before
     assert (result.stopped, result.steps, result.epochs) == ("interrupted", 14, 1)
-    assert notes == [f"Go on with: lamina train --resume {out}"]
+    assert notes == [f"Resume with: lamina train --resume {out}"]
     assert RunFolder.open(out).result() is None
     again = train(out, task := Stopping(10**9, crash), seed=1, resume=True)
     assert task.steps == 36 - 14, "no step is taken twice"
@@ -221,7 +221,7 @@ def test_a_run_that_ended_gives_its_result(tmp_path):
     weights = RunFolder.open(tmp_path / "run").load_model_files()[2]
     assert all(torch.equal(weights[k], v) for k, v in model.state_dict().items())
     (tmp_path / "run" / "result.json").write_text('{"best": 3}')
-    with pytest.raises(LaminaError, match=r"result\.json: is not the result of a training"):
+    with pytest.raises(LaminaError, match=r"result\.json: is not the result of a training run"):
         train(tmp_path / "run", resume=True)
 
 

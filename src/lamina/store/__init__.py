@@ -1,6 +1,6 @@
-"""Files on disk, whole or not at all: atomic writes, checked tensors, the run folder.
+"""Files on disk: atomic writes, tensors with checksums, the run folder.
 
-Importing this package, and reading all of a run folder but its tensors, loads no torch.
+Importing this package does not load torch; nor does reading a run folder, except its tensors.
 """
 
 from lamina.store.folder import FORMAT, RunFolder

@@ -1,7 +1,7 @@
-"""Writing files so that a reader finds the old content or the new one, never a part.
+"""Atomic writes: a reader finds the old content or the new, never a part.
 
-The content goes to a temporary file in the same folder, reaches the disk (``fsync``), and takes
-the place of the old file in one step (``os.replace``); then the folder itself is synced, so that
+The content is written to a temporary file in the same folder, flushed to disk (``fsync``), and
+renamed over the old file in one step (``os.replace``). Then the folder itself is synced, so that
 the new name survives a power cut.
 """
 
@@ -16,14 +16,15 @@ from typing import Any
 
 from lamina.spec import LaminaError
 
-#: How the names of temporary files end; what a killed process left may be deleted.
+#: The suffix of temporary files; those left by a killed process may be deleted.
 TEMPORARY = ".tmp"
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:
-    """Put ``data`` at ``path``, whole or not at all.
+    """Write ``data`` to ``path``, completely or not at all.
 
-    Raises :class:`LaminaError` where that cannot be done (no such folder, disk full, ...).
+    Raises:
+        LaminaError: The file cannot be written (no such folder, disk full, ...).
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
@@ -41,23 +42,28 @@ def write_bytes(path: str | Path, data: bytes) -> None:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Put ``text`` at ``path`` as UTF-8 with the line ends it has, whole or not at all."""
+    """Write ``text`` as UTF-8, line ends unchanged; otherwise as :func:`write_bytes`."""
     write_bytes(path, text.encode("utf-8"))
 
 
 def write_json(path: str | Path, obj: Any) -> None:
-    """Put ``obj`` at ``path`` as indented JSON, whole or not at all.
+    """Write ``obj`` as indented JSON; otherwise as :func:`write_bytes`.
 
-    Raises ``ValueError`` for not-a-number and infinity, which JSON does not have.
+    Raises:
+        ValueError: ``obj`` holds NaN or infinity, which JSON does not have.
     """
     write_text(path, json.dumps(obj, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def append_line(path: str | Path, text: str) -> None:
-    """Add one line to ``path`` and see it to the disk.
+    """Append one line to ``path`` and flush it to disk.
 
-    A process killed meanwhile may leave a part of the line, without its line end:
-    :func:`whole_lines` leaves such a part out.
+    If the process is killed meanwhile, part of the line may remain, without a line end;
+    :func:`whole_lines` skips it.
+
+    Raises:
+        ValueError: ``text`` contains a line end.
+        LaminaError: The file cannot be written.
     """
     if "\n" in text:
         raise ValueError("append_line writes one line; got a text with a line end inside")
@@ -68,13 +74,13 @@ def append_line(path: str | Path, text: str) -> None:
 
 
 def whole_lines(path: str | Path) -> list[str]:
-    """The lines of ``path`` that were written to their end, without line ends."""
+    """The completely written lines of ``path``, without line ends."""
     *lines, _torn = Path(path).read_bytes().split(b"\n")
     return [line.decode("utf-8") for line in lines]
 
 
 def sync_folder(path: str | Path) -> None:
-    """See the names in a folder to the disk, where the system can (Windows cannot)."""
+    """Flush a folder's file names to disk, if the system can (Windows cannot)."""
     if os.name == "nt":
         return
     handle = os.open(path, os.O_RDONLY)

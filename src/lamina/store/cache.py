@@ -1,4 +1,4 @@
-"""The folder for what can be made again: downloads, and data in the form that training reads."""
+"""The cache folder, for what can be recreated: downloads, and data prepared for training."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ VARIABLE = "LAMINA_CACHE"
 
 
 def cache_folder() -> Path:
-    """``$LAMINA_CACHE``, or ``lamina`` in the user's cache folder. Anything in it may be deleted
-    while no lamina runs; it is made again when it is needed."""
+    """``$LAMINA_CACHE``, or ``lamina`` in the user's cache folder.
+
+    While lamina is not running, anything in it may be deleted; it is recreated when needed.
+    """
     if own := os.environ.get(VARIABLE):
         return Path(own)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "lamina")
@@ -30,15 +32,19 @@ def built_once(
     *,
     waiting: Callable[[], None] = lambda: None,
 ) -> Path:
-    """``folder``, filled by ``build`` if it is not there yet.
+    """Return ``folder``, built first if it does not exist.
 
-    ``build`` fills a temporary folder beside it, which takes its place in one step: ``folder``
-    is whole or not there. Of several processes that want it at once one builds, and the others
-    wait (after a call of ``waiting``). What a killed process left is deleted by the next one that
-    builds the same.
+    ``build`` fills a temporary folder, which is then renamed in one step, so ``folder`` is either
+    complete or absent. If several processes need it at once, one builds and the others wait. What
+    a killed process left behind is deleted by the next one that builds the same folder.
+
+    Args:
+        folder: The folder.
+        build: Fills the folder that it is given.
+        waiting: Called once if another process is building.
 
     Raises:
-        LaminaError: the folder cannot be written, and whatever ``build`` raises.
+        LaminaError: The folder cannot be written. Errors of ``build`` are passed on.
     """
     if folder.is_dir():
         return folder
@@ -57,7 +63,7 @@ def built_once(
 
 
 def _build(folder: Path, build: Callable[[Path], None]) -> None:
-    if LOCKS:  # then nobody else is at work on this one
+    if LOCKS:  # then no other process is building this folder
         for left in folder.parent.glob(f".{folder.name}.*{TEMPORARY}"):
             shutil.rmtree(left, ignore_errors=True)
     made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=TEMPORARY, dir=folder.parent))
@@ -67,7 +73,7 @@ def _build(folder: Path, build: Callable[[Path], None]) -> None:
         try:
             os.rename(made, folder)
         except OSError:
-            if not folder.is_dir():  # else another process was first, without locks
+            if not folder.is_dir():  # else, without locks, another process got there first
                 raise
         sync_folder(folder.parent)
     finally:

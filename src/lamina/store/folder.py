@@ -1,4 +1,4 @@
-"""The run folder: everything one training produced (see docs/design.md, section 4)."""
+"""The run folder: everything one training run produced (docs/design.md, section 4)."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
     from lamina.spec import Model
 
-#: The version of the layout, in ``config.json``. A folder of another version is refused.
+#: The version of the layout, in ``config.json``. Folders of other versions are rejected.
 FORMAT = 1
 
 
 class RunFolder:
-    """The files of one run. Make one with :meth:`create` or :meth:`open`."""
+    """The files of one run. Use :meth:`create` or :meth:`open`."""
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
@@ -38,19 +38,20 @@ class RunFolder:
 
     @staticmethod
     def is_run(path: str | Path) -> bool:
-        """Whether a run was started at ``path``."""
+        """Whether ``path`` is a run folder."""
         return (Path(path) / "config.json").is_file()
 
     @classmethod
     def create(cls, path: str | Path) -> RunFolder:
-        """A new, empty run folder; parent folders are made.
+        """Create an empty run folder, with its parents.
 
-        Raises :class:`LaminaError` where ``path`` is a file, holds a run or holds other files.
+        Raises:
+            LaminaError: ``path`` is a file, or holds a run or other files.
         """
         run = cls(path)
         if cls.is_run(path):
             raise LaminaError(
-                "holds a run already. Resume it, or choose another folder.", place=str(path)
+                "already holds a run. Resume it, or choose another folder.", place=str(path)
             )
         try:
             run.path.mkdir(parents=True, exist_ok=True)
@@ -62,20 +63,24 @@ class RunFolder:
             ) from None
         if others:
             raise LaminaError(
-                f"is not empty and no run (it holds {others[0]!r}). Choose another folder.",
+                f"is not empty and not a run (it holds {others[0]!r}). Choose another folder.",
                 place=str(path),
             )
         return run
 
     @classmethod
     def open(cls, path: str | Path) -> RunFolder:
-        """A run folder that exists. Raises :class:`LaminaError` where there is none."""
+        """Open an existing run folder.
+
+        Raises:
+            LaminaError: There is no run at ``path``.
+        """
         run = cls(path)
         run.config()
         return run
 
     def sweep(self) -> None:
-        """Delete the temporary files that a killed process left."""
+        """Delete temporary files left by a killed process."""
         for folder in (self.path, self.checkpoint_folder):
             for file in folder.glob(f".*{TEMPORARY}"):
                 file.unlink(missing_ok=True)
@@ -83,18 +88,19 @@ class RunFolder:
     # -- config.json and result.json
 
     def write_config(self, config: Mapping[str, Any]) -> None:
-        """Write ``config.json``; its ``format`` is added here."""
+        """Write ``config.json``; ``format`` is added."""
         write_json(self.config_file, {"format": FORMAT, **config})
 
     def config(self) -> dict[str, Any]:
-        """What ``config.json`` holds: ``format``, ``task``, ``model``, ``training``, ...
+        """The contents of ``config.json``: ``format``, ``task``, ``model``, ``training``, ...
 
-        Raises :class:`LaminaError` where it is missing, malformed or of another version.
+        Raises:
+            LaminaError: The file is missing, malformed or of another version.
         """
         if not self.is_run(self.path):
-            why = "it has no config.json" if self.path.is_dir() else "there is no such folder"
+            got = "not a run folder (no config.json)" if self.path.exists() else "no such folder"
             raise LaminaError(
-                f"is no run: {why}. Name the folder that a training or a depth search wrote.",
+                f"{got}; need the folder of a training run or a depth search.",
                 place=str(self.path),
             )
         config = _read_object(self.config_file)
@@ -109,20 +115,20 @@ class RunFolder:
         return config
 
     def write_result(self, result: Mapping[str, Any]) -> None:
-        """Write ``result.json``, which says that the run has ended."""
+        """Write ``result.json``, which marks the run as ended."""
         write_json(self.result_file, dict(result))
 
     def result(self) -> dict[str, Any] | None:
-        """What ``result.json`` holds; ``None`` while the run has not ended."""
+        """The contents of ``result.json``; ``None`` until the run has ended."""
         return _read_object(self.result_file) if self.result_file.exists() else None
 
     # -- the model
 
     def save_model(self, model: Model) -> None:
-        """Write the weights of ``model`` and the text files that belong to it.
+        """Write the weights of ``model`` and its assets (text files such as the vocabulary).
 
-        The weights carry the sha256 of the assets and of ``model.config()``: files that do not
-        belong together are noticed when they are read.
+        The weights file records the sha256 of the assets and of ``model.config()``, so that files
+        that do not belong together are detected on reading.
         """
         assets = model.assets()
         for name, text in assets.items():
@@ -134,20 +140,20 @@ class RunFolder:
         save_tensors(self.weights_file, model.state_dict(), metadata)
 
     def load_model_files(self) -> tuple[dict[str, Any], dict[str, str], dict[str, Tensor]]:
-        """What a model is made of: ``config.json``, the assets by name, the tensors.
+        """What a model is restored from: ``config.json``, the assets by name, the tensors.
 
         Raises:
-            LaminaError: a file is missing, cut, changed or from another run.
+            LaminaError: A file is missing, truncated, altered or from another run.
         """
         config, assets, data = self._checked_files()
         return config, assets, tensors_of(data, str(self.weights_file))
 
     def load_assets(self) -> tuple[dict[str, Any], dict[str, str]]:
-        """``config.json`` and the assets by name: what a model reads its input and writes its
-        output with. Loads no torch.
+        """``config.json`` and the assets by name: enough to read a model's input and decode its
+        output. Does not load torch.
 
         Raises:
-            LaminaError: as :meth:`load_model_files` does.
+            LaminaError: As :meth:`load_model_files`.
         """
         config, assets, _ = self._checked_files()
         return config, assets
@@ -176,7 +182,7 @@ class RunFolder:
 
     def _write_asset(self, name: str, text: str) -> None:
         file = self._asset_file(name)
-        # Assets do not change during a training: written once, before the first weights.
+        # Assets do not change during a run: they are written once, before the first weights.
         if not file.exists() or file.read_bytes() != text.encode():
             write_text(file, text)
 
@@ -192,26 +198,27 @@ class RunFolder:
         return text
 
     def _asset_file(self, name: str) -> Path:
-        # The name may come from a stranger's file; it must not lead out of the folder.
+        # The name may come from a stranger's file; it must not point outside the folder.
         if not name or name != os.path.basename(name) or name.startswith(".") or "\\" in name:
-            raise LaminaError(f"{name!r} is no plain file name", place=str(self.weights_file))
+            raise LaminaError(f"{name!r} is not a plain file name", place=str(self.weights_file))
         return self.path / name
 
     # -- history.jsonl
 
     def append_history(self, line: Mapping[str, Any]) -> None:
-        """Add one evaluation to ``history.jsonl``."""
+        """Append one evaluation to ``history.jsonl``."""
         append_line(self.history_file, json.dumps(line, ensure_ascii=False, allow_nan=False))
 
     def write_history(self, lines: list[dict[str, Any]]) -> None:
-        """Make ``lines`` the whole history, as a resumed run does."""
+        """Replace the whole history with ``lines``, for a resumed run."""
         texts = (json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines)
         write_text(self.history_file, "".join(texts))
 
     def history(self) -> list[dict[str, Any]]:
-        """One object an evaluation, oldest first; a torn last line is left out.
+        """One object per evaluation, oldest first; an incomplete last line is skipped.
 
-        Raises :class:`LaminaError` with the line's number where a whole line is malformed.
+        Raises:
+            LaminaError: A complete line is malformed; with its number.
         """
         if not self.history_file.exists():
             return []
@@ -227,7 +234,7 @@ class RunFolder:
     # -- checkpoint/
 
     def drop_checkpoints(self) -> None:
-        """Delete the checkpoints; a finished run has no use for them."""
+        """Delete the checkpoints, which a finished run does not need."""
         shutil.rmtree(self.checkpoint_folder, ignore_errors=True)
 
 
@@ -255,7 +262,7 @@ def _parse_object(text: str, place: str) -> dict[str, Any]:
 
 
 def _canonical(obj: Any) -> str:
-    """One text for equal JSON values, whether they were in a file meanwhile or not."""
+    """The same text for equal JSON values, whether or not they have been through a file."""
     obj = json.loads(json.dumps(obj))
     return json.dumps(obj, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 

@@ -1,4 +1,4 @@
-"""One process at a time in a folder."""
+"""Locks: one process at a time in a folder."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from lamina.spec import LaminaError
 
 try:
     import fcntl
-except ImportError:  # Windows has no lock on a folder that the end of a process always undoes
+except ImportError:  # Windows has no folder lock that is always released when its process ends
     fcntl = None
 
 
-#: Whether this system has such locks.
+#: Whether this system has folder locks.
 LOCKS = fcntl is not None
 
 
 @contextlib.contextmanager
 def hold(folder: str | Path) -> Iterator[None]:
-    """Keep other processes out of ``folder`` meanwhile; the system lets go when a process ends,
-    however it ends.
+    """Lock ``folder`` against other processes inside the block.
+
+    The system releases the lock when the process ends, however it ends.
 
     Raises:
-        LaminaError: another process is at work there.
+        LaminaError: Another process is using the folder.
     """
     if fcntl is None:
         yield
@@ -36,7 +37,7 @@ def hold(folder: str | Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise LaminaError(
-                "another process is at work here. Wait for its end, or choose another folder.",
+                "another process is using this folder. Wait for it, or choose another folder.",
                 place=str(folder),
             ) from None
         yield
@@ -46,8 +47,11 @@ def hold(folder: str | Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def wait_for(file: str | Path, waiting: Callable[[], None]) -> Iterator[None]:
-    """Wait until no other process is in here with the same ``file``, and keep others waiting
-    meanwhile. ``waiting`` is called once where it takes a wait. The file is deleted at the end.
+    """Hold the lock ``file`` inside the block, after waiting for any other process that has it.
+
+    Args:
+        file: The lock file; it is created, and deleted at the end.
+        waiting: Called once if there is a wait.
     """
     if fcntl is None:
         yield
@@ -60,7 +64,7 @@ def wait_for(file: str | Path, waiting: Callable[[], None]) -> Iterator[None]:
             waiting()
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
-        # Who still waits for the deleted file, or makes a new one, finds the work done.
+        # A process that waits for the deleted file, or creates a new one, finds the work done.
         Path(file).unlink(missing_ok=True)
     finally:
         os.close(handle)

@@ -1,6 +1,6 @@
-"""Named tensors in a safetensors file that notices when it was cut or changed.
+"""Named tensors in a safetensors file with a digest, so that damage is detected.
 
-Only writing, and reading as torch tensors, loads torch; checking a file does not.
+Writing, and reading as torch tensors, loads torch; checking a file does not.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 #: The metadata entry that holds the digest of everything else in the file.
 DIGEST = "sha256"
-#: The one entry that is written: safetensors orders several at random, and equal contents are to
-#: be equal files.
+#: The only metadata entry: safetensors writes several in random order, and equal contents should
+#: give equal files.
 ENTRY = "lamina"
 
 
-#: How the digest names a type, by its name in a safetensors file.
+#: The name of each safetensors type in the digest.
 _TYPES = {
     "BOOL": "torch.bool",
     "U8": "torch.uint8",
@@ -43,9 +43,12 @@ _TYPES = {
 def save_tensors(
     path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
 ) -> None:
-    """Write ``tensors`` and ``metadata`` to ``path``, whole or not at all.
+    """Write ``tensors`` and ``metadata`` to ``path``, completely or not at all.
 
-    Tensors may lie on any device and may share memory (tied weights are written twice).
+    Tensors may be on any device and may share memory (tied weights are written twice).
+
+    Raises:
+        LaminaError: The file cannot be written.
     """
     import safetensors.torch
     import torch
@@ -64,30 +67,30 @@ def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The tensors of ``path``, on the CPU, and its metadata (without the digest).
 
     Raises:
-        LaminaError: the file is missing, cut, changed or not safetensors.
+        LaminaError: The file is missing, truncated, altered or not safetensors.
     """
     data, metadata = read_checked(path)
     return tensors_of(data, str(path)), metadata
 
 
 def tensors_of(data: bytes, place: str) -> dict[str, Tensor]:
-    """The torch tensors of a file that :func:`read_checked` read."""
+    """The torch tensors in the bytes that :func:`read_checked` returned."""
     import safetensors.torch
 
     try:
-        # The clone moves each tensor to memory that is aligned as torch aligns its own, so that
-        # vectorised sums over it come out the same to the last bit.
+        # Cloning gives each tensor torch's own memory alignment, so that vectorised sums over it
+        # are the same to the last bit.
         return {name: tensor.clone() for name, tensor in safetensors.torch.load(data).items()}
     except (safetensors.SafetensorError, ValueError, LookupError, RuntimeError, TypeError):
         raise _broken(place) from None
 
 
 def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """What :func:`load_tensors` gives, as numpy arrays and without torch.
+    """Like :func:`load_tensors`, but as NumPy arrays and without torch.
 
     Raises:
-        LaminaError: the file is missing, cut, changed or not safetensors, or holds a type that
-            numpy does not have (bfloat16).
+        LaminaError: The file is missing, truncated, altered or not safetensors, or holds a type
+            that NumPy does not have (bfloat16).
     """
     import safetensors.numpy
 
@@ -102,10 +105,10 @@ def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]
 
 
 def read_checked(path: str | Path) -> tuple[bytes, dict[str, str]]:
-    """The bytes of ``path`` and its metadata, once its content was found to match its digest.
+    """The bytes and metadata of ``path``, after checking the content against its digest.
 
     Raises:
-        LaminaError: the file is missing, cut, changed or not safetensors.
+        LaminaError: The file is missing, truncated, altered or not safetensors.
     """
     place = str(path)
     try:

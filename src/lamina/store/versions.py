@@ -1,4 +1,4 @@
-"""What a run was made with, for its ``config.json``."""
+"""The versions that a run was made with, for its ``config.json``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def versions() -> dict[str, Any]:
-    """Versions of python, torch and lamina, the platform and the number of CPU threads."""
+    """Versions of Python, torch and lamina, the platform, and the number of CPU threads."""
     import torch
 
     try:

@@ -1,4 +1,4 @@
-"""Training: the fit loop, schedules, checkpoints, history and progress."""
+"""Training: the training loop, schedules, checkpoints, history and progress."""
 
 from lamina.train.evaluate import evaluate
 from lamina.train.fit import fit

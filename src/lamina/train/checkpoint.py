@@ -1,7 +1,7 @@
-"""Checkpoints: everything a training is, so that it can go on as if it had never stopped.
+"""Checkpoints: the complete state of a training run, so that it resumes as if never stopped.
 
-A checkpoint is one safetensors file, written whole. The one before it is kept as well: a file
-that was cut or changed on the disk costs the time since then, not the run.
+A checkpoint is one safetensors file, written completely or not at all. The previous one is kept
+as well: if a file is truncated or altered on disk, only the work since then is lost.
 """
 
 from __future__ import annotations
@@ -22,18 +22,24 @@ from lamina.train.schedules import Schedule
 
 
 class Journal(msgspec.Struct):
-    """Where a training stands, apart from its tensors.
+    """The state of a training run, apart from its tensors.
 
-    epoch, batch: the batch that comes next, both counted from 0.
-    step:         optimizer steps done.
-    totals:       sums since the last evaluation.
-    lr:           the learning rate of the last step.
-    watched:      the best value of the task's metric so far.
-    waited:       evaluations in a row without a gain.
-    best:         metrics of the evaluation whose weights are kept, after ``best_epoch`` epochs.
-    history:      the lines of ``history.jsonl``.
-    seconds:      wall-clock time; ``train_seconds``: of it in steps, over ``tokens``.
-    threads:      CPU threads; sums over another number of them differ in the last bits.
+    Attributes:
+        epoch: The epoch of the next batch, from 0.
+        batch: The index of the next batch within its epoch.
+        step: Optimizer steps done.
+        totals: Sums since the last evaluation.
+        schedule: The state of the learning rate schedule.
+        lr: The learning rate of the last step.
+        watched: The best value of the task's metric so far.
+        waited: Evaluations in a row without improvement.
+        best: Metrics of the evaluation whose weights are kept.
+        best_epoch: Epochs done at that evaluation.
+        history: The lines of ``history.jsonl``.
+        seconds: Wall-clock time.
+        train_seconds: The part of it spent in training steps.
+        tokens: Tokens trained on in that time.
+        threads: CPU threads; sums over another number of threads differ in the last bits.
     """
 
     epoch: int = 0
@@ -55,9 +61,15 @@ class Journal(msgspec.Struct):
 
 @dataclass
 class Training:
-    """A training between two steps: all that a checkpoint saves and brings back.
+    """A training run between two steps: all that a checkpoint saves and restores.
 
-    state: what a stream carries to its next batch; best: the best weights so far.
+    Attributes:
+        model: The model being trained.
+        optimizer: Its optimizer.
+        device: Where both are.
+        journal: The rest of the run's state.
+        state: The recurrent state that a stream carries to its next batch.
+        best: The best weights so far.
     """
 
     model: Model
@@ -71,7 +83,7 @@ class Training:
 def save(run: RunFolder, training: Training) -> None:
     """Write a checkpoint; the current one becomes the previous one.
 
-    Killed at any moment, it leaves at least one whole checkpoint where there was one.
+    If there was a complete checkpoint, there still is one, even if the process is killed here.
     """
     journal = training.journal
     journal.threads = torch.get_num_threads()
@@ -96,7 +108,7 @@ def save(run: RunFolder, training: Training) -> None:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint as read from its file."""
+    """A checkpoint, as read from its file."""
 
     place: str
     tensors: dict[str, Tensor]
@@ -104,7 +116,7 @@ class Checkpoint:
     random: dict[str, Any]
 
     def restore(self, training: Training) -> None:
-        """Bring ``training`` to where it was when the checkpoint was written."""
+        """Put ``training`` back in the state in which the checkpoint was written."""
         device = training.device
         training.journal = self.journal
         load_weights(training.model, self._group("model"), self.place)
@@ -129,9 +141,10 @@ class Checkpoint:
 
 
 def load(run: RunFolder) -> Checkpoint | None:
-    """The newest whole checkpoint of ``run``; ``None`` where none was written yet.
+    """The newest intact checkpoint of ``run``; ``None`` if none was written yet.
 
-    Raises :class:`LaminaError` where there are checkpoints and none is whole.
+    Raises:
+        LaminaError: There are checkpoints, but none is intact.
     """
     files = [file for file in (run.checkpoint_file, run.previous_checkpoint_file) if file.exists()]
     problem: LaminaError | None = None
@@ -140,20 +153,24 @@ def load(run: RunFolder) -> Checkpoint | None:
             tensors, metadata = load_tensors(file)
             journal = msgspec.json.decode(metadata["journal"], type=Journal)
             numbers = msgspec.json.decode(metadata["random"])
-            if problem is not None:  # or the next save would put it in the place of this one
+            if problem is not None:  # else the next save would replace this one with it
                 run.checkpoint_file.unlink()
             return Checkpoint(str(file), tensors, journal, numbers)
         except LaminaError as error:
             problem = problem or error
         except (KeyError, msgspec.DecodeError):
-            problem = problem or LaminaError("is no checkpoint of a training", place=str(file))
+            problem = problem or LaminaError("is not a checkpoint", place=str(file))
     if problem is not None:
         raise problem
     return None
 
 
 def load_weights(model: Model, tensors: dict[str, Tensor], place: str) -> None:
-    """Give ``model`` its weights; one line of :class:`LaminaError` where they do not fit it."""
+    """Load weights into ``model``.
+
+    Raises:
+        LaminaError: They do not fit the model; in one line, with ``place``.
+    """
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
@@ -162,7 +179,7 @@ def load_weights(model: Model, tensors: dict[str, Tensor], place: str) -> None:
 
 
 def seed_everything(seed: int) -> None:
-    """Seed the global generators of torch (all devices), numpy and python."""
+    """Seed the global generators of torch (all devices), NumPy and Python."""
     torch.manual_seed(seed)
     np.random.seed(seed)
     random.seed(seed)

@@ -1,4 +1,4 @@
-"""Scoring a model on a part of the data."""
+"""Scoring a model on one part of the data."""
 
 from __future__ import annotations
 
@@ -7,18 +7,28 @@ import torch
 from lamina.spec import LaminaError, Model, Part, State, Task
 from lamina.train.meter import added
 
-#: Steps whose sums are added up in the device's own precision before they join the total.
+#: Steps whose sums are added in the device's own precision before they join the float64 total.
 CHUNK = 64
 
 
 def evaluate(
     model: Model, task: Task, part: Part = "validation", device: torch.device | str | None = None
 ) -> dict[str, float]:
-    """The metrics of ``model`` on ``part``: always ``"loss"`` and the task's metric.
+    """Score ``model`` on one part of the data, with dropout off.
 
-    Dropout is off meanwhile; a stream's state is carried from batch to batch. ``device`` is
-    where the model is; ``None``: where its parameters are. Raises :class:`LaminaError` where
-    the part is empty.
+    A stream's state is carried from batch to batch.
+
+    Args:
+        model: The model.
+        task: The task, which has the data and the metrics.
+        part: ``"train"``, ``"validation"`` or ``"test"``.
+        device: Where the model is; ``None`` means where its parameters are.
+
+    Returns:
+        The metrics by name: always ``"loss"`` and the task's metric.
+
+    Raises:
+        LaminaError: The part is empty.
     """
     device = device or next(model.parameters()).device
     batches = task.batches(part)

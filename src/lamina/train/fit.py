@@ -35,25 +35,34 @@ def fit(
     """Train ``model`` on ``task``; afterwards it has the best weights and is in eval mode.
 
     The best weights are those of the evaluation with the best ``task.metric`` on the validation
-    part. Where there is no validation part, the training metric is watched and the last weights
-    are kept.
+    set. Without a validation set, the training metric is watched and the last weights are kept.
 
-    settings: how to train; ``changes`` override single fields: ``fit(model, task, epochs=6)``.
-    out:      a new folder for the run; ``None`` writes nothing.
-    progress: what to show; ``None`` chooses by whether stderr is a terminal.
-    resume:   go on with the run in ``out`` from its last checkpoint (start it, if it never
-              began). On a CPU the end is the same to the last bit as without the break: the
-              number of CPU threads is set to that of the checkpoint for this. A run that has
-              ended gives its result at once.
-    until:    pause after this many epochs (at the next evaluation), with a checkpoint from which
-              ``resume=True`` goes on; ``None``: train to the end.
-    extra:    JSON values of the caller's, kept in ``config.json``.
+    The first Ctrl-C finishes the step, writes a checkpoint and returns; a second one quits at
+    once. If it comes during the last evaluation, the run is completed first and then
+    KeyboardInterrupt is raised.
 
-    Ctrl-C finishes the step, writes a checkpoint and returns; a second one quits at once. Where it
-    comes during the last evaluation, the run is ended whole and KeyboardInterrupt is raised.
+    Args:
+        model: The model to train.
+        task: The task, which has the data, the loss and the metric.
+        settings: How to train; ``None`` means the defaults or, for a resumed run, its own.
+        out: A new folder for the run; ``None`` writes nothing.
+        progress: What to show; ``None`` chooses by whether stderr is a terminal.
+        resume: Continue the run in ``out`` from its last checkpoint, or start it if it never
+            began. On a CPU the result is the same, bit for bit, as without the interruption; to
+            this end, the number of CPU threads is set to that of the checkpoint. A run that has
+            ended returns its result at once.
+        until: Pause after this many epochs (at the next evaluation), with a checkpoint for
+            ``resume=True``; ``None`` trains to the end.
+        extra: The caller's own JSON values, stored in ``config.json``.
+        **changes: Fields of the settings, by name: ``fit(model, task, epochs=6)``.
 
-    Raises :class:`LaminaError` for settings, folders and data that cannot be used, and
-    :class:`Diverged` where the loss is not finite any more.
+    Returns:
+        The scores, the reason why training stopped, and its speed.
+
+    Raises:
+        LaminaError: Settings, folder or data cannot be used.
+        Diverged: The loss or the gradient is no longer finite.
+        KeyboardInterrupt: See above.
     """
     settings, run = open_run(model, task, settings, changes, out, resume, extra)
     with hold(run.path) if run is not None else contextlib.nullcontext():
@@ -89,23 +98,23 @@ def _fit(
         finally:
             loop.progress.close()
     if interrupt.asked and result.stopped != "interrupted":
-        raise KeyboardInterrupt  # asked for in the last evaluation: the run has ended, not the wish
+        raise KeyboardInterrupt  # pressed during the last evaluation: the run is complete
     return result
 
 
 def _ended(run: RunFolder, values: dict[str, Any], model: Model, settings: Settings) -> Result:
-    """The result of a run that has ended; ``model`` gets its weights."""
+    """The result of a run that has ended; its weights are loaded into ``model``."""
     try:
         result = msgspec.convert({**values, "out": str(run.path)}, Result)
     except msgspec.ValidationError as error:
         raise LaminaError(
-            f"is not the result of a training: {error}", place=str(run.result_file)
+            f"is not the result of a training run: {error}", place=str(run.result_file)
         ) from None
     if result.best_epoch:
         _, _, tensors = run.load_model_files()
         load_weights(model, tensors, str(run.weights_file))
     model.to(settings.choose_device()).eval()
-    run.drop_checkpoints()  # where it was killed before it could
+    run.drop_checkpoints()  # in case it was killed before it could
     if result.stopped == "diverged":
         raise Diverged(result, result.epochs + 1, settings.learning_rate, settings.clip)
     return result

@@ -21,17 +21,17 @@ from lamina.train.result import Diverged, Result, Stopped
 from lamina.train.session import Interrupt, clip_gradient
 from lamina.train.settings import Settings
 
-#: What a training without a validation part is judged by where the task gives no more.
+#: What a run is judged by if the task's metric is not among its scores.
 LOSS = Metric("loss", higher_is_better=False, gain="relative")
 
 
 def look_every(device: torch.device) -> int:
-    """Steps between two looks at the sums; on a GPU a look makes the host wait for it."""
+    """Steps between two fetches of the sums; on a GPU each one makes the host wait."""
     return 1 if device.type == "cpu" else 32
 
 
 class Loop:
-    """The loop, and what it needs at each step."""
+    """The training loop, and what it needs at each step."""
 
     def __init__(
         self,
@@ -53,8 +53,7 @@ class Loop:
         self.clock = self.saved_at = time.perf_counter()
 
     def train(self, until: int | None = None) -> Result:
-        """Train to the end, or to a pause after the epoch ``until``, rounded up to the next
-        evaluation."""
+        """Train to the end, or to the first evaluation at or after ``until`` epochs."""
         journal, settings, meter = self.journal, self.settings, self.meter
         while journal.epoch < settings.epochs:
             if settings.patience is not None and journal.waited >= settings.patience:
@@ -108,7 +107,7 @@ class Loop:
             threads = torch.get_num_threads()
             where += f", {threads} thread{'s' * (threads > 1)}"
         if resumed:
-            where += f"; going on after step {journal.step}"
+            where += f"; resuming after step {journal.step}"
         self.progress.start(Plan(settings.epochs, self.task.metric, where))
         if self.run is None:
             return
@@ -124,7 +123,7 @@ class Loop:
         return contextlib.nullcontext()
 
     def look(self) -> None:
-        """Fetch the sums from the device; stop where training has diverged."""
+        """Fetch the sums from the device; raise Diverged if they are not finite."""
         if not self.meter.fetch().finite:
             self.diverge()
 
@@ -175,7 +174,7 @@ class Loop:
         self.progress.evaluated(line, improved)
 
     def seconds(self) -> float:
-        """Wall-clock time of the run up to now."""
+        """Wall-clock time of the run so far."""
         now = time.perf_counter()
         self.journal.seconds += now - self.clock
         self.clock = now
@@ -194,14 +193,14 @@ class Loop:
         return time.perf_counter() - self.saved_at >= self.settings.checkpoint_seconds
 
     def checkpoint(self, run: RunFolder) -> None:
-        self.look()  # what has diverged is not saved
+        self.look()  # never save a diverged model
         self.seconds()
         checkpoint.save(run, self.training)
         self.saved_at = time.perf_counter()
         self.meter.start()
 
     def finish(self, stopped: Stopped) -> Result:
-        """Give the model its best weights, and return the result; written where it is the end."""
+        """Load the best weights and return the result, which is written if the run has ended."""
         if self.training.best:
             self.model.load_state_dict(self.training.best)
         self.model.eval()
@@ -228,15 +227,15 @@ class Loop:
             self.run.drop_checkpoints()
         self.progress.finish(result)
         if self.run is not None and stopped == "interrupted":
-            self.progress.note(f"Go on with: lamina train --resume {self.run.path}")
+            self.progress.note(f"Resume with: lamina train --resume {self.run.path}")
         return result
 
 
 def _own(state: State | None) -> State | None:
-    """The state in memory of its own, laid out as it comes back from a checkpoint.
+    """A copy of the state, laid out in memory as it would be restored from a checkpoint.
 
-    Sums over memory that is aligned or strided otherwise may differ in the last bit; a view
-    would also keep the whole output of the batch alive.
+    Sums over memory with another alignment or stride may differ in the last bit; a view would
+    also keep the batch's whole output alive.
     """
     if state is None:
         return None
@@ -247,6 +246,6 @@ def _own(state: State | None) -> State | None:
 
 
 def _number(value: float) -> float | None:
-    """A float that JSON can hold; ``None`` for infinity and not-a-number."""
+    """A float that JSON can hold; ``None`` for infinity and NaN."""
     value = float(value)
     return value if math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""Sums over the steps of a training, gathered without making the host wait for the device."""
+"""Sums over training steps, gathered without making the host wait for the device."""
 
 from __future__ import annotations
 
@@ -16,11 +16,14 @@ from lamina.spec import Batch, Step
 class Totals(msgspec.Struct):
     """Sums since the last evaluation, on the host.
 
-    sums:    what the task adds up, by name.
-    count:   how many predictions ``sums`` are over.
-    norms:   the sum of the gradient's norm over ``steps``.
-    tokens:  valid steps of the sequences (padding not counted) over ``seconds`` of training, of
-             which ``data_seconds`` went into making the batches.
+    Attributes:
+        sums: What the task adds up, by name.
+        count: Number of predictions that ``sums`` cover.
+        norms: Sum of the gradient norms over ``steps``.
+        steps: Training steps.
+        tokens: Valid time steps of the sequences, without padding.
+        seconds: Training time.
+        data_seconds: The part of it spent making batches.
     """
 
     sums: dict[str, float] = {}
@@ -33,7 +36,7 @@ class Totals(msgspec.Struct):
 
     @property
     def finite(self) -> bool:
-        """Whether neither the loss nor the gradient has become infinite or not-a-number."""
+        """Whether the loss and the gradient are still finite."""
         return math.isfinite(self.sums.get("loss", 0.0)) and math.isfinite(self.norms)
 
     @property
@@ -43,20 +46,20 @@ class Totals(msgspec.Struct):
 
     @property
     def tokens_per_second(self) -> float:
-        """The speed of training, evaluations not counted."""
+        """Training speed, without evaluations."""
         return self.tokens / self.seconds if self.seconds else 0.0
 
     @property
     def data_share(self) -> float:
-        """The share of the time of training that batches were waited for."""
+        """The share of training time spent waiting for batches."""
         return self.data_seconds / self.seconds if self.seconds else 0.0
 
 
 class Meter:
-    """Adds up steps on their device and fetches the sums when asked.
+    """Adds up steps on their device, and fetches the sums on request.
 
-    Each ``float(tensor)`` makes the host wait until the device has come so far; done once in
-    a while instead of at every step, the device never runs dry.
+    Every ``float(tensor)`` makes the host wait for the device to catch up. Doing so once in a
+    while rather than at every step keeps the device busy.
     """
 
     def __init__(self, totals: Totals):
@@ -65,7 +68,7 @@ class Meter:
         self.start()
 
     def start(self) -> None:
-        """Begin to take the time of steps."""
+        """Start timing steps."""
         self._began = time.perf_counter()
         self._sums: dict[str, Tensor] = {}
         self._norms: Tensor | None = None
@@ -73,14 +76,14 @@ class Meter:
         self._data_seconds = 0.0
 
     def batch(self, batches: Sequence[Batch], k: int) -> Batch:
-        """Batch ``k``; the time that it takes to make it is noted."""
+        """Batch ``k``; the time taken to make it is recorded."""
         began = time.perf_counter()
         batch = batches[k]
         self._data_seconds += time.perf_counter() - began
         return batch
 
     def add(self, step: Step, batch: Batch, norm: Tensor) -> None:
-        """Count one training step; the totals know of it after :meth:`fetch`."""
+        """Count one training step; :meth:`fetch` adds it to the totals."""
         self._sums = added(self._sums, step.sums)
         self._norms = norm if self._norms is None else self._norms + norm
         self._count += step.count
@@ -88,7 +91,7 @@ class Meter:
         self._tokens += batch.steps
 
     def fetch(self) -> Totals:
-        """The totals with all steps in them; waits for the device."""
+        """The totals, with all steps so far; waits for the device."""
         totals = self.totals
         if self._norms is not None:
             for name, value in self._sums.items():

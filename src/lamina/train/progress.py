@@ -1,4 +1,4 @@
-"""What a training shows while it runs, on stderr."""
+"""What a training run shows on stderr while it runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,13 @@ REDRAW = 0.25
 
 @dataclass(frozen=True)
 class Plan:
-    """What is about to be trained: epochs, the metric, and one line about where."""
+    """What is about to be trained.
+
+    Attributes:
+        epochs: The number of epochs.
+        metric: The metric to show.
+        where: One line with the task, model size and device.
+    """
 
     epochs: int
     metric: Metric
@@ -29,24 +35,24 @@ class Plan:
 
 
 class Progress(Protocol):
-    """Hears of a training. Every method returns quickly; ``step`` is called at each step."""
+    """Receives the events of a run. Methods must return quickly: ``step`` runs at every step."""
 
     def start(self, plan: Plan) -> None:
-        """Training begins, or goes on."""
+        """Training starts or resumes."""
         ...
 
     def step(
         self, epoch: int, batch: int, batches: int, loss: float | None, tokens_per_second: float
     ) -> None:
-        """``batch`` of ``batches`` are done in ``epoch`` (counted from 1)."""
+        """``batch`` of ``batches`` are done in ``epoch``, counted from 1."""
         ...
 
     def evaluated(self, line: Mapping[str, Any], best: bool) -> None:
-        """A line of history was written; ``best``: no evaluation before it was better."""
+        """A line of history was written; ``best``: it is the best evaluation so far."""
         ...
 
     def note(self, text: str) -> None:
-        """Something worth a line of its own."""
+        """A message on a line of its own."""
         ...
 
     def finish(self, result: Result) -> None:
@@ -54,7 +60,7 @@ class Progress(Protocol):
         ...
 
     def close(self) -> None:
-        """The last call, in every case, errors included."""
+        """Always the last call, after errors too."""
         ...
 
 
@@ -83,7 +89,7 @@ class Silent:
 
 
 class PlainProgress(Silent):
-    """One line an evaluation, no escape codes: for files and logs."""
+    """One line per evaluation, without escape codes: for files and logs."""
 
     plan: Plan
 
@@ -103,7 +109,7 @@ class PlainProgress(Silent):
 
 
 class RichProgress(Silent):
-    """One live line under a small table with a row an evaluation: for terminals."""
+    """A table with a row per evaluation above one live line: for terminals."""
 
     plan: Plan
 
@@ -111,7 +117,7 @@ class RichProgress(Silent):
         self._console = console or Console(stderr=True)
         self._best = ""
         self._drawn = 0.0
-        # Redrawn from `step`, not from a thread of rich's own: training shares its cores.
+        # Redrawn from `step`, not from rich's own thread, which would compete with training.
         self._bar = Bar(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -127,7 +133,7 @@ class RichProgress(Silent):
         self.note(plan.where)
         self.note(_heading(plan))
         self._best = ""
-        for line in self._bar.task_ids:  # of a training before this one
+        for line in self._bar.task_ids:  # left from an earlier run
             self._bar.remove_task(line)
         self._line = self._bar.add_task("", total=plan.epochs, text="")
         self._bar.start()
@@ -165,7 +171,7 @@ class RichProgress(Silent):
 
 
 def choose_progress() -> Progress:
-    """:class:`RichProgress` where stderr is a terminal, else :class:`PlainProgress`."""
+    """:class:`RichProgress` if stderr is a terminal, else :class:`PlainProgress`."""
     return RichProgress() if sys.stderr.isatty() else PlainProgress()
 
 
@@ -196,7 +202,7 @@ def _shown(metric: Metric, line: Mapping[str, Any]) -> str:
 def _ending(plan: Plan, result: Result) -> str:
     why = {
         "epochs": "done",
-        "patience": "stopped early, no gain any more",
+        "patience": "stopped early, no further improvement",
         "interrupted": "interrupted",
         "diverged": "diverged",
     }[result.stopped]

@@ -1,4 +1,4 @@
-"""What a training came to."""
+"""The result of a training run."""
 
 from __future__ import annotations
 
@@ -10,25 +10,26 @@ from lamina.spec import LaminaError
 
 Stopped = Literal["epochs", "patience", "interrupted", "paused", "diverged"]
 
-#: Fields of results and history lines that two equal trainings do not share.
+#: Fields of results and history lines that differ between two identical training runs.
 TIME_FIELDS = frozenset({"seconds", "tokens_per_second", "step_ms", "data_share"})
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """What a training came to.
+    """The result of a training run.
 
-    best:              metrics of the best evaluation (the last one where there is no validation
-                       part); empty where training ended before the first.
-    best_epoch:        after which epoch that was, counted from 1; 0 where there was none.
-    epochs:            epochs done.
-    steps:             optimizer steps done.
-    stopped:           why it ended: ``epochs`` (all done), ``patience`` (no gain any more),
-                       ``interrupted`` (Ctrl-C), ``paused`` (as asked) or ``diverged``.
-    seconds:           wall-clock time, summed over all sessions of the run.
-    tokens_per_second: speed of training, evaluations not counted.
-    step_ms:           median time of a training step, in the last session.
-    parameters:        how many numbers the model learns.
-    out:               the run folder, or ``None``.
+    Attributes:
+        best: Metrics of the best evaluation (without a validation set, of the last); empty if
+            training ended before the first.
+        best_epoch: The epoch of that evaluation, counted from 1; 0 if there was none.
+        epochs: Epochs done.
+        steps: Optimizer steps done.
+        stopped: Why training stopped: ``epochs`` (all done), ``patience`` (no further
+            improvement), ``interrupted`` (Ctrl-C), ``paused`` (by ``until``) or ``diverged``.
+        seconds: Wall-clock time, summed over all sessions of the run.
+        tokens_per_second: Training speed, without evaluations.
+        step_ms: Median time of a training step in the last session, in milliseconds.
+        parameters: Number of trainable parameters.
+        out: The run folder, or ``None``.
     """
 
     best: dict[str, float | None]
@@ -43,17 +44,19 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     out: str | None = None
 
     def config(self) -> dict[str, Any]:
-        """JSON values, for ``result.json``; the folder knows itself where it is."""
+        """JSON values for ``result.json``, without ``out``, since the folder may move."""
         values = msgspec.structs.asdict(self)
         del values["out"]
         return values
 
 
 class Diverged(LaminaError):  # noqa: N818 - what happened, not a fault
-    """The loss or the gradient became infinite or not-a-number.
+    """The loss or the gradient became infinite or NaN.
 
-    epoch, step: where it was noticed, both counted from 1.
-    result:      what there was until then; the best weights so far are kept.
+    Attributes:
+        result: The result up to then; the best weights so far are kept.
+        epoch: The epoch in which it was noticed, counted from 1.
+        step: The step at which it was noticed, counted from 1.
     """
 
     def __init__(self, result: Result, epoch: int, lr: float, clip: float | None):

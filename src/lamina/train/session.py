@@ -1,4 +1,4 @@
-"""Around the loop: which folder and settings a training has, its optimizer, threads, Ctrl-C."""
+"""Around the training loop: run folder and settings, optimizer, threads, Ctrl-C."""
 
 from __future__ import annotations
 
@@ -27,11 +27,14 @@ def open_run(
     resume: bool,
     extra: Mapping[str, Any] | None,
 ) -> tuple[Settings, RunFolder | None]:
-    """The settings of a training and its run folder, with ``config.json`` written.
+    """The settings of a training run, and its folder with ``config.json`` written.
 
-    A run that is resumed keeps its own settings where none are given. Raises
-    :class:`LaminaError` where task, model or settings are not those it began with, or where
-    there is nothing to learn.
+    A resumed run keeps its own settings unless others are given. The arguments are those of
+    :func:`lamina.train.fit`.
+
+    Raises:
+        LaminaError: A resumed run started with another task, model or settings, or there is
+            nothing to learn.
     """
     if not any(p.requires_grad for p in model.parameters()):
         raise LaminaError("the model has no parameters to learn")
@@ -43,7 +46,7 @@ def open_run(
         return (settings or Settings()).changed(**changes), None
     if not (resume and RunFolder.is_run(out)):
         settings = (settings or Settings()).changed(**changes)
-        settings.choose_device()  # refused before anything is written
+        settings.choose_device()  # fails, if it does, before anything is written
         run = RunFolder.create(out)
         run.write_config(_config(model, task, settings, extra))
         return settings, run
@@ -84,7 +87,7 @@ def _config(
 
 
 def _difference(path: str, stored: Any, now: Any) -> str | None:
-    """The first field in which two JSON values differ, in words."""
+    """The first field in which two JSON values differ, as a phrase for a message."""
     if isinstance(stored, dict) and isinstance(now, dict):
         for key in sorted(stored.keys() | now.keys()):
             found = _difference(f"{path}.{key}", stored.get(key), now.get(key))
@@ -95,10 +98,10 @@ def _difference(path: str, stored: Any, now: Any) -> str | None:
 
 
 def make_optimizer(model: Model, settings: Settings) -> torch.optim.Optimizer:
-    """The optimizer over all parameters that learn.
+    """The optimizer of all trainable parameters.
 
-    The fused forms do an update in one pass over memory: on a CPU 2 to 7 times as fast as the
-    default ones.
+    The fused implementations update in one pass over memory: on a CPU, 2 to 7 times as fast as
+    the default ones.
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
     lr, decay = settings.learning_rate, settings.weight_decay
@@ -111,7 +114,7 @@ def make_optimizer(model: Model, settings: Settings) -> torch.optim.Optimizer:
 
 
 def clip_gradient(parameters: Iterable[torch.nn.Parameter], clip: float | None) -> torch.Tensor:
-    """Scale the gradient to a norm of at most ``clip``; return its norm before, on the device.
+    """Scale the gradient to a norm of at most ``clip``; return its norm before that, on the device.
 
     Pascanu et al. 2013, algorithm 1, over all parameters together.
     """
@@ -124,7 +127,7 @@ def clip_gradient(parameters: Iterable[torch.nn.Parameter], clip: float | None) 
 
 @contextlib.contextmanager
 def cpu_threads(count: int | None) -> Iterator[None]:
-    """Compute on ``count`` CPU threads meanwhile; ``None``: as torch is set."""
+    """Use ``count`` CPU threads inside the block; ``None`` keeps torch's setting."""
     before = torch.get_num_threads()
     try:
         if count is not None:
@@ -135,9 +138,9 @@ def cpu_threads(count: int | None) -> Iterator[None]:
 
 
 class Interrupt:
-    """Turns the first Ctrl-C into a wish, :attr:`asked`; the second stops at once.
+    """The first Ctrl-C sets :attr:`asked`, for a clean stop; the second interrupts at once.
 
-    Only the main thread hears of signals; elsewhere nothing is changed.
+    Only the main thread receives signals; in other threads nothing changes.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""How to train: every choice, its default and its limits."""
+"""The settings of a training run: each with its default and bounds."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Settings(Options, frozen=True, kw_only=True):
     """The settings of a training run.
 
     Raises:
-        LaminaError: a value out of bounds, or one that another setting makes meaningless.
+        LaminaError: A value is out of bounds, or has no effect with the other settings.
     """
 
     epochs: Annotated[Count, Meta(description="Passes over the training part.")] = 10
@@ -117,7 +117,7 @@ class Settings(Options, frozen=True, kw_only=True):
         return DECAYS.get(self.schedule, 1.0) if self.decay is None else self.decay
 
     def changed(self, **changes: Any) -> Settings:
-        """The same settings with some fields changed; types are checked as well."""
+        """A copy with some fields changed; types are checked, too."""
         return changed(self, changes, what="setting")
 
     def config(self) -> dict[str, Any]:
@@ -125,7 +125,11 @@ class Settings(Options, frozen=True, kw_only=True):
         return msgspec.structs.asdict(self)
 
     def choose_device(self) -> torch.device:
-        """The device to train on. Raises :class:`LaminaError` where it is not there."""
+        """The device to train on.
+
+        Raises:
+            LaminaError: The device is not available, or does not support the precision.
+        """
         import torch
 
         name = self.device

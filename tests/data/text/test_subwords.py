@@ -78,9 +78,9 @@ VOCAB = json.loads(SUBWORDS.to_json())["model"]["vocab"]
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "no subword vocabulary"),
-        ("[" * 100_000, "no subword vocabulary"),
-        ("{}", "no subword vocabulary"),
+        ("", "not a subword vocabulary"),
+        ("[" * 100_000, "not a subword vocabulary"),
+        ("{}", "not a subword vocabulary"),
         (changed(vocab={"<s>": 0, "</s>": 1}), "a token for each byte"),
         (changed(vocab={**VOCAB, "Ġcat": 0}), "not numbered"),
         (changed(vocab={**VOCAB, "zz": 2**40}), "not numbered"),
@@ -88,7 +88,7 @@ VOCAB = json.loads(SUBWORDS.to_json())["model"]["vocab"]
         (changed(vocab={**VOCAB, "z z": len(VOCAB)}), "made of byte characters"),
         (changed(vocab={**VOCAB, "": len(VOCAB)}), "made of byte characters"),
         (changed(merges=[["Ġc", "z"]]), "is not of tokens into a token"),
-        (changed(merges=[["a", "b", "c"]]), "no subword vocabulary"),
+        (changed(merges=[["a", "b", "c"]]), "not a subword vocabulary"),
         (changed(merges=[["a", "t"]] * 400), "need fewer"),
     ],
 )

@@ -230,5 +230,5 @@ def test_files_from_strangers(change):
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "{", "[" * 100_000, "\ud800", "{}"])
 def test_files_that_are_no_vocabulary(text):
-    with pytest.raises(LaminaError, match="no vocabulary"):
+    with pytest.raises(LaminaError, match="not a vocabulary"):
         Vocabulary.from_json(text, "v.json")

@@ -81,7 +81,7 @@ class Standardizer:
         try:
             read = msgspec.json.decode(text, type=Figures)
         except (msgspec.MsgspecError, RecursionError) as error:
-            raise LaminaError(f"is no scale: {error}", place=place) from None
+            raise LaminaError(f"is not a scale: {error}", place=place) from None
         if not read.holds(features):
             raise LaminaError(
                 f"has {len(read.mean)} means and {len(read.scale)} scales for {features} features; "

@@ -108,7 +108,7 @@ class Subwords:
         try:
             model = msgspec.json.decode(text, type=_File).model
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-            raise LaminaError(f"no subword vocabulary ({error})", place=place) from None
+            raise LaminaError(f"not a subword vocabulary ({error})", place=place) from None
         tokens = sorted(model.vocab, key=model.vocab.__getitem__)
         if [model.vocab[token] for token in tokens] != list(range(len(tokens))):
             raise LaminaError("its tokens are not numbered 0, 1, 2, ...", place=place)

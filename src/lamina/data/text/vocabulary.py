@@ -192,7 +192,7 @@ class Vocabulary:
         try:
             file = msgspec.json.decode(text, type=_File)
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-            raise LaminaError(f"no vocabulary ({error}).", place=place) from None
+            raise LaminaError(f"not a vocabulary ({error}).", place=place) from None
         if file.format != 1:
             raise LaminaError(
                 f"got vocabulary format {file.format}; this version reads 1. Update lamina.",

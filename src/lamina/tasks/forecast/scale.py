@@ -75,7 +75,7 @@ class Scale:
         try:
             read = msgspec.json.decode(text, type=_Scale)
         except (msgspec.MsgspecError, RecursionError) as error:
-            raise LaminaError(f"is no scale: {error}", place=place) from None
+            raise LaminaError(f"is not a scale: {error}", place=place) from None
         sizes = (len(inputs.series), len(inputs.covariates))
         for each, size in ((read.values, sizes[0]), (read.covariates, sizes[1])):
             if len(each) != len(inputs.ids) or not all(s.holds(size) for s in each):
