@@ -1,5 +1,5 @@
-"""Files as people have them, read without a guess: every error names its line.
+"""Reading data files, without guessing: every error names its line.
 
-:mod:`~lamina.data.read.registry` says which format reads which file,
-:mod:`~lamina.data.read.shapes` what a file gives, and ``formats/`` holds a file for each format.
+:mod:`~lamina.data.read.registry` maps files to formats, :mod:`~lamina.data.read.shapes` defines
+what a reader returns, and ``formats/`` has one file per format.
 """

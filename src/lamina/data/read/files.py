@@ -1,4 +1,4 @@
-"""Bytes of a file, packed or not, and UTF-8 text made of them; an error names the line."""
+"""Reading the bytes of a file, gzipped or not, and decoding them as UTF-8; errors name the line."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from pathlib import Path
 
 from lamina.spec import LaminaError
 
-#: Bytes read at a time; a byte order mark must fit in.
+#: Bytes read at a time; a byte order mark must fit.
 CHUNK = 1 << 20
-#: The ending of a name that means gzip.
+#: The suffix of gzipped files.
 PACKED = ".gz"
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def fingerprint(path: str | Path) -> str:
-    """The SHA-256 of the file on disk (a ``.gz`` is not unpacked), 64 hex digits.
+    """The SHA-256 of the file on disk (``.gz`` files are not unpacked), as 64 hex digits.
 
     Raises:
         LaminaError: The file cannot be read.
@@ -38,12 +38,12 @@ def fingerprint(path: str | Path) -> str:
 
 
 def is_packed(path: str | Path) -> bool:
-    """Whether the file's name says gzip, so that it is unpacked as it is read."""
+    """Whether the file has the gzip suffix, and is therefore unpacked while it is read."""
     return str(path).lower().endswith(PACKED)
 
 
 def suffix_of(path: str | Path) -> str:
-    """The suffix that names the format, in lower case: ``.csv`` for ``a.csv`` and ``A.CSV.gz``."""
+    """The suffix that names the format, lower-cased: ``.csv`` for ``a.csv`` and ``A.CSV.gz``."""
     return Path(str(path).lower().removesuffix(PACKED)).suffix
 
 
@@ -76,12 +76,12 @@ def byte_chunks(
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """The whole of :func:`byte_chunks`."""
+    """All of :func:`byte_chunks`, joined."""
     return b"".join(byte_chunks(path))
 
 
 def unreadable(path: str | Path, error: Exception) -> LaminaError:
-    """The error for a file that the system will not open."""
+    """The error for a file that cannot be opened or read."""
     if isinstance(error, FileNotFoundError):
         message = "no such file. Check the path."
     elif isinstance(error, IsADirectoryError) or _is_folder(path):
@@ -103,15 +103,15 @@ def _is_folder(path: str | Path) -> bool:
 def utf8_chunks(
     path: str | Path, on_progress: Callable[[int], None] | None = None
 ) -> Iterator[str]:
-    """The content as text, in chunks: UTF-8, a byte order mark removed, line ends as they are.
+    """The content as text, in chunks: UTF-8, without a byte order mark, line ends unchanged.
 
     Args:
         path: The file.
         on_progress: As in :func:`byte_chunks`.
 
     Raises:
-        LaminaError: With the line, when it is reached: the file is missing, empty, not UTF-8, or
-            holds a zero byte.
+        LaminaError: The file is missing, empty, not UTF-8, or holds a zero byte. Raised with the
+            line, when it is reached.
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
     line, first = 1, True
@@ -127,7 +127,7 @@ def utf8_chunks(
         line += content.count(b"\n")
     if first:
         raise LaminaError("the file is empty.", place=str(path))
-    _decoded(decoder, b"", path, line, final=True)  # half a character at the end?
+    _decoded(decoder, b"", path, line, final=True)  # raises if the file ends within a character
 
 
 def _decoded(
@@ -138,7 +138,7 @@ def _decoded(
     *,
     final: bool = False,
 ) -> str:
-    """The text of bytes that begin in line ``line`` of the file."""
+    """The text of ``content``, which begins in line ``line`` of the file."""
     try:
         text = decoder.decode(content, final)
     except UnicodeDecodeError as error:
@@ -158,23 +158,22 @@ def _decoded(
 
 
 def read_utf8(path: str | Path) -> str:
-    """The whole of :func:`utf8_chunks`."""
+    """All of :func:`utf8_chunks`, joined."""
     return "".join(utf8_chunks(path))
 
 
 def text_chunks(
     path: str | Path, on_progress: Callable[[int], None] | None = None
 ) -> Iterator[str]:
-    r"""Running text in chunks: as :func:`utf8_chunks`, every line end (``\r\n``, ``\r``) as ``\n``.
+    r"""Running text in chunks: as :func:`utf8_chunks`, with every line end as ``\n``.
 
     Raises:
-        LaminaError: As :func:`utf8_chunks`, and for a file of white space only; when it comes to
-            it.
+        LaminaError: As :func:`utf8_chunks`; also, at the end, if all of the file is white space.
     """
     newlines = io.IncrementalNewlineDecoder(None, translate=True)
     blank = True
     for chunk in itertools.chain(utf8_chunks(path, on_progress), [None]):
-        # A carriage return at the end of a chunk waits for what follows.
+        # A carriage return at the end of a chunk is held back until the next chunk.
         text = newlines.decode(chunk or "", final=chunk is None)
         blank = blank and (not text or text.isspace())
         if text:
@@ -184,12 +183,12 @@ def text_chunks(
 
 
 def read_text(path: str | Path) -> str:
-    """The whole of :func:`text_chunks`."""
+    """All of :func:`text_chunks`, joined."""
     return "".join(text_chunks(path))
 
 
 def _convert(path: str | Path, encoding: str) -> str:
-    """The remedy for a file that is not UTF-8, as a shell takes it."""
+    """The remedy for a file that is not UTF-8, as a shell command."""
     old = Path(path)
     if is_packed(old):
         return f"Unpack the file and convert it: iconv -f {encoding} -t UTF-8."

@@ -1,4 +1,4 @@
-"""A manifest of recordings: a table with one recording a row."""
+"""A manifest of recordings: a table with one recording per row."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Manifest:
-    """One recording a row.
+    """The columns of a manifest, with one entry per recording.
 
     Attributes:
-        audio:    The files; a relative path in the table is relative to the table.
-        names:    The same as the table has them.
-        texts:    What is said, without the white space around it; ``None`` if no column was named.
-        speakers: Who says it; ``None`` likewise.
-        parts:    ``train``, ``validation`` or ``test``; ``None`` likewise.
-        places:   Where each row is: file and line.
+        audio: The audio files; relative paths are relative to the manifest's folder.
+        names: The same, as written in the table.
+        texts: The transcripts, stripped; ``None`` if no such column was named.
+        speakers: The speakers; ``None`` if no such column was named.
+        parts: ``train``, ``validation`` or ``test``; ``None`` if no such column was named.
+        places: The location of each row: file and line.
     """
 
     audio: list[Path]
@@ -35,7 +35,7 @@ class Manifest:
     places: list[str]
 
     def take(self, index: list[int]) -> Manifest:
-        """Some of the rows."""
+        """The rows with these numbers, in this order."""
 
         def of(column: list[T] | None) -> list[T] | None:
             return None if column is None else [column[i] for i in index]
@@ -58,18 +58,18 @@ def read_manifest(
     speaker: str | None = None,
     split: str | None = None,
 ) -> Manifest:
-    """The recordings of a table, one a row; the audio files are not opened.
+    """Read a manifest: a table with one recording per row. The audio files are not opened.
 
     Args:
         path: The table.
         audio: The column of the audio file.
-        text: The column of what is said; ``None``: it is not read.
-        speaker: The column of who says it; ``None`` likewise.
-        split: The column of the part; ``None`` likewise.
+        text: The column of the transcript; ``None`` reads none.
+        speaker: The column of the speaker; ``None`` reads none.
+        split: The column that assigns rows to parts; ``None`` reads none.
 
     Raises:
-        LaminaError: With the line: a broken file, a missing column, a blank cell, or a part that
-            does not exist.
+        LaminaError: The file is malformed, a column is missing, a cell is blank, or a part does
+            not exist. With the line.
     """
     table = TABLES.find(path)(path)
     named = [column for column in (audio, text, speaker, split) if column is not None]

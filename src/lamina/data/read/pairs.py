@@ -1,4 +1,4 @@
-"""Pairs of texts: from two files line by line, or from one file that holds both."""
+"""Pairs of texts, from two aligned files or from one file with both."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from lamina.spec import LaminaError
 
 
 def read_pairs(source: str | Path, target: str | Path) -> Pairs:
-    """Two files of which line ``n`` of one belongs to line ``n`` of the other.
+    """Read two aligned files: line ``n`` of one is the counterpart of line ``n`` of the other.
 
     Raises:
-        LaminaError: With the line: a file cannot be read, or a line is blank; or one of the files
-            has more lines than the other.
+        LaminaError: A file cannot be read or a line is blank (with the line), or the files differ
+            in length.
     """
     sources, targets = read_lines(source), read_lines(target)
     if len(sources) != len(targets):
@@ -28,14 +28,15 @@ def read_pairs(source: str | Path, target: str | Path) -> Pairs:
 
 
 def read_pair_table(path: str | Path) -> Pairs:
-    """Pairs from one file: two columns of a table that names them (JSONL, Parquet), in their order;
-    any other file has a tab between the two texts of each line.
+    """Read pairs from one file.
 
-    CSV and TSV are read by the line, too: a header could not be told from a pair.
+    Formats with column names (JSONL, Parquet, Arrow) must have two columns, source first. In any
+    other file, CSV and TSV included, each line holds two texts separated by a tab, without a
+    header: a header could not be distinguished from a pair.
 
     Raises:
-        LaminaError: With the line: the file cannot be read, has fewer or more columns than two, or
-            a text is blank.
+        LaminaError: The file cannot be read, does not have two columns, or a text is blank. With
+            the line.
     """
     if _names_columns(path):
         columns, places = _columns(path)
@@ -48,10 +49,10 @@ def read_pair_table(path: str | Path) -> Pairs:
 
 
 def read_sources(path: str | Path) -> list[str]:
-    """The texts of a file, one a line or row; of a file of pairs, the first of each.
+    """Read texts, one per line or row; from a file of pairs, the first of each pair.
 
     Raises:
-        LaminaError: With the line: the file cannot be read, or a text is blank.
+        LaminaError: The file cannot be read, or a text is blank. With the line.
     """
     if PAIRS.holds(path):
         return PAIRS.find(path)(path).sources
@@ -69,13 +70,13 @@ def read_sources(path: str | Path) -> list[str]:
 
 
 def _names_columns(path: str | Path) -> bool:
-    """Whether the file is a table in which names of columns cannot be mistaken for a row."""
+    """Whether the file is a table whose column names cannot be mistaken for a row."""
     reader = TABLES.reader(path)
     return not PAIRS.holds(path) and reader is not None and not reader.header
 
 
 def _columns(path: str | Path) -> tuple[list[list[str]], list[str]]:
-    """All columns of a table, no value blank, and the place of each row."""
+    """All columns of a table, without blank values, and the location of each row."""
     table = TABLES.find(path)(path)
     columns: list[list[str]] = [[] for _ in table.columns]
     places: list[str] = []

@@ -1,8 +1,8 @@
-"""Which format reads which file: by the shape of data that is wanted, and the suffix of the name.
+"""Which format reads which file, by the shape of the data and the suffix of the file name.
 
 A new format is one file in ``formats/`` and one line here. Every task and the command line come
-through this module; no other code looks at a suffix. A file with ``.gz`` behind its suffix is
-unpacked on the way, whatever its format.
+through this module; no other code looks at a suffix. Files that end in ``.gz`` are unpacked,
+whatever their format.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Reader(Generic[R]):
-    """One format.
+    """A file format.
 
     Attributes:
-        suffixes: Of its files, in lower case.
-        read:     Reads one.
-        header:   Whether the names of a table's columns are a first row like any other. Only a
-                  column that the user names can then say that there is a header.
+        suffixes: The suffixes of its files, in lower case.
+        read: The function or object that reads a file.
+        header: Whether column names are simply the first row of a table. Only a column that the
+            user names then shows that there is a header.
     """
 
     suffixes: tuple[str, ...]
@@ -48,18 +48,18 @@ class Reader(Generic[R]):
 
 @dataclass(frozen=True)
 class Shape(Generic[R]):
-    """The formats that hold one shape of data; :mod:`lamina.data.read.shapes` says what these are.
+    """The formats for one shape of data (see :mod:`lamina.data.read.shapes`).
 
     Attributes:
-        readers: One a format.
-        others:  Reads files with any other suffix; ``None``: they are refused.
+        readers: One per format.
+        others: Reads files with any other suffix; ``None`` rejects them.
     """
 
     readers: tuple[Reader[R], ...]
     others: R | None = None
 
     def reader(self, path: str | Path) -> Reader[R] | None:
-        """The format that the file's suffix names, or ``None``."""
+        """The format with the file's suffix, or ``None``."""
         suffix = suffix_of(path)
         return next((reader for reader in self.readers if suffix in reader.suffixes), None)
 
@@ -69,15 +69,15 @@ class Shape(Generic[R]):
         return [suffix for reader in self.readers for suffix in reader.suffixes]
 
     def holds(self, path: str | Path) -> bool:
-        """Whether the file's suffix names a format of this shape."""
+        """Whether some format of this shape has the file's suffix."""
         return self.reader(path) is not None
 
     def find(self, path: str | Path, *, beside: tuple[Shape, ...] = ()) -> R:
-        """What reads a file.
+        """The function or object that reads a file.
 
         Args:
             path: The file.
-            beside: Other shapes that would have done; their suffixes are named in the message too.
+            beside: Other shapes that the caller accepts; the message lists their suffixes too.
 
         Raises:
             LaminaError: No format has the file's suffix.
@@ -103,7 +103,7 @@ class _ReadsSequences(Protocol):
 _ReadsTable: TypeAlias = Callable[[str | Path], Table]
 _ReadsPairs: TypeAlias = Callable[[str | Path], Pairs]
 
-#: Named columns and rows. Every other shape but sentences can be made of them.
+#: Named columns and rows. Every other shape except sentences can be made from a table.
 TABLES: Shape[_ReadsTable] = Shape(
     (
         Reader((".csv",), read_csv, header=True),
@@ -114,10 +114,10 @@ TABLES: Shape[_ReadsTable] = Shape(
     )
 )
 
-#: Arrays with an id and a label each.
+#: Arrays, each with an id and a label.
 SEQUENCES: Shape[_ReadsSequences] = Shape((Reader((".ts",), read_ts),))
 
-#: Words with a label each.
+#: Words, each with a label.
 SENTENCES: Shape[SentenceFormat] = Shape(
     (
         Reader((".conll",), Columns()),

@@ -1,4 +1,4 @@
-"""Sentences with a label a word, and what a format of them must be able to do."""
+"""Sentences with one label per word, and the interface of their formats."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ class Sentence:
     """Words (or residues) in order.
 
     Attributes:
-        words:   At least one; for residues, one string of them all.
-        place:   Where it is: file and first line, or file and name.
-        labels:  One a word; ``None`` where none were asked for.
-        counted: Which labels are trained on and scored; ``None``: all.
-        lines:   Its lines in the file, with those before it that belong to no sentence.
-        at:      The index in ``lines`` of the line of each word.
-        part:    Of the data, where the file says it: ``train``, ``validation`` or ``test``.
+        words: At least one; residues are one string, with a character for each.
+        place: Its location: file and first line, or file and name.
+        labels: One per word; ``None`` if no labels were read.
+        counted: Which labels are trained on and scored; ``None`` means all.
+        lines: Its lines in the file, with preceding lines that belong to no sentence.
+        at: The index in ``lines`` of each word's line.
+        part: ``train``, ``validation`` or ``test`` if the file assigns it, else ``None``.
     """
 
     words: Sequence[str]
@@ -37,11 +37,11 @@ class SentenceFormat(ABC):
     """A file format of labelled sentences.
 
     Attributes:
-        name:          How users and saved models name it.
-        default_label: The label that is read unless another is named; empty: one must be named.
-        word_column:   Whether the column of the word can be chosen.
-        residues:      Whether a word is a single character, which has no spelling; labels and mask
-                       are then files of their own, and the labels' headers say the parts.
+        name: Its name on the command line and in saved models.
+        default_label: The label that is read by default; if empty, one must be named.
+        word_column: Whether the column of the word can be chosen.
+        residues: Whether a word is a single character. Labels and mask are then separate files,
+            and the headers of the label file may assign parts.
     """
 
     name: str
@@ -51,7 +51,11 @@ class SentenceFormat(ABC):
 
     @abstractmethod
     def check_label(self, label: str) -> None:
-        """Raises LaminaError for a label that the format cannot have."""
+        """Check the name of a label.
+
+        Raises:
+            LaminaError: The format cannot have such a label.
+        """
 
     @abstractmethod
     def read(
@@ -61,32 +65,32 @@ class SentenceFormat(ABC):
 
         Args:
             path: The file.
-            word: The column of the word, from 1.
-            label: Which label is read, or the file of the labels; ``None``: none is.
-            mask: The file that says which labels count; ``None``: all do.
+            word: The column of the word, counted from 1.
+            label: The label to read, or the file of labels; ``None`` reads none.
+            mask: The file that says which labels count; ``None`` means all.
 
         Raises:
-            LaminaError: With the line: the file is broken, or has no such word or label.
+            LaminaError: The file is malformed, or lacks the word or the label. With the line.
         """
 
     @abstractmethod
     def write(self, sentence: Sentence, labels: Sequence[str], *, label: str) -> str:
-        """The lines of a sentence with these labels, for the end of a file."""
+        """The text of a sentence with these labels, to be appended to a file."""
 
 
 def words_with_labels(sentence: Sentence, labels: Sequence[str]) -> str:
-    """``word<TAB>label`` lines: how a sentence that came from no file is written."""
+    """``word<TAB>label`` lines, for a sentence that did not come from a file."""
     return "\n".join("\t".join(row) for row in zip(sentence.words, labels, strict=True)) + "\n"
 
 
 @dataclass(frozen=True)
 class Paragraph:
-    """Lines up to a blank one, with those before them that hold no words.
+    """Lines up to a blank one, with preceding lines that hold no words.
 
     Attributes:
-        first: The number of the first line in the file, from 1.
-        lines: All of them.
-        at:    Which hold words (or, in CoNLL-U, may).
+        first: The number of its first line in the file, from 1.
+        lines: All its lines.
+        at: The indices of lines that hold words (in CoNLL-U, that may hold words).
     """
 
     first: int
@@ -99,7 +103,7 @@ def paragraphs(path: str | Path, document: str | None = None) -> Iterator[Paragr
 
     Args:
         path: The file, in UTF-8.
-        document: What a line that holds no words begins with; ``None``: every line may hold some.
+        document: The start of lines that hold no words; ``None`` means that every line may.
     """
     first, lines, at = 1, [], []
     text = read_utf8(path).replace("\r\n", "\n").replace("\r", "\n")

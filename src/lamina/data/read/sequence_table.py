@@ -1,6 +1,6 @@
-"""Numeric sequences, one an id: from a format that holds them, or from a long table.
+"""Numeric sequences, one per id: from a format that holds them, or from a table in long format.
 
-Every number of a table becomes float32 in :func:`_as_float32`, and nowhere else.
+Every number in a table becomes float32 in :func:`_as_float32`, and nowhere else.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from lamina.data.read.shapes import SequenceTable
 from lamina.data.read.table import Block, Table, listed, shown
 from lamina.spec import LaminaError
 
-#: How files say that a number is missing, in lower case.
+#: The cells that mean a missing number, in lower case.
 _MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "?"))
 
 
@@ -28,25 +28,26 @@ def read_sequence_table(
     blank_labels: bool = False,
     option: str = "label",
 ) -> SequenceTable:
-    """Sequences from a file that holds them (``.ts``), or from any long table: one row a time step,
-    the rows of an id in the order of time.
+    """Read sequences from a file that holds them (``.ts``), or from a table in long format.
+
+    The table has one row per time step, and each id's rows are in time order.
 
     Args:
         path: The file.
-        id: The column that says which sequence a row belongs to; its rows may be scattered. A file
-            of sequences has ids of its own.
-        label: A column that is the same in all rows of an id; ``None``: no labels are read.
-        features: The columns of numbers. ``None``: every other column of which at least half of the
-            first rows are numbers.
-        missing: Whether a value may be missing, which becomes not-a-number: a cell that is blank,
-            or says NA, N/A, NaN, null, none or ?.
+        id: The column that says which sequence a row belongs to; the rows of an id need not be
+            adjacent. Not used for ``.ts`` files, which have their own ids.
+        label: A column that is the same in all rows of an id; ``None`` reads no labels.
+        features: The numeric columns; ``None`` means every other column in which at least half of
+            the first rows are numbers.
+        missing: Whether values may be missing (they become NaN): cells that are blank or read NA,
+            N/A, NaN, null, none or ?.
         blank_labels: Whether a label may be blank.
         option: The option that names the column of the label: what messages call a label.
 
     Raises:
-        LaminaError: With the line: a value that is missing, not a number or not finite in float32;
-            an id or label that is missing; a label that changes within an id; a file of sequences
-            with another number of features than are named.
+        LaminaError: A value is missing, not a number, or not finite in float32; an id or label is
+            missing; a label changes within an id (all with the line); or a ``.ts`` file does not
+            have the named number of features.
     """
     if not SEQUENCES.holds(path):
         table = TABLES.find(path, beside=(SEQUENCES,))(path)
@@ -69,7 +70,7 @@ def _assembled(
     blank_labels: bool,
     option: str,
 ) -> SequenceTable:
-    """The sequences of a long table; the arguments of :func:`read_sequence_table`."""
+    """The sequences of a table in long format; see :func:`read_sequence_table`."""
     named = [id] if label is None else [id, label]
     table.check_roles([*named, *(features or [])])
     if features == []:
@@ -127,7 +128,7 @@ def _numeric_columns(table: Table, block: Block, *, skip: set[str], missing: boo
         numbers = block.numbers(position)
         no_number = numbers.null_count()
         absent = 0
-        if missing:  # gaps speak neither for a column nor against it
+        if missing:  # gaps count neither for nor against a column
             gaps = [_is_missing(value) for value in block.texts(position)]
             absent = sum(gaps)
             no_number = sum(
@@ -145,9 +146,9 @@ def _numeric_columns(table: Table, block: Block, *, skip: set[str], missing: boo
 
 
 def _as_float32(table: Table, block: Block, features: list[str], *, missing: bool) -> np.ndarray:
-    """``(len(block), I)`` float32, not-a-number where a value is missing and may be.
+    """``(len(block), I)`` float32, NaN where a value is missing (if ``missing`` allows it).
 
-    A number with more digits than float32 holds is rounded here.
+    Numbers are rounded to float32 here.
     """
     out = np.empty((len(block), len(features)), dtype=np.float32)
     for i, column in enumerate(features):

@@ -1,18 +1,18 @@
-"""What a reader gives: the few shapes that data has in memory.
+"""What readers return: the few shapes that data has in memory.
 
-A shape is here if some format holds it and nothing else can be made of that file without guessing.
-There are four, and the registry has readers for each:
+A shape is listed here if some file format holds exactly that. There are four, and the registry has
+readers for each:
 
 - a **table** (:class:`lamina.data.read.table.Table`): named columns and rows;
-- **sequences** (:class:`SequenceTable`): arrays ``(T, I)`` with an id and a label each;
-- **sentences** (:class:`lamina.data.read.sentences.Sentence`): words with a label each;
+- **sequences** (:class:`SequenceTable`): arrays ``(T, I)``, each with an id and a label;
+- **sentences** (:class:`lamina.data.read.sentences.Sentence`): words, each with a label;
 - **pairs** (:class:`Pairs`): a text and its counterpart.
 
-Labelled texts, time series and recordings are no shapes of their own: they are a table and the
-names of some columns, so every format of tables serves them (:mod:`~lamina.data.read.text_table`,
+Labelled texts, time series and recordings are not shapes of their own. They are a table and the
+names of some columns, so every table format works for them (:mod:`~lamina.data.read.text_table`,
 :mod:`~lamina.data.read.manifest`, :mod:`lamina.data.time.series`). Sequences and pairs can be made
-of a table too. Running text needs no registry: any file that is UTF-8 is one
-(:func:`lamina.data.read.files.text_chunks`); nor does audio, where the content says the format
+from a table too. Running text needs no registry, since any UTF-8 file will do
+(:func:`lamina.data.read.files.text_chunks`); nor does audio, whose format is recognised by content
 (:mod:`lamina.data.speech.audio`).
 """
 
@@ -25,14 +25,14 @@ import numpy as np
 
 @dataclass(frozen=True)
 class SequenceTable:
-    """One sequence of feature rows an id.
+    """One numeric sequence per id.
 
     Attributes:
         sequences: float32, each ``(T, I)`` with its own ``T``.
-        labels:    One a sequence, or ``None`` where none were asked for.
-        ids:       One a sequence, in the order in which the file first names them.
-        features:  The names of the ``I`` columns.
-        path:      The file.
+        labels: One per sequence; ``None`` if no labels were read.
+        ids: One per sequence, in order of first appearance in the file.
+        features: The names of the ``I`` columns.
+        path: The file.
     """
 
     sequences: list[np.ndarray]
@@ -49,7 +49,7 @@ class Pairs:
     Attributes:
         sources: The texts.
         targets: The counterpart of each.
-        places:  Where each pair is: file and line.
+        places: The location of each pair: file and line.
     """
 
     sources: list[str]

@@ -1,8 +1,8 @@
-"""A table as every format gives it: named columns, and rows that know their place in the file.
+"""A table, as every format provides it: named columns, and rows that know their line in the file.
 
-Text formats give their fields as text, typed formats (Parquet, Arrow) as their own types. A view
-(texts, sequences, time series, pairs, recordings) asks for a column as it needs it:
-:meth:`Block.texts` or :meth:`Block.numbers`. So a format is written once and every task reads it.
+Text formats provide fields as text, typed formats (Parquet, Arrow) as their own types. Code that
+needs a column (texts, sequences, time series, pairs, recordings) asks for it as
+:meth:`Block.texts` or :meth:`Block.numbers`, so every task can read every format.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from lamina.spec import LaminaError
 #: Rows handed on at a time.
 BLOCK = 1 << 16
 
-#: A row of a text format: its line, from 1, and its fields; ``None`` where JSON has no value.
+#: A row of a text format: its line, from 1, and its fields; ``None`` if JSON has no value.
 Row: TypeAlias = tuple[int, list[str | None]]
 
 
@@ -29,9 +29,9 @@ class Block:
     """Consecutive rows of a table.
 
     Attributes:
-        lines:  Where each row is in its file, from 1: the line it begins on; in a format without
-                lines, the number of the row.
-        fields: The rows of a text format, or the typed columns of another.
+        lines: The line on which each row begins, from 1; in a format without lines, the number
+            of the row.
+        fields: The rows (text formats), or the typed columns (other formats).
     """
 
     lines: Sequence[int]
@@ -41,14 +41,14 @@ class Block:
         return len(self.lines)
 
     def series(self, at: int) -> pl.Series:
-        """Column ``at`` in its own type; String in a text format."""
+        """Column ``at`` with its own type; String in a text format."""
         if isinstance(self.fields, pl.DataFrame):
             return self.fields.to_series(at)
         return pl.Series([row[at] for row in self.fields], dtype=pl.String)
 
     def texts(self, at: int) -> list[str | None]:
-        """Column ``at`` as text, unchanged in a text format. A typed value is written so that
-        reading it back gives the same value: ``3``, ``0.1``, ``true``, ``2024-01-31``."""
+        """Column ``at`` as text, unchanged in a text format. Typed values are written so that they
+        read back as the same value: ``3``, ``0.1``, ``true``, ``2024-01-31``."""
         if isinstance(self.fields, pl.DataFrame):
             return self.fields.to_series(at).cast(pl.String).to_list()
         return [row[at] for row in self.fields]
@@ -59,7 +59,7 @@ class Block:
 
 
 def as_numbers(column: pl.Series) -> pl.Series:
-    """Float64; null where a value is missing or not a number. Truth values are not numbers."""
+    """Float64; null where a value is missing or not a number. Booleans are not numbers."""
     if column.dtype == pl.String:
         column = column.str.strip_chars()
     elif not column.dtype.is_numeric():
@@ -72,11 +72,11 @@ class Table:
     """Named columns and rows in blocks.
 
     Attributes:
-        path:      The file.
-        columns:   Names in order; a text format may repeat one.
-        blocks:    The rows, to be read once. A broken row raises LaminaError when it is reached.
-        types:     One a column where the format has types; empty: all are text.
-        delimiter: What seems to separate the fields of a header that came out as one column.
+        path: The file.
+        columns: Names in order; a text format may repeat one.
+        blocks: The rows, to be read once. A malformed row raises LaminaError when it is reached.
+        types: One per column if the format has types; empty if everything is text.
+        delimiter: What seems to separate the fields, if the header was read as a single column.
     """
 
     path: str
@@ -86,12 +86,12 @@ class Table:
     delimiter: str | None = None
 
     def place(self, line: int) -> str:
-        """Where a row of :attr:`Block.lines` is: ``file:line``, or ``file, row n``."""
+        """The location of a row in :attr:`Block.lines`: ``file:line``, or ``file, row n``."""
         return f"{self.path}, row {line}" if self.types else f"{self.path}:{line}"
 
     @property
     def header(self) -> str:
-        """Where the names of the columns are."""
+        """The location of the column names."""
         return self.path if self.types else f"{self.path}:1"
 
     def position(self, column: str, option: str | None = None) -> int:
@@ -102,7 +102,7 @@ class Table:
             option: The option that names it, for the message.
 
         Raises:
-            LaminaError: It is missing, there twice, or of a type that is neither text nor number.
+            LaminaError: It is missing, duplicated, or of a nested or binary type.
         """
         count = self.columns.count(column)
         if count > 1:
@@ -133,17 +133,17 @@ class Table:
         return at
 
     def simple(self, at: int) -> bool:
-        """Whether a value of column ``at`` is one text, number, truth value or time."""
+        """Whether values of column ``at`` are texts, numbers, booleans or times."""
         if not self.types:
             return True
         kind = self.types[at]
         return not kind.is_nested() and kind not in (pl.Binary, pl.Object)
 
     def filled(self, line: int, column: str, value: str | None) -> str:
-        """``value`` of a column that may not be blank.
+        """Return ``value``, from a column that must not be blank.
 
         Raises:
-            LaminaError: It is.
+            LaminaError: The value is missing or blank.
         """
         if value is None or not value or value.isspace():
             raise LaminaError(
@@ -153,15 +153,19 @@ class Table:
         return value
 
     def label(self, line: int, column: str, value: str | None, may_be_blank: bool) -> str:
-        """``value`` as a label: without the white space around it.
+        """Return ``value`` as a label, stripped.
 
         Raises:
-            LaminaError: It is blank and may not be.
+            LaminaError: It is blank, and ``may_be_blank`` is false.
         """
         return (value or "" if may_be_blank else self.filled(line, column, value)).strip()
 
     def check_roles(self, columns: Sequence[str]) -> None:
-        """Refuse a column that is named for two uses."""
+        """Check that no column is named for two uses.
+
+        Raises:
+            LaminaError: One is.
+        """
         for column in columns:
             if columns.count(column) > 1:
                 raise LaminaError(
@@ -170,14 +174,14 @@ class Table:
                 )
 
     def no_rows(self) -> LaminaError:
-        """The error for a table that has columns and nothing else."""
+        """The error for a table without rows."""
         return LaminaError("got a header and no rows; need at least one row.", place=self.path)
 
 
 def table_of_rows(
     path: str, columns: list[str], rows: Iterator[Row], delimiter: str | None = None
 ) -> Table:
-    """The table of a text format, whose rows are parsed as they are asked for."""
+    """The table of a text format, whose rows are parsed lazily."""
     return Table(path, columns, _blocks(rows), delimiter=delimiter)
 
 
@@ -187,10 +191,10 @@ def _blocks(rows: Iterator[Row]) -> Iterator[Block]:
 
 
 def table_of_frame(path: str, frame: pl.DataFrame) -> Table:
-    """The table of a format with types, or of a frame in memory.
+    """The table of a typed format, or of a data frame in memory.
 
     Raises:
-        LaminaError: It has no column.
+        LaminaError: It has no columns.
     """
     if not frame.width:
         raise LaminaError("has no columns; need a table with rows.", place=path)
@@ -203,11 +207,11 @@ def table_of_frame(path: str, frame: pl.DataFrame) -> Table:
 
 
 def listed(names: Sequence[str], most: int = 20) -> str:
-    """Names for a message, the first ``most`` of them."""
+    """Names for a message, at most ``most`` of them."""
     text = ", ".join(map(shown, names[:most]))
     return text + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def shown(value: str) -> str:
-    """``value`` in quotes on one line, cut where it is long: for messages."""
+    """``value`` for a message: quoted, on one line, truncated if long."""
     return repr(value if len(value) <= 40 else value[:39] + "…")

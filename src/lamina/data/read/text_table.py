@@ -1,4 +1,4 @@
-"""Texts with a label each, from two columns of a table."""
+"""Labelled texts, from two columns of a table."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from lamina.data.read.registry import TABLES
 
 @dataclass(frozen=True)
 class TextTable:
-    """One text a row.
+    """One text per row.
 
     Attributes:
-        texts:  As they are in the file.
-        labels: One a text, or ``None`` where no label column was named; always strings.
-        places: Where each row is: file and line.
+        texts: The texts, unchanged.
+        labels: One string per text; ``None`` if no label column was named.
+        places: The location of each row: file and line.
     """
 
     texts: list[str]
@@ -31,20 +31,20 @@ def read_text_table(
     blank_labels: bool = False,
     option: str = "label",
 ) -> TextTable:
-    """Texts, and labels if a column is named, from any table.
+    """Read texts, and labels if a column is named, from any table.
 
-    Labels are strings whatever they look like, without the white space around them.
+    Labels are always strings, stripped of surrounding white space.
 
     Args:
         path: The file.
         text: The column of the text.
-        label: The column of the label; ``None``: no labels are read.
+        label: The column of the label; ``None`` reads no labels.
         blank_labels: Whether a label may be blank.
         option: The option that names the column of the label, for messages.
 
     Raises:
-        LaminaError: With the line: a broken file, a missing column, a missing or blank text or
-            label, or no row at all.
+        LaminaError: The file is malformed or has no rows, a column is missing, or a text or label
+            is missing or blank. With the line.
     """
     table = TABLES.find(path)(path)
     table.check_roles([text] if label is None else [text, label])
