@@ -1,1 +1,1 @@
-"""Text to numbers and back, in any script."""
+"""Encoding text as numbers and decoding it, in any script."""
