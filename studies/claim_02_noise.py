@@ -347,12 +347,12 @@ def _because(effects: Sequence[Effect]) -> str:
     fewer = sum(effect.spared.low > 0 for effect in effects)
     more = sum(effect.spared.high < 0 for effect in effects)
     return (
-        f"Under {len(effects)} kinds of noise, the error of {DEEP} layers is"
+        f"Over {len(effects)} kinds of noise, the error of {DEEP} layers is"
         f" {min(x.mean for x in lower):+.0f} to {max(x.mean for x in lower):+.0f}% lower than that"
-        " of 1 layer of the same width (negative: higher). It is shown to be lower, with an"
-        f" estimate of {LEAST:g}% or more, under {much}. Noise costs {DEEP} layers fewer points of"
-        f" error under {fewer} and more under {more}; under {len(effects) - fewer - more} the"
-        " interval includes 0."
+        " of 1 layer of the same width (negative: higher). It is shown to be lower, by an estimated"
+        f" {LEAST:g}% or more, for {much} of them. Noise adds fewer points of error to {DEEP}"
+        f" layers for {fewer} of them and more for {more}; for the other"
+        f" {len(effects) - fewer - more}, the interval includes 0."
     )
 
 

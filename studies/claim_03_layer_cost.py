@@ -74,7 +74,7 @@ def measure(lab: Lab) -> tuple[Finding, str]:
     second = overall(products.values(), telling(products, (size, kind, "the axis (T or L)")))
     verdict = first
     if first != second:
-        verdict = f"depends on which half of the claim: the 30% {first}, T x L {second}"
+        verdict = f"depends on which half of the claim: the 30% {first}; T x L {second}"
     ordered = sorted(costs.values(), key=lambda cost: cost.mean)
     finding = Finding(
         verdict=verdict,
