@@ -15,15 +15,16 @@ from measured.results.finding import Claim, Finding, Kept
 STUDIES = Path(__file__).parents[2]
 HEAD = """# Common claims about depth, tested
 
-Textbooks, forums and advice columns repeat these claims about deep recurrent networks. Each one
-was tested here, on data that two cores can train on, with at least five seeds per setting. The rule
-that turns figures into a verdict is given with each claim. A verdict is about these data and sizes,
-no more.
+Textbooks, forums and advice columns repeat these claims about deep recurrent networks. Here each
+one is tested on data that two cores can train on, with at least five seeds per setting. Each claim
+comes with the rule that turns its figures into a verdict. A verdict applies to these data and sizes
+only.
 
-Intervals are 95% intervals, each on its own: if nothing differs, one comparison in twenty excludes
-0 by chance. Intervals of means, and of differences between pairs that share a draw of the data, are
-Student's t; those of other differences are Welch's; each setting states its exceptions. Learning
-rates were chosen on the validation set, by seeds that count in the figures too.
+Intervals are 95% intervals, not corrected for multiple comparisons: if nothing differs, one in
+twenty excludes 0 by chance. Intervals of means, and of differences between pairs that share a draw
+of the data, are Student's t; those of other differences are Welch's; exceptions are noted under
+*Setting*. Learning rates were chosen on the validation set, with seeds that are also used in the
+figures.
 
 ```sh
 make studies                              # all of them; can be stopped and resumed
