@@ -43,7 +43,7 @@ def test_a_regressor_learns_and_answers_in_the_unit_of_the_file(machines, tmp_pa
     assert scores["rmse"] == pytest.approx(np.sqrt(np.mean((found - truth) ** 2)), rel=1e-4)
     assert scores["mae"] == pytest.approx(np.mean(np.abs(found - truth)), rel=1e-4)
     share = np.sum((found - truth) ** 2) / np.sum((truth - truth.mean()) ** 2)
-    assert scores["r2"] == pytest.approx(1 - share, rel=1e-4)
+    assert 1 - scores["r2"] == pytest.approx(share, rel=1e-4)
     processor = load_processor(tmp_path / "run")
     raw = again.scores(task.parts["test"].values)
     assert processor.decode(raw) == again.answers(task.parts["test"].values)
