@@ -59,6 +59,7 @@ bench: $(PEERS)  ## run the side-by-side benchmarks and print their tables (abou
 	$(BIN)/python bench/kernels.py
 	$(BIN)/python bench/data.py
 	$(BIN)/python bench/softmax.py
+	$(BIN)/python bench/cells.py
 	$(BIN)/python bench/workers.py
 
 strategies: $(READY)  ## compare the depth search's strategies on real training runs (hours; resumes)

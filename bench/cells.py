@@ -112,7 +112,8 @@ def run(problem: str, seeds: int, quick: bool) -> None:
                 torch.manual_seed(seed)
                 model = task.model(cell=cell, depth=2, width=candidate.width, **options)
                 rows[cell].append(train(task, model, epochs, seed))
-        metric = f"{task.metric.name} ({'higher' if task.metric.higher_is_better else 'lower'} is better)"
+        better = "higher" if task.metric.higher_is_better else "lower"
+        metric = f"{task.metric.name} ({better} is better)"
         print(f"{problem}: {metric}, {parameters:,} parameters, {seeds} seeds, {epochs} epochs")
         print("| cell | width | score | training step, ms | reading, ms |")
         print("|---|---|---|---|---|")
