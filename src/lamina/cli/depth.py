@@ -13,7 +13,7 @@ from rich.console import Console
 from lamina.cli.columns import check_columns
 from lamina.cli.fields import add_fields
 from lamina.cli.help import EXAMPLE, Command, Group
-from lamina.cli.show import next_command, note, picked, run_name
+from lamina.cli.show import network_name, next_command, note, picked, run_name
 from lamina.depth import Question, Verdict, search
 from lamina.depth.ask.setup import EPOCHS, STEPS, settings_for
 from lamina.depth.tell.report import write_report
@@ -66,7 +66,7 @@ def _command(name: str) -> Any:
             **{name: value for name, value in shape.items() if name not in asked},
         )
 
-    command.__doc__ = f"How deep should a {name} network for SOURCE be?"
+    command.__doc__ = f"How deep should {network_name(kind)} for SOURCE be?"
     structs = {"Search": Question, "Data": kind.Data, "Network": kind.Options, "Training": Settings}
     steps = f"as many as make about {STEPS:,} steps, {EPOCHS[0]} to {EPOCHS[1]}"
     return add_fields(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from collections.abc import Collection, Mapping
@@ -39,6 +40,11 @@ def run_name(source: str | tuple[str, ...]) -> str:
     """The default folder name of a run on ``source``: the file names without suffixes."""
     sources = (source,) if isinstance(source, str) else source
     return "-".join(Path(each).name.split(".")[0] for each in sources)
+
+
+def network_name(task: Any) -> str:
+    """The network of a task with its article: ``a classifier``, ``a language network``."""
+    return "a " + re.sub(r"(?<=[a-z])(?=[A-Z])", " ", task.Network.__name__).lower()
 
 
 def predictions(task: Any) -> int:

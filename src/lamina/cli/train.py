@@ -13,7 +13,7 @@ import typer
 from lamina.cli.columns import check_columns
 from lamina.cli.fields import add_fields
 from lamina.cli.help import Command, Group
-from lamina.cli.show import next_command, note, picked, run_name, shell, show_test
+from lamina.cli.show import network_name, next_command, note, picked, run_name, shell, show_test
 from lamina.options import struct_from
 from lamina.spec import LaminaError
 from lamina.store import RunFolder
@@ -67,26 +67,32 @@ def train(
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """A file of the form of a run's ``config.json``: ``task``, ``model``, ``training``."""
+    """A file like a run's ``config.json``: ``task``, ``model``, ``training``."""
     try:
         config = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
     except OSError as error:
         raise LaminaError(f"cannot be read: {error.strerror}", place=str(path)) from None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise LaminaError(f"is no configuration: {error}", place=str(path)) from None
+        raise LaminaError(f"is not a configuration: {error}", place=str(path)) from None
     return config
 
 
 def run(
     config: dict[str, Any], out: Path, *, resume: bool = False, place: str | None = None
 ) -> Result:
-    """Train as ``config`` (see :func:`read_config`; read from ``place``) says, then score the
-    test part."""
+    """Train from ``config`` (see :func:`read_config`), then score the test part.
+
+    Args:
+        config: the task, the model and the settings.
+        out: the run folder.
+        resume: go on with the run in ``out``.
+        place: the file that ``config`` was read from.
+    """
     place = str(out / "config.json") if resume else place
     for part in ("task", "model", "training"):
         if not isinstance(config.get(part), dict):
             raise LaminaError(f"has no object {part!r}", place=place)
-    # What can be refused is refused before the data is read.
+    # Refuse what can be refused before the data is read.
     settings = struct_from(Settings, config["training"], what="setting", place=place)
     settings.choose_device()
     shape = config["model"].get("options")
@@ -96,14 +102,14 @@ def run(
     options = struct_from(kind.Options, shape, what="model option", place=place)
     if not resume and RunFolder.is_run(out):
         raise LaminaError(
-            f"holds a run already. Go on with it: {shell('train', '--resume', out)}; or give "
+            f"holds a run already. Resume it with {shell('train', '--resume', out)}, or give "
             "another folder with --out.",
             place=str(out),
         )
     if not resume and (out / "search.json").exists():
         raise LaminaError("holds a search; give another folder with --out", place=str(out))
     if resume and RunFolder(out).result() is not None:
-        note(f"{out} has ended; to train it longer, start anew with more --epochs")
+        note(f"{out} has ended; to train longer, start a new run with more --epochs")
     task = reopen(config["task"], place)
     torch.manual_seed(settings.seed)
     model = task.model(options)
@@ -112,7 +118,7 @@ def run(
     except KeyboardInterrupt:  # a second Ctrl-C, or one between two steps
         if not RunFolder.is_run(out):
             raise
-        note(f"lamina: interrupted; go on with: {shell('train', '--resume', out)}")
+        note(f"lamina: interrupted; resume with: {shell('train', '--resume', out)}")
         raise typer.Exit(130) from None
     if result.stopped == "interrupted":
         raise typer.Exit(130)
@@ -140,7 +146,7 @@ def _command(name: str) -> Any:
         }
         run(config, out or Path("runs", run_name(given["source"])))
 
-    command.__doc__ = f"Train a {name} network on SOURCE."
+    command.__doc__ = f"Train {network_name(kind)} on SOURCE."
     structs = {"Data": kind.Data, "Network": kind.Options, "Training": Settings}
     return add_fields(command, structs, skip=())
 

@@ -105,8 +105,11 @@ class RunFolder:
             )
         config = _read_object(self.config_file)
         if config.get("format") != FORMAT:
+            made_with = config.get("versions")
+            version = made_with.get("lamina") if isinstance(made_with, dict) else None
+            writer = f", written by lamina {version}" if version else ""
             raise LaminaError(
-                f"has format {config.get('format')!r}; this lamina reads format {FORMAT}",
+                f"has format {config.get('format')!r}{writer}; this lamina reads format {FORMAT}",
                 place=str(self.config_file),
             )
         for part in ("task", "model"):
