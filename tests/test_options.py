@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from msgspec import Meta
 
+from lamina.depth import Question
 from lamina.nn import StackOptions
 from lamina.options import (
     Count,
@@ -102,6 +103,7 @@ def test_a_choice_registered_later_is_known(monkeypatch):
 STRUCTS = [
     pytest.param(Settings, id="Settings"),
     pytest.param(StackOptions, id="StackOptions"),
+    pytest.param(Question, id="Question"),
     *(pytest.param(t.Data, id=f"{name} data") for name, t in TASKS.items()),
     *(pytest.param(t.Options, id=f"{name} options") for name, t in TASKS.items()),
 ]

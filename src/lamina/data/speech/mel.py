@@ -3,17 +3,23 @@ kaldi-native-fbank."""
 
 from __future__ import annotations
 
-import msgspec
+from typing import Annotated
+
 import numpy as np
+from msgspec import Meta
 
 from lamina.data.speech.audio import RATES
+from lamina.options import Options
 from lamina.spec import LaminaError
 
 #: Kaldi's scale of samples: 16-bit integers. It only affects the floor of the logarithm.
 _SCALE = 32768.0
 
 
-class LogMel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+Milliseconds = Annotated[float, Meta(ge=1, le=1000)]
+
+
+class LogMel(Options, frozen=True, kw_only=True):
     """The logarithm of the energy in mel bands, as computed by Kaldi: without dither, and without
     frames that extend beyond the recording, so that a stream gives the same frames.
 
@@ -27,21 +33,10 @@ class LogMel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         LaminaError: the values give no features.
     """
 
-    rate: int
-    bins: int = 40
-    window_ms: float = 25.0
-    step_ms: float = 10.0
-
-    def __post_init__(self) -> None:
-        for name, least, most in (
-            ("rate", *RATES),
-            ("bins", 3, 1000),
-            ("window_ms", 1, 1000),
-            ("step_ms", 1, 1000),
-        ):
-            value = getattr(self, name)
-            if not least <= value <= most:
-                raise LaminaError(f"{name} is {value:g}; need {least:,} to {most:,}")
+    rate: Annotated[int, Meta(ge=RATES[0], le=RATES[1])]
+    bins: Annotated[int, Meta(ge=3, le=1000)] = 40
+    window_ms: Milliseconds = 25.0
+    step_ms: Milliseconds = 10.0
 
     def __call__(self, samples: np.ndarray) -> np.ndarray:
         """Samples ``(N,)`` in -1..1 -> frames ``(T, I)`` float32; ``T`` is 0 for a recording
