@@ -55,7 +55,7 @@ def test_depths_are_compared() -> None:
     search = ("--depths", "1-2", "--seeds", 2, "--out", "s", "--level", "word")
     outcome = done(lamina("depth", "transcribe", "tones.csv", *TINY, *search))
     assert "test WER" in outcome.out
-    assert "4 validation examples" in outcome.out
+    assert "4 validation recordings" in outcome.out
     assert "4 of them done" in done(lamina("depth", "transcribe", "tones.csv", *TINY, *search)).err
 
 

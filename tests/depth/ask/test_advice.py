@@ -70,7 +70,7 @@ def test_the_shallowest_that_is_suggested_is_trained_once(
     (trial,) = play(strategy, World(problem))
     assert (trial.depth, trial.job.epochs) == (chosen, None)
     told = " ".join(strategy.saw())
-    assert "no evidence" in told
+    assert "not evidence" in told
     assert "50,000 training sequences of about 500 steps" in told
     assert "Graves, Mohamed and Hinton 2013" in told
     assert "Under ten thousand" not in told

@@ -214,7 +214,7 @@ def test_a_search_by_exits_decides_and_hands_over_a_network_trained_alone(words,
         ("exits", 3, 1),
     ]
     assert [(s.depth, s.seeds) for s in verdict.decision.scores] == [(1, 2), (2, 2), (3, 2)]
-    assert "not a network trained alone" in " ".join(verdict.saw)
+    assert "not trained separately" in " ".join(verdict.saw)
     shown = verdict.decision.shown
     assert shown is not None
     assert "networks.0.head.weight" not in weights(tmp_path / "search")
