@@ -38,7 +38,7 @@ def main(out: Path, epochs: int = 8, seeds: int = 2) -> None:
 
     # The model predicts from arrays (T, I), or from texts if it was trained on texts.
     test = task.parts["test"]
-    images, digits = test.values[:8], (test.labels or [])[:8]
+    images, digits = test.values[:8], (test.answers or [])[:8]
     print("digits ", *digits)
     print("answers", *model.predict(images))
 

@@ -17,9 +17,11 @@ from lamina.nn import Stack, StackOptions
 
 
 @st.composite
-def options(draw: st.DrawFn, *, causal: bool = False, most: int = 6) -> StackOptions:
+def options(
+    draw: st.DrawFn, *, causal: bool = False, most: int = 6, cells: tuple[str, ...] = ()
+) -> StackOptions:
     """Any stack of small size. ``causal``: one direction only, as streams need."""
-    cell = draw(st.sampled_from(list(CELLS)))
+    cell = draw(st.sampled_from(cells or tuple(CELLS)))
     norm = draw(st.sampled_from(["none", "layer", "batch"]))
     depth = draw(st.integers(1, 3))
     widths = tuple(draw(st.integers(1, most)) for _ in range(depth))

@@ -23,10 +23,14 @@ class Task(Protocol):
     """
 
     name: str
-    metric: Metric
     #: What one example is called, in the singular: ``"sentence"``, ``"window"``, ``"token"``. How
     #: many a batch holds, :attr:`Batch.examples` says.
     unit: str
+
+    @property
+    def metric(self) -> Metric:
+        """What models are judged by."""
+        ...
 
     def model(self, options: Any = None, /, **changes: Any) -> Model:
         """A fresh model for this data. Initialised from torch's global generator."""

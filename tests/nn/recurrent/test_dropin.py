@@ -329,7 +329,11 @@ def test_low_precision_works_where_torchs_does(name: str, packed: bool) -> None:
         x = pack_sequence([s.to(dtype) for s in sequences])
         x = x if packed else sequences[0][:, None].to(dtype)
         with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
-            right, got = theirs(x), ours(x)
+            try:
+                right = theirs(x)
+            except RuntimeError:  # not every CPU has a primitive for it
+                continue
+            got = ours(x)
         for a, b in zip(tensors(got), tensors(right), strict=True):
             assert a.dtype == b.dtype
             torch.testing.assert_close(a, b, atol=0.05, rtol=0.05)

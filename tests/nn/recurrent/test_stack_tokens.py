@@ -147,12 +147,13 @@ def test_tables_and_tokens_that_do_not_fit_are_refused(
 
 
 def test_explain_asks_with_the_dtype_that_a_request_will_have(monkeypatch) -> None:
-    def refuses(weights: Any, recurrent_mask: Tensor | None) -> str | None:
-        kind, dtype = weights.w_hh.device.type, weights.w_hh.dtype
+    def refuses(request: Any) -> str | None:
+        kind, dtype = request.x.device.type, request.x.dtype
         return None if (kind, dtype) == ("cpu", torch.float32) else f"need float32, got {dtype}"
 
     picky = SimpleNamespace(refuses=refuses, scan=reference.scan)
-    monkeypatch.setattr(lamina.kernels, "BACKENDS", {"picky": picky, **lamina.kernels.BACKENDS})
+    every = {"picky": picky, **lamina.kernels.BACKENDS}
+    monkeypatch.setattr("lamina.kernels.door.BACKENDS", every)
     net = Stack(3, depth=2, width=4)
     assert {choice.backend for choice in net.explain()} == {"picky"}
     with torch.autocast("cpu", dtype=torch.bfloat16):
