@@ -124,7 +124,7 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(
         (("train", "tag", "residues.fasta"), r"need label= \(a FASTA file"),
         (("train", "tag", "ner.txt", "--scheme", "BIO"), "--scheme is 'BIO'; need"),
         (("train", "tag", "ner.txt", "--characters", "all"), "--characters is 'all'; need"),
-        (("depth", "tag", "ner.txt", "--word-dropout", 2), "word_dropout is 2.0"),
+        (("depth", "tag", "ner.txt", "--word-dropout", 2), "word-dropout is 2.0"),
         (("train", "tag", "conll2003", "--scheme", "IOBES"), "conll2003' is not here"),
     ],
 )

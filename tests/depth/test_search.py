@@ -150,7 +150,7 @@ def test_seeds_and_depths_may_be_added(tmp_path):
 def test_a_search_that_is_refused_changes_nothing(tmp_path):
     out = tmp_path / "search"
     first = run(out)
-    with hold(out), pytest.raises(LaminaError, match="another process is at work"):
+    with hold(out), pytest.raises(LaminaError, match="another process is using"):
         run(out, seeds=50)
     assert run(out).decision == first.decision
 

@@ -48,6 +48,7 @@ COUNTS = {
     "quantiles": lambda _: (2 * (ROWS[1] - 5 + 1), "window"),
     "pairs": lambda _: (SIZES["validation"], "pair"),
     "tones": lambda _: (SIZES["validation"], "recording"),
+    "machines": lambda _: (SIZES["validation"], "example"),
 }
 
 
