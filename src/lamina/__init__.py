@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lamina.spec import LaminaError
     from lamina.tasks import load
 
-_ROOMS = ("data", "depth", "kernels", "nn", "store", "tasks", "train")
+_PACKAGES = ("data", "depth", "kernels", "nn", "store", "tasks", "train")
 _NAMES = {"LaminaError": "lamina.spec", "load": "lamina.tasks"}
 
 __all__ = [
@@ -37,7 +37,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _ROOMS:
+    if name in _PACKAGES:
         return importlib.import_module(f"lamina.{name}")
     if name in _NAMES:
         return getattr(importlib.import_module(_NAMES[name]), name)
