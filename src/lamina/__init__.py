@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from lamina import data, depth, kernels, nn, store, tasks, train
+    from lamina import cells, data, depth, kernels, nn, store, tasks, train
     from lamina.spec import LaminaError
     from lamina.tasks import load
 
-_PACKAGES = ("data", "depth", "kernels", "nn", "store", "tasks", "train")
+_PACKAGES = ("cells", "data", "depth", "kernels", "nn", "store", "tasks", "train")
 _NAMES = {"LaminaError": "lamina.spec", "load": "lamina.tasks"}
 
 __all__ = [
     "LaminaError",
     "__version__",
+    "cells",
     "data",
     "depth",
     "kernels",
