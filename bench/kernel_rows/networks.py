@@ -12,6 +12,7 @@ import lamina.nn
 from kernel_rows.contest import Side
 from lamina.cells import CELLS
 
+#: What torch has as well, and runs in kernels of its own.
 CELL_NAMES = ("lstm", "gru", "rnn")
 TORCH = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 LAMINA = {"lstm": lamina.nn.LSTM, "gru": lamina.nn.GRU, "rnn": lamina.nn.RNN}

@@ -14,7 +14,7 @@ from torch import nn
 import lamina.nn
 from kernel_rows import peers
 from kernel_rows.contest import TOLERANCE, Goal, Row, Side, SkipError
-from kernel_rows.networks import CELLS, Shape, draw, stack, torch_network
+from kernel_rows.networks import CELL_NAMES, Shape, draw, stack, torch_network
 from lamina.kernels.stepper import StepWeights
 from lamina.spec import LaminaError
 
@@ -30,7 +30,7 @@ def one_step(quick: bool) -> list[Row]:
     """Batch 1. Targets are for the LSTM; the other cells are for information."""
     targets: dict[str, tuple[float | None, float | None]] = {"lstm": (1.6, 4.0)}
     rows = []
-    for cell in CELLS:
+    for cell in CELL_NAMES:
         shape = Shape(cell, batch=1, steps=1)
         shape = shape.small() if quick else shape
         float32, int8 = targets.get(cell, (None, None))

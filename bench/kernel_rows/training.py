@@ -9,7 +9,7 @@ from functools import partial
 import torch
 
 from kernel_rows.contest import Goal, Row, Side, SkipError
-from kernel_rows.networks import CELLS, Shape, draw, drop_in, module_training, torch_network
+from kernel_rows.networks import CELL_NAMES, Shape, draw, drop_in, module_training, torch_network
 
 #: Of the matrices of the yardstick: large enough for the best rate that torch has.
 YARDSTICK = 2048
@@ -46,7 +46,7 @@ def pair(shape: Shape, gflop: float | None = None) -> list[Side]:
 def rate(quick: bool) -> list[Row]:
     """What share of the rate of a large matrix product is reached."""
     rows = []
-    for cell in CELLS:
+    for cell in CELL_NAMES:
         shape = Shape(cell).small() if quick else Shape(cell)
         goal = Goal(str(shape), ("torch.mm",), 0.85)
         title = "training, as a share of the rate of a large matrix product"
