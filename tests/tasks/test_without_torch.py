@@ -98,18 +98,30 @@ def test_predict_goes_as_far_as_the_network(run: Path, words: list[str], message
     assert len(found.stderr.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize(
-    "module",
-    [
-        *(f"{path.parent.name}.{path.stem}" for part in ("data", "inputs", "processor")
-          for path in sorted(Path(lamina.tasks.__file__).parent.glob(f"*/{part}.py"))),
-        "decode.beam", "decode.ctc", "scores.spans",
-        "scores.forecast", "scores.regression", "scores.translation", "scores.error_rates", "base",
-    ],
-)  # fmt: skip
-def test_what_surrounds_a_network_imports_no_torch(module: str) -> None:
-    found = without_torch(f"import lamina.tasks.{module}")
+def test_what_surrounds_a_network_imports_no_torch() -> None:
+    root = Path(lamina.tasks.__file__).parent
+    modules = [
+        *(
+            f"{path.parent.name}.{path.stem}"
+            for part in ("data", "inputs", "processor")
+            for path in sorted(root.glob(f"*/{part}.py"))
+        ),
+        *(f"decode.{name}" for name in ("beam", "ctc")),
+        *(f"scores.{path.stem}" for path in sorted(root.glob("scores/*.py"))),
+        "base",
+    ]
+    found = without_torch("\n".join(f"import lamina.tasks.{module}" for module in modules))
     assert found.returncode == 0, found.stderr[-300:]
+
+
+@pytest.mark.parametrize("words", [["train"], ["depth", "classify", "--help"], ["demo"]])
+def test_a_command_that_trains_says_what_is_missing(words: list[str]) -> None:
+    code = "from lamina.cli.main import main\nsys.exit(main())"
+    found = without_torch(code, *words)
+    assert (found.returncode, found.stdout) == (2, "")
+    assert found.stderr == (
+        "lamina: the network runs on torch, which is not installed. Install it: pip install torch\n"
+    )
 
 
 def test_the_probabilities_are_those_of_torch() -> None:

@@ -14,6 +14,7 @@ from lamina import __version__
 from lamina.cli.help import EXAMPLE, Command, Group
 from lamina.cli.loading import loading
 from lamina.spec import LaminaError
+from lamina.tasks.saved import no_network
 
 #: typer carries a click of its own or uses the one installed, by version; this is the one it uses.
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
@@ -46,7 +47,7 @@ class Commands(Group):
         if cmd_name not in COMMANDS:
             return None
         with loading():
-            module = importlib.import_module(f"lamina.cli.{COMMANDS[cmd_name][0]}")
+            module = _module(COMMANDS[cmd_name][0])
         holder = typer.Typer(add_completion=False, rich_markup_mode=None)
         if (group := getattr(module, "app", None)) is not None:
             holder.add_typer(group, name=cmd_name)
@@ -76,6 +77,15 @@ app = typer.Typer(
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _module(name: str) -> Any:
+    try:
+        return importlib.import_module(f"lamina.cli.{name}")
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise no_network() from None
 
 
 def _version(asked: bool) -> None:
