@@ -21,10 +21,11 @@ from lamina.data import (
     shares_left,
     tokenise,
 )
-from lamina.data.text.normalize import Level, Normalize
+from lamina.data.text.normalize import Level
 from lamina.options import Count, NonNegative, Options
 from lamina.spec import LaminaError, Part
 from lamina.tasks.base import is_corpus
+from lamina.tasks.fields import MinCount, NormalizeText, Test, Validation
 
 
 class LanguageModelData(Options, frozen=True, kw_only=True):
@@ -46,12 +47,8 @@ class LanguageModelData(Options, frozen=True, kw_only=True):
             "each token about once per epoch."
         ),
     ] = ()
-    validation: Annotated[
-        str | None, Meta(description="A file with the validation part; None: cut it from source.")
-    ] = None
-    test: Annotated[
-        str | None, Meta(description="A file with the test part; None: cut it from source.")
-    ] = None
+    validation: Validation = None
+    test: Test = None
     fractions: Annotated[
         tuple[float, float, float],
         Meta(
@@ -66,9 +63,7 @@ class LanguageModelData(Options, frozen=True, kw_only=True):
             "<eos> for each line end (space: for tokenised texts)."
         ),
     ] = "char"
-    normalize: Annotated[
-        Normalize, Meta(description="How to normalise text before it is split into tokens.")
-    ] = "none"
+    normalize: NormalizeText = "none"
     max_vocabulary: Annotated[
         Count,
         Meta(
@@ -76,9 +71,7 @@ class LanguageModelData(Options, frozen=True, kw_only=True):
             "are kept."
         ),
     ] = 50_000
-    min_count: Annotated[
-        Count, Meta(description="Tokens seen less often in the training part are read as unknown.")
-    ] = 1
+    min_count: MinCount = 1
     max_tokens: Annotated[
         Count | None,
         Meta(

@@ -13,10 +13,11 @@ from lamina.data.prepare.missing import MissingValues
 from lamina.data.prepare.standardize import Standardizer
 from lamina.data.read.files import suffix_of
 from lamina.data.read.registry import SEQUENCES, TABLES
-from lamina.data.text.normalize import Level, Normalize
-from lamina.options import Count, Natural, Options
+from lamina.data.text.normalize import Level
+from lamina.options import Count, Options
 from lamina.spec import LaminaError
 from lamina.tasks.base import is_corpus
+from lamina.tasks.fields import Fractions, MinCount, NormalizeText, SplitSeed, Test, Validation
 from lamina.tasks.many_to_one.inputs import (
     Examples,
     Fitted,
@@ -58,35 +59,19 @@ class ExampleData(Options, frozen=True, kw_only=True):
     max_steps: Annotated[
         Count | None, Meta(description="Truncate longer numeric sequences; None: keep them whole.")
     ] = None
-    validation: Annotated[
-        str | None, Meta(description="A file with the validation part; None: split it from source.")
-    ] = None
-    test: Annotated[
-        str | None, Meta(description="A file with the test part; None: split it from source.")
-    ] = None
-    fractions: Annotated[
-        tuple[float, float, float],
-        Meta(
-            description="Shares of train, validation and test; a part with its own file takes none."
-        ),
-    ] = (0.8, 0.1, 0.1)
-    split_seed: Annotated[
-        Natural,
-        Meta(description="Random seed of the split, which keeps duplicates together."),
-    ] = 0
+    validation: Validation = None
+    test: Test = None
+    fractions: Fractions = (0.8, 0.1, 0.1)
+    split_seed: SplitSeed = 0
     level: Annotated[Level, Meta(description="Tokens: words or characters.")] = "word"
-    normalize: Annotated[
-        Normalize, Meta(description="How to normalise text before it is split into tokens.")
-    ] = "lower"
+    normalize: NormalizeText = "lower"
     max_vocabulary: Annotated[
         Count,
         Meta(
             description="Size of the vocabulary, <unk> included; the most frequent tokens are kept."
         ),
     ] = 20_000
-    min_count: Annotated[
-        Count, Meta(description="Tokens seen less often in the training part are read as unknown.")
-    ] = 2
+    min_count: MinCount = 2
     max_tokens: Annotated[Count, Meta(description="Truncate longer texts.")] = 400
     keep: Annotated[Keep, Meta(description="The end of a long text or sequence to keep.")] = "end"
     batch_size: Annotated[Count, Meta(description="Sequences per batch.")] = 32

@@ -12,9 +12,10 @@ from lamina.data import PARTS, as_shares, fill_parts, find, fingerprint
 from lamina.data.read.registry import SENTENCES
 from lamina.data.read.sentences import Sentence
 from lamina.data.text.span_schemes import Matching, SpanScheme
-from lamina.options import Count, Natural, Options
+from lamina.options import Count, Options
 from lamina.spec import LaminaError
 from lamina.tasks.base import is_corpus
+from lamina.tasks.fields import Fractions, SplitSeed, Test, Validation
 from lamina.tasks.tag.inputs import FORMATS, GivenFormat, TagInputs
 
 #: Corpora that can be labelled, and how they are read.
@@ -56,22 +57,10 @@ class TagData(Options, frozen=True, kw_only=True):
             "count."
         ),
     ] = None
-    validation: Annotated[
-        str | None, Meta(description="A file with the validation part; None: split it from source.")
-    ] = None
-    test: Annotated[
-        str | None, Meta(description="A file with the test part; None: split it from source.")
-    ] = None
-    fractions: Annotated[
-        tuple[float, float, float],
-        Meta(
-            description="Shares of train, validation and test; a part that the data defines takes "
-            "none."
-        ),
-    ] = (0.8, 0.1, 0.1)
-    split_seed: Annotated[
-        Natural, Meta(description="Random seed of the split, which keeps duplicates together.")
-    ] = 0
+    validation: Validation = None
+    test: Test = None
+    fractions: Fractions = (0.8, 0.1, 0.1)
+    split_seed: SplitSeed = 0
     scheme: Annotated[
         SpanScheme | None, Meta(description="Convert span labels to this scheme; None: keep them.")
     ] = None

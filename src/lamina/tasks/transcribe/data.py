@@ -16,9 +16,10 @@ from lamina.data.read.manifest import Manifest, read_manifest
 from lamina.data.speech.audio import sampling_rate
 from lamina.data.speech.augment import SpeechAugmentation
 from lamina.data.speech.mel import LogMel
-from lamina.data.text.normalize import Level, Normalize
+from lamina.data.text.normalize import Level
 from lamina.options import Count, Natural
 from lamina.spec import LaminaError
+from lamina.tasks.fields import Fractions, NormalizeText, Test, Validation
 from lamina.tasks.transcribe.inputs import SpeechInputs
 
 T = TypeVar("T")
@@ -46,24 +47,12 @@ class TranscribeData(SpeechAugmentation, frozen=True, kw_only=True):
     split: Annotated[
         str | None, Meta(description="The column of the part: train, validation or test.")
     ] = None
-    validation: Annotated[
-        str | None,
-        Meta(description="A manifest with the validation part; None: split it from source."),
-    ] = None
-    test: Annotated[
-        str | None, Meta(description="A manifest with the test part; None: split it from source.")
-    ] = None
-    fractions: Annotated[
-        tuple[float, float, float],
-        Meta(
-            description="Shares of train, validation and test; a part with its own file takes none."
-        ),
-    ] = (0.8, 0.1, 0.1)
+    validation: Validation = None
+    test: Test = None
+    fractions: Fractions = (0.8, 0.1, 0.1)
     split_seed: Annotated[Natural, Meta(description="Random seed of the split.")] = 0
     level: Annotated[Level, Meta(description="Tokens: characters or words.")] = "char"
-    normalize: Annotated[
-        Normalize, Meta(description="How to normalise text before it is split into tokens.")
-    ] = "lower"
+    normalize: NormalizeText = "lower"
     rate: Annotated[
         int | None, Meta(description="Samples per second; None: as in the first recording.")
     ] = None

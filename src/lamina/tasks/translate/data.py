@@ -17,6 +17,7 @@ from lamina.data.read.shapes import Pairs
 from lamina.options import Count, Natural, Options
 from lamina.spec import LaminaError
 from lamina.tasks.base import is_corpus
+from lamina.tasks.fields import Fractions
 from lamina.tasks.scores.translation import BleuTokenizer
 
 #: Corpora that can be translated, and their languages; the first two are translated by default.
@@ -49,12 +50,7 @@ class TranslateData(Options, frozen=True, kw_only=True):
         ),
     ] = ()
     test: Annotated[tuple[str, ...], Meta(description="The same for the test part.")] = ()
-    fractions: Annotated[
-        tuple[float, float, float],
-        Meta(
-            description="Shares of train, validation and test; a part with its own file takes none."
-        ),
-    ] = (0.8, 0.1, 0.1)
+    fractions: Fractions = (0.8, 0.1, 0.1)
     split_seed: Annotated[
         Natural,
         Meta(
