@@ -13,7 +13,9 @@ from torch import Tensor
 
 import lamina
 from lamina.cells import CELLS, Cell, Weights, recur, register
-from lamina.kernels import BACKENDS
+from lamina.cells.mingru import MinGRU
+from lamina.kernels import BACKENDS, scan
+from lamina.kernels.request import Request
 from lamina.kernels.stepper import StepLayer, Stepper
 from lamina.nn import Stack, StackOptions
 from lamina.nn.recurrent.growth import grow
@@ -172,6 +174,36 @@ class NoSuchPart(Leaky):
     initial: ClassVar = {"m": 1.0}
 
 
+class Tuned(Leaky):
+    def __init__(self, pace: float = 0.5) -> None:
+        self.pace = pace
+
+
+class Half(MinGRU):
+    """Has a step that is not the one of ``linear``."""
+
+    name = "half"
+
+    def step(
+        self,
+        wx: Tensor,
+        state: tuple[Tensor, ...],
+        weights: Weights,
+        mask: Tensor | None,
+        f: Callable[[Tensor], Tensor],
+    ) -> tuple[Tensor, ...]:
+        return (super().step(wx, state, weights, mask, f)[0] / 2,)
+
+
+class DenseLinear(MinGRU):
+    recurrence = "dense"
+    name = "denselinear"
+
+
+class TwoParts(MinGRU):
+    parts = ("h", "c")
+
+
 @pytest.mark.parametrize(
     ("cell", "message"),
     [
@@ -179,9 +211,26 @@ class NoSuchPart(Leaky):
         (NoStep, "has no step; need its equations"),
         (MemoryFirst, "need 'h' first"),
         (NoSuchGate, r"forget is 'f'; need one of \('k', 'n'\)"),
+        (Tuned, "attribute 'pace' of its own; need everything in the class"),
+        (Half, r"need linear\(wx\) in place of step"),
+        (DenseLinear, "need .* recurrence 'none'"),
+        (TwoParts, r"need .* parts \('h',\)"),
         (NoSuchPart, r"initial has \['m'\]; need some of \('h',\)"),
     ],
 )
 def test_a_description_that_does_not_fit_is_refused(cell: type[Cell], message: str) -> None:
     with pytest.raises(LaminaError, match=message):
         register(cell())
+
+
+@pytest.mark.parametrize("cell", [Half(), DenseLinear()])
+def test_no_kernel_takes_a_subclass_for_its_parent(cell: Cell) -> None:
+    torch.manual_seed(0)
+    x, h = torch.randn(5, 2, 3), torch.randn(2, 4)
+    w_hh = torch.randn(8, 4) if cell.recurrence == "dense" else None
+    weights = Weights(torch.randn(8, 3), w_hh)
+    asked = Request(cell, x, (h,), weights)
+    assert {name for name, module in BACKENDS.items() if not module.refuses(asked)} == {"reference"}
+    assert torch.equal(
+        scan(cell, x, (h,), weights)[0], scan(cell, x, (h,), weights, backend="reference")[0]
+    )

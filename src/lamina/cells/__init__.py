@@ -16,6 +16,7 @@ import msgspec
 from lamina.cells.base import Activation, Cell, Recurrence
 from lamina.cells.gru import GRU
 from lamina.cells.indrnn import IndRNN
+from lamina.cells.linear import LinearCell
 from lamina.cells.lstm import LSTM
 from lamina.cells.mgu import MGU
 from lamina.cells.mingru import MinGRU
@@ -34,6 +35,7 @@ __all__ = [
     "Cell",
     "CellName",
     "LayerNormGains",
+    "LinearCell",
     "Recurrence",
     "Weights",
     "cell_named",

@@ -73,15 +73,6 @@ class Cell:
         """
         raise NotImplementedError
 
-    def linear(self, wx: Tensor) -> tuple[Tensor, Tensor]:
-        """``a`` and ``b``, each ``(..., H)``, of a step ``h_t = a ∘ h_{t-1} + b`` with ``a`` in
-        [0, 1], from ``wx`` ``(..., G*H)``.
-
-        A cell that has this form and one state part defines it; its steps then run in parallel
-        (:mod:`lamina.kernels.parallel`).
-        """
-        raise NotImplementedError
-
     def summary(self, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """The state as numbers that a linear map may change: an encoder's last state, on its way to
         a decoder."""
@@ -133,3 +124,8 @@ class Cell:
             raise LaminaError(f"{what}: initial has {sorted(unknown)}; need some of {self.parts}")
         if type(self).step is Cell.step:
             raise LaminaError(f"{what} has no step; need its equations, one step in torch")
+        if own := sorted(vars(self)):
+            raise LaminaError(
+                f"{what} has the attribute {own[0]!r} of its own; need everything in the class: a "
+                "run folder stores a cell's name alone"
+            )

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from lamina.cells.base import Cell
-from lamina.cells.weights import Weights
+from lamina.cells.linear import LinearCell
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class MinGRU(Cell):
+class MinGRU(LinearCell):
     """Feng et al. (2024), *Were RNNs All We Needed?*, section 3.1.
 
     Gates read ``x`` alone, so that all steps can be computed together, by a parallel scan over time
@@ -22,22 +20,9 @@ class MinGRU(Cell):
 
     name = "mingru"
     gates = ("z", "n")
-    recurrence = "none"
     candidate = "n"
 
     def linear(self, wx: Tensor) -> tuple[Tensor, Tensor]:
         z, n = wx.chunk(2, dim=-1)  # n = W_n x_t + b_n
         keep, z = (-z).sigmoid(), z.sigmoid()  # z = σ(W_z x_t + b_z)
         return keep, z * n  # h_t = (1 - z) ∘ h + z ∘ n
-
-    def step(
-        self,
-        wx: Tensor,
-        state: tuple[Tensor, ...],
-        weights: Weights,
-        mask: Tensor | None,
-        f: Callable[[Tensor], Tensor],
-    ) -> tuple[Tensor, ...]:
-        (h,) = state
-        keep, new = self.linear(wx)
-        return (keep * h + new,)

@@ -11,20 +11,21 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lamina.cells import Cell
+from lamina.cells import LinearCell
 from lamina.kernels.reference import projected
 from lamina.kernels.request import Request
 
 
 def refuses(request: Request) -> str | None:
     """Why this kernel cannot run a request, or ``None`` if it can."""
-    if type(request.cell).linear is Cell.linear:
+    if not (isinstance(request.cell, LinearCell) and request.cell.scans):
         return f"the cell {request.cell.name!r} is not linear in its state"
     return None
 
 
 def scan(request: Request) -> tuple[Tensor, tuple[Tensor, ...]]:
     """See :func:`lamina.kernels.scan`."""
+    assert isinstance(request.cell, LinearCell)
     (h,) = request.state
     wx, valid = projected(request)
     if request.reverse:
