@@ -12,7 +12,7 @@ from lamina.cells import CELLS
 from lamina.depth import search
 from lamina.tasks import TASKS as ALL
 from lamina.train import Settings, Silent, fit
-from six_tasks import TASKS
+from tiny_tasks import TASKS
 
 NEW = [cell for cell in CELLS if cell not in ("rnn", "gru", "lstm")]
 

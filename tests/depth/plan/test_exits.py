@@ -21,7 +21,7 @@ from lamina.depth.tell.progress import SilentSearch
 from lamina.spec import LaminaError, Task
 from lamina.store import RunFolder
 from lamina.train import Settings, Silent, evaluate
-from six_tasks import TASKS
+from tiny_tasks import TASKS
 
 QUICK = Settings(epochs=1, lr=0.01, threads=1)
 DEEP = Job(depth=3, seed=0, kind="exits")

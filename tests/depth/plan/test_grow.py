@@ -22,7 +22,7 @@ from lamina.nn import Stack
 from lamina.nn.recurrent.growth import grow
 from lamina.spec import ACCURACY, LaminaError
 from lamina.train import Settings, Silent, evaluate
-from six_tasks import TASKS
+from tiny_tasks import TASKS
 
 STILL = Settings(epochs=1, lr=1e-30, threads=1)
 
@@ -103,7 +103,9 @@ def made(name: str, folder: Path, depths: Sequence[int], settings: Settings = ST
     return Setup(task, candidates, settings, None, changes)
 
 
-@pytest.mark.parametrize("name", ["classify", "language_model", "tag", "forecast", "recursive"])
+@pytest.mark.parametrize(
+    "name", ["classify", "regress", "language_model", "tag", "forecast", "recursive"]
+)
 def test_a_task_goes_on_where_the_shallower_network_ended(name, tmp_path) -> None:
     setup = made(name, tmp_path, (1, 2))
     torch.manual_seed(0)

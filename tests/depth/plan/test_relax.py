@@ -20,7 +20,7 @@ from lamina.depth.trials import Trial
 from lamina.spec import ACCURACY, LaminaError
 from lamina.tasks import Classify
 from lamina.train import Settings, Silent, evaluate
-from six_tasks import TASKS
+from tiny_tasks import TASKS
 
 JOB = Job(depth=3, seed=0, kind="relax")
 QUICK = Settings(epochs=2, lr=0.01, threads=1, checkpoint_steps=3)
@@ -94,7 +94,7 @@ def test_the_temperature_falls_to_the_end_and_a_stream_goes_on(tmp_path: Path) -
     assert not turns[1].fresh
 
 
-@pytest.mark.parametrize("name", ["classify", "language_model", "tag"])
+@pytest.mark.parametrize("name", ["classify", "regress", "language_model", "tag"])
 def test_a_killed_training_goes_on_and_ends_at_one_depth(name, tmp_path) -> None:
     setup = made(name, tmp_path)
     whole = relax.run(JOB, setup, tmp_path / "whole", Silent())

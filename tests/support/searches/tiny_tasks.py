@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lamina.spec import Task
-from lamina.tasks import Classify, Forecast, LanguageModel, Tag, Transcribe, Translate
+from lamina.tasks import Classify, Forecast, LanguageModel, Regress, Tag, Transcribe, Translate
 from speech_maker import write_strings
 from tagged import write_tagged
 
@@ -24,6 +24,18 @@ def classify(folder: Path) -> Made:
     (folder / "reviews.csv").write_text("\n".join(["review,mood", *rows]) + "\n")
     task = Classify(folder / "reviews.csv", text="review", label="mood", min_count=1, batch_size=8)
     return task, {"embedding": 5, "convolution": 4, "bidirectional": True, "pooling": "attention"}
+
+
+def regress(folder: Path) -> Made:
+    rng = random.Random(0)
+    wear = [rng.uniform(1, 9) for _ in range(60)]
+    rows = [
+        f"{i},{w * t + rng.gauss(0, 0.1):.3f},{w:.2f}" for i, w in enumerate(wear) for t in (1, 2)
+    ]
+    (folder / "machines.csv").write_text("\n".join(["run,heat,rul", *rows]) + "\n")
+    parts = {"fractions": (0.6, 0.3, 0.1), "batch_size": 6}
+    task = Regress(folder / "machines.csv", id="run", target="rul", **parts)
+    return task, {"bidirectional": True, "convolution": 4}
 
 
 def language_model(folder: Path) -> Made:
@@ -74,6 +86,7 @@ TASKS: dict[str, Callable[[Path], Made]] = {
     made.__name__: made
     for made in (
         classify,
+        regress,
         language_model,
         tag,
         forecast,
