@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lamina.spec import LaminaError
-from lamina.store import load_arrays, load_tensors, save_tensors
+from lamina.store import load_tensors, save_tensors
 
 TENSORS = {
     "a": torch.arange(6.0).reshape(2, 3),
@@ -106,12 +106,26 @@ def test_files_that_are_something_else(tmp_path):
         load_tensors(tmp_path / "foreign")
 
 
-def test_arrays_are_the_same_without_torch(tmp_path):
-    numbers = {name: tensor for name, tensor in TENSORS.items() if name != "half"}
-    save_tensors(tmp_path / "t", numbers, {"note": "x"})
-    arrays, metadata = load_arrays(tmp_path / "t")
-    assert metadata == {"note": "x"}
-    assert same({name: torch.from_numpy(array) for name, array in arrays.items()}, numbers)
-    save_tensors(tmp_path / "half", TENSORS, {})
-    with pytest.raises(LaminaError, match="numpy does not have"):  # bfloat16
-        load_arrays(tmp_path / "half")
+KEPT = (
+    *("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64"),
+    *("float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz"),
+    *("float16", "bfloat16", "float32", "float64", "complex64"),
+)
+
+
+@pytest.mark.parametrize("kind", KEPT)
+def test_every_type_of_the_format_is_read_back(kind, tmp_path):
+    dtype = getattr(torch, kind)
+    numbers = torch.tensor([0.0, 1.0, 2.0]).to(dtype)
+    save_tensors(tmp_path / "t", {"t": numbers}, {})
+    again = load_tensors(tmp_path / "t")[0]["t"]
+    assert again.dtype == dtype
+    assert torch.equal(again.view(torch.uint8), numbers.view(torch.uint8))
+
+
+@pytest.mark.parametrize("kind", ["complex128", "float8_e8m0fnu"])
+def test_other_types_are_refused_before_anything_is_written(kind, tmp_path):
+    numbers = torch.empty(2, dtype=getattr(torch, kind))
+    with pytest.raises(LaminaError, match=f"t: tensor 'w' is {kind}, .*convert it first"):
+        save_tensors(tmp_path / "t", {"w": numbers}, {})
+    assert not (tmp_path / "t").exists()

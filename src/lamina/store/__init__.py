@@ -5,7 +5,7 @@ Importing this package does not load torch; nor does reading a run folder, excep
 
 from lamina.store.folder import FORMAT, RunFolder
 from lamina.store.lock import hold
-from lamina.store.tensors import load_arrays, load_tensors, save_tensors
+from lamina.store.tensors import load_tensors, save_tensors
 from lamina.store.versions import versions
 
-__all__ = ["FORMAT", "RunFolder", "hold", "load_arrays", "load_tensors", "save_tensors", "versions"]
+__all__ = ["FORMAT", "RunFolder", "hold", "load_tensors", "save_tensors", "versions"]

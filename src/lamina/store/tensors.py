@@ -15,7 +15,6 @@ from lamina.spec import LaminaError
 from lamina.store.atomic import write_bytes
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import Tensor
 
 #: The metadata entry that holds the digest of everything else in the file.
@@ -25,18 +24,26 @@ DIGEST = "sha256"
 ENTRY = "lamina"
 
 
-#: The name of each safetensors type in the digest.
+#: safetensors' name of each type, and torch's, which the digest holds.
 _TYPES = {
     "BOOL": "torch.bool",
     "U8": "torch.uint8",
+    "U16": "torch.uint16",
+    "U32": "torch.uint32",
+    "U64": "torch.uint64",
     "I8": "torch.int8",
     "I16": "torch.int16",
     "I32": "torch.int32",
     "I64": "torch.int64",
+    "F8_E4M3": "torch.float8_e4m3fn",
+    "F8_E4M3FNUZ": "torch.float8_e4m3fnuz",
+    "F8_E5M2": "torch.float8_e5m2",
+    "F8_E5M2FNUZ": "torch.float8_e5m2fnuz",
     "F16": "torch.float16",
     "BF16": "torch.bfloat16",
     "F32": "torch.float32",
     "F64": "torch.float64",
+    "C64": "torch.complex64",
 }
 
 
@@ -48,11 +55,18 @@ def save_tensors(
     Tensors may be on any device and may share memory (tied weights are written twice).
 
     Raises:
-        LaminaError: The file cannot be written.
+        LaminaError: The file cannot be written, or a tensor is of a type that it cannot hold.
     """
     import safetensors.torch
     import torch
 
+    for name, tensor in tensors.items():
+        if str(tensor.dtype) not in _TYPES.values():
+            kind = str(tensor.dtype).removeprefix("torch.")
+            raise LaminaError(
+                f"tensor {name!r} is {kind}, which safetensors files do not hold; convert it first",
+                place=str(path),
+            )
     plain = _separate(tensors)
     parts = (
         (name, str(t.dtype), list(t.shape), t.reshape(-1).view(torch.uint8).numpy().data)
@@ -83,25 +97,6 @@ def tensors_of(data: bytes, place: str) -> dict[str, Tensor]:
         return {name: tensor.clone() for name, tensor in safetensors.torch.load(data).items()}
     except (safetensors.SafetensorError, ValueError, LookupError, RuntimeError, TypeError):
         raise _broken(place) from None
-
-
-def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Like :func:`load_tensors`, but as NumPy arrays and without torch.
-
-    Raises:
-        LaminaError: The file is missing, truncated, altered or not safetensors, or holds a type
-            that NumPy does not have (bfloat16).
-    """
-    import safetensors.numpy
-
-    data, metadata = read_checked(path)
-    try:
-        return safetensors.numpy.load(data), metadata
-    except (safetensors.SafetensorError, ValueError, LookupError, TypeError):
-        raise LaminaError(
-            "holds numbers of a type that numpy does not have; read it with load_tensors",
-            place=str(path),
-        ) from None
 
 
 def read_checked(path: str | Path) -> tuple[bytes, dict[str, str]]:
