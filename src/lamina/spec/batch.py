@@ -71,11 +71,13 @@ class Batch:
         return self.inputs.shape[1]
 
     def to(self, device: torch.device | str) -> Self:
-        """The batch with its tensors on ``device``, but for those that stay on the CPU."""
+        """The batch with its tensors on ``device``, but for those whose :func:`layout` keeps them
+        on the CPU."""
         moved: dict[str, Any] = {}
         for part in fields(self):
             value = getattr(self, part.name)
-            if part.metadata and not part.metadata["host"] and value is not None:
+            is_tensor = hasattr(value, "device")  # this module does not import torch
+            if is_tensor and not part.metadata.get("host", False):
                 moved[part.name] = value.to(device, non_blocking=True)
         return replace(self, **moved)
 
