@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import msgspec
+import numpy as np
 import pytest
 from msgspec import Meta
 
@@ -54,6 +55,14 @@ class Plant(Options, frozen=True, kw_only=True):
     ("values", "message"),
     [
         ({"leaves": 0}, "leaves is 0; need at least 1"),
+        ({"leaves": "3"}, "leaves is '3'; need a whole number"),
+        ({"leaves": 2.5}, "leaves is 2.5; need a whole number"),
+        ({"leaves": True}, "leaves is True; need a whole number"),
+        ({"leaves": None}, "leaves is None; need a whole number"),
+        ({"roots": "x"}, "roots is 'x'; need a whole number or None"),
+        ({"height": False}, "height is False; need a number"),
+        ({"kind": 3}, "kind is 3; need one of tree, bush"),
+        ({"depth": None}, "depth is None; need a whole number or a list"),
         ({"roots": 0}, "roots is 0; need at least 1 or None"),
         ({"height": 0.0}, "height is 0.0; need a finite number above 0"),
         ({"height": float("nan")}, "height is nan; need a finite number above 0"),
@@ -107,6 +116,12 @@ STRUCTS = [
     *(pytest.param(t.Data, id=f"{name} data") for name, t in TASKS.items()),
     *(pytest.param(t.Options, id=f"{name} options") for name, t in TASKS.items()),
 ]
+
+
+def test_lists_and_numbers_of_numpy_are_kept_as_a_file_gives_them_back() -> None:
+    options = StackOptions(depth=np.int64(2), width=[3, np.int32(4)], dropout=np.float32(0.5))
+    assert (options.depth, options.width, options.dropout) == (2, (3, 4), 0.5)
+    assert msgspec.convert(msgspec.to_builtins(options), StackOptions) == options
 
 
 @pytest.mark.parametrize("struct", STRUCTS)

@@ -23,9 +23,11 @@ from __future__ import annotations
 import difflib
 import functools
 import math
+import operator
+import os
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from numbers import Real
+from numbers import Integral, Real
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -58,8 +60,12 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """
 
     def __post_init__(self) -> None:
-        for name, hint in hints_of(type(self)).items():
-            refuse(name, getattr(self, name), hint)
+        hints = hints_of(type(self))
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if (plain := _plain(value)) is not value:
+                msgspec.structs.force_setattr(self, name, plain)
+            refuse(name, plain, hints[name])
 
 
 @functools.cache
@@ -78,13 +84,11 @@ def hints_of(kind: type) -> Mapping[str, Any]:
 
 
 def refuse(name: str, value: Any, hint: Any, place: str | None = None) -> None:
-    """Refuse a ``value`` of the field ``name`` that is out of the bounds of ``hint``.
-
-    Values of another type pass: ``msgspec.convert`` says what is wrong with them.
+    """Refuse a ``value`` of the field ``name`` that is not of the type ``hint`` or out of its
+    bounds.
     """
     if (need := _needed(name, value, hint)) is not None:
-        got = tuple(value) if isinstance(value, list) else value
-        shown = repr(got) if isinstance(got, str) else str(got)
+        shown = repr(value) if isinstance(value, str) else str(_plain(value))
         raise LaminaError(f"{name} is {shown}; need {need}", place=place)
 
 
@@ -199,36 +203,77 @@ def _kinds(hint: Any) -> tuple[tuple[Any, Any, dict[str, float]], ...]:
     return tuple(found)
 
 
+#: What a value of each type is called.
+_CALLED = {
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    tuple: "a list",
+    bool: "True or False",
+    type(None): "None",
+    Literal: "a name",
+}
+
+
+def _plain(value: Any) -> Any:
+    """``value`` as a file gives it back: a tuple for a list, Python's numbers for numpy's."""
+    if isinstance(value, list | tuple):
+        parts = [*map(_plain, value)]
+        same = isinstance(value, tuple) and all(map(operator.is_, parts, value))
+        return value if same else tuple(parts)
+    if isinstance(value, Integral) and not isinstance(value, int):
+        return int(value)
+    if isinstance(value, Real) and not isinstance(value, int | float):
+        return float(value)
+    return value
+
+
+def _is(value: Any, origin: Any) -> bool:
+    """Whether ``value`` has the type ``origin``; numpy's numbers are numbers, paths are texts."""
+    if isinstance(value, bool) or origin is bool:
+        return isinstance(value, bool) and origin is bool
+    if origin is int:
+        return isinstance(value, Integral)
+    if origin is float:
+        return isinstance(value, Real)
+    if origin is tuple:
+        return isinstance(value, tuple | list)
+    if origin is Literal or origin is str:
+        return isinstance(value, str) or (origin is str and isinstance(value, os.PathLike))
+    return value is None and origin is type(None)
+
+
 def _needed(name: str, value: Any, hint: Any) -> str | None:
     """What ``value`` would have to be; ``None`` where it is that."""
-    if value is None or isinstance(value, bool):
+    kinds = _kinds(hint)
+    if any(origin not in _CALLED for _, origin, _ in kinds):
         return None
     needs: list[str] = []
-    for kind, origin, bounds in _kinds(hint):
+    for kind, origin, bounds in kinds:
+        if not _is(value, origin):
+            continue
         need: str | None = None
         if isinstance(value, str):
-            if origin is not Literal and origin is not str:
-                continue
             named = choices(kind)
             if named and value not in named:
                 other = extra(kind, "otherwise")
                 need = f"one of {', '.join(named)}" + (f", or {other}" if other else "")
-        elif isinstance(value, (tuple, list)):
-            if origin is not tuple:
-                continue
+        elif origin is tuple:
             need = _needed_within(name, value, get_args(_apart(kind)[0]))
-        elif isinstance(value, Real) and origin in (int, float):
-            number = float(value)
-            if bounds and not (math.isfinite(number) and _holds(number, bounds)):
-                need = _range(name, bounds, whole=origin is int)
-        else:
-            continue
+        elif bounds and not (math.isfinite(value) and _holds(value, bounds)):
+            need = _range(name, bounds, whole=origin is int)
         if need is None:
             return None
         needs.append(need)
-    if needs and any(origin is type(None) for _, origin, _ in _kinds(hint)):
+    if not needs:  # of another type
+        needs = [
+            f"one of {', '.join(choices(kind))}" if origin is Literal else _CALLED[origin]
+            for kind, origin, _ in kinds
+            if origin is not type(None)
+        ]
+    if any(origin is type(None) for _, origin, _ in kinds):
         needs.append("None")
-    return " or ".join(needs) or None
+    return " or ".join(dict.fromkeys(needs))
 
 
 def _needed_within(name: str, values: Sequence[Any], parts: tuple[Any, ...]) -> str | None:
