@@ -179,7 +179,10 @@ TYPED: list[tuple[tuple[object, ...], str]] = [
     (("depth", "classify", "reviews.csv", *TEXT, "--min-gain", "nan"), "--min-gain is nan"),
     (("depth", "classify", "reviews.csv", *TEXT, "--parameters", "lots"), "lots"),
     (("depth", "classify", "reviews.csv", *TEXT, "--parameters", "10"), "as the budget"),
-    (("depth", "classify", "reviews.csv", *TEXT, "--width", "4,4"), "width is (4, 4); need a whole number"),
+    (
+        ("depth", "classify", "reviews.csv", *TEXT, "--width", "4,4"),
+        "width is (4, 4); need a whole number",
+    ),
     (
         ("depth", "classify", "reviews.csv", *TEXT, "--width", "4", "--parameters", "9k"),
         "give one of them",

@@ -257,6 +257,14 @@ def test_native_is_chosen_for_float32_and_for_nothing_else() -> None:
         ({"lengths": torch.tensor([5.0, 1.0, 2.0])}, "int64"),
         ({"lengths": torch.tensor([5, 1])}, r"need \(B=3,\)"),
         ({"recurrent_mask": torch.ones(3, 6)}, "recurrent_mask"),
+        (
+            {"weights": Weights(torch.zeros(20, 4), torch.zeros(20, 7))},
+            "20 rows; need a multiple of 3",
+        ),
+        (
+            {"weights": Weights(torch.zeros(21, 4), torch.zeros(21, 7), *[torch.zeros(20)] * 2)},
+            r"b_ih is \(20,\); need \(21,\)",
+        ),
         ({"activation": "relu"}, "'relu'; cell 'gru' needs tanh"),
         ({"cell": "mlp"}, "cell is 'mlp'; need one of rnn, gru, lstm, .*lamina.cells.register"),
     ],

@@ -10,7 +10,8 @@ import torch
 
 from lamina.nn import StackOptions
 from lamina.spec import LaminaError, Model
-from lamina.tasks import TASKS
+from lamina.store import RunFolder
+from lamina.tasks import TASKS, load_processor
 from lamina.tasks.saved import SavedModel
 
 
@@ -20,7 +21,7 @@ from lamina.tasks.saved import SavedModel
         ({}, "config.json: has no object 'options'"),
         ({"options": []}, "config.json: has no object 'options'"),
         ({"options": {"dept": 2}}, "no options field 'dept'; did you mean 'depth'"),
-        ({"options": {"depth": "2"}}, "config.json: options fields: "),
+        ({"options": {"depth": "2"}}, "config.json: depth is '2'; need a whole number"),
     ],
 )
 def test_a_part_is_a_whole_object(config: dict[str, Any], message: str) -> None:
@@ -37,11 +38,21 @@ def test_parts_and_assets_come_back() -> None:
         saved.asset("b.json")
 
 
+@pytest.mark.parametrize("config", [{}, {"inputs": 5}, {"inputs": None}, {"options": []}], ids=str)
 @pytest.mark.parametrize("task", TASKS)
-def test_an_empty_configuration_is_refused_in_one_line(task: str) -> None:
+def test_a_configuration_with_nothing_in_it_is_refused_in_one_line(
+    task: str, config: dict[str, Any]
+) -> None:
     with pytest.raises(LaminaError) as caught:
-        TASKS[task].Network.from_saved(SavedModel({}, {}, "config.json"))
+        TASKS[task].Network.from_saved(SavedModel(config, {}, "config.json"))
     assert str(caught.value).startswith("config.json: ")
+
+
+@pytest.mark.parametrize("task", [[], 3, None, "sing"], ids=str)
+def test_a_processor_of_no_task_is_refused(task: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RunFolder, "load_assets", lambda self: ({"model": {"task": task}}, {}))
+    with pytest.raises(LaminaError, match=r"run.config\.json: no task .*; the tasks are language"):
+        load_processor("run")
 
 
 class _Breaks(Model):

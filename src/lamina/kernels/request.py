@@ -117,13 +117,21 @@ def _check_weights(cell: Cell, x: Tensor, weights: Weights) -> None:
     if w_hr is not None and not cell.projects:
         raise LaminaError(f"got a projection w_hr for {cell.name!r}, which has none; need an LSTM")
     known = w_ih if w_ih is not None else w_hh
+    gates = len(cell.gates)
     rows = x.shape[-1] if known is None else known.shape[0]
     need = rows if w_ih is None else w_ih.shape[1]
     if x.shape[-1] != need:
         raise LaminaError(f"x is {tuple(x.shape)}; need {need} on the last axis")
+    if rows % gates:
+        raise LaminaError(
+            f"W has {rows} rows; need a multiple of {gates}, as many for each gate of {cell.name!r}"
+        )
+    for name, bias in (("b_ih", b_ih), ("b_hh", b_hh)):
+        if bias is not None and bias.shape != (rows,):
+            raise LaminaError(f"{name} is {tuple(bias.shape)}; need ({rows},), one a row of W")
     if w_hh is not None:
         outputs = None if w_hr is None else w_hr.shape[0]
-        shape = cell.recurrent_shape(rows // len(cell.gates), outputs)
+        shape = cell.recurrent_shape(rows // gates, outputs)
         if w_hh.shape != shape:
             raise LaminaError(f"w_hh is {tuple(w_hh.shape)}; need {shape} for {cell.name!r}")
     for part in weights.tensors():

@@ -121,9 +121,13 @@ def task_class(name: object, place: str | None = None) -> Any:
     Raises:
         LaminaError: there is none.
     """
+    return TASKS[_known(name, place)]
+
+
+def _known(name: object, place: str | None) -> str:
     if not isinstance(name, str) or name not in TASKS:
         raise LaminaError(f"no task {name!r}; the tasks are {', '.join(TASKS)}", place=place)
-    return TASKS[name]
+    return name
 
 
 def reopen(config: Mapping[str, Any], place: str | None = None) -> Any:
@@ -195,9 +199,9 @@ def load_processor(path: str | Path) -> Answers:
     config, assets = RunFolder(path).load_assets()
     place = str(Path(path) / "config.json")
     name = config["model"].get("task")
-    task = TASKS.places[name].partition(".")[0] if name in TASKS else ""
+    task = TASKS.places[_known(name, place)].partition(".")[0]
     module = f"lamina.tasks.{task}.processor"
-    if not task or find_spec(module) is None:
+    if find_spec(module) is None:
         raise no_network(str(path))
     return importlib.import_module(module).PROCESSOR.from_saved(
         SavedModel(config["model"], assets, place)

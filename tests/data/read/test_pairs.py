@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lamina.data.read.formats.tabbed import read_lines
-from lamina.data.read.pairs import read_pair_table, read_pairs
+from lamina.data.read.pairs import read_pair_table, read_pairs, read_sources
 from lamina.spec import LaminaError
 
 
@@ -77,3 +77,16 @@ def test_any_file_is_read_whole_or_refused(tmp_path_factory, content: bytes) -> 
             continue
         text = content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
         assert len(found) == len(text.removesuffix("\n").split("\n"))
+
+
+@pytest.mark.parametrize("suffix", ["tsv", "txt"])
+@pytest.mark.parametrize(
+    ("text", "sources"),
+    [("go.\tva !\nrun!\tcours !\n", ["go.", "run!"]), ("go.\nrun!\n", ["go.", "run!"])],
+)
+def test_texts_to_translate_need_no_translation(
+    tmp_path: Path, text: str, sources: list[str], suffix: str
+) -> None:
+    file = tmp_path / f"p.{suffix}"
+    file.write_text(text, encoding="utf-8")
+    assert read_sources(file) == sources

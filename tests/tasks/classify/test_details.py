@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from lamina.data import Vocabulary
+from lamina.spec import LaminaError
 from lamina.tasks import Classify
 from lamina.train import evaluate
 
@@ -101,3 +102,17 @@ def test_dropout_falls_on_the_embedding_and_on_what_the_top_gives(
     assert (whole != 0).all()
     if place == "stack":
         torch.testing.assert_close(dropped[kept], whole[kept] / 0.7)
+
+
+@pytest.mark.parametrize(
+    "columns", [{"id": "x"}, {"text": "x"}, {"label": "x"}, {"features": ("x",)}], ids=str
+)
+@pytest.mark.parametrize("source", ["digits", "case.ts"])
+def test_a_source_without_columns_takes_none(
+    source: str, columns: dict[str, Any], tmp_path: Path
+) -> None:
+    path = tmp_path / source
+    if source == "case.ts":
+        path.write_text("@data\n1,2:a\n3,4:b\n")
+    with pytest.raises(LaminaError, match=r"leave (it|text=) out"):
+        Classify(path if source == "case.ts" else source, **columns)

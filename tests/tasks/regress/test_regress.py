@@ -86,6 +86,7 @@ def test_the_baseline_is_the_mean_of_the_training_part(machines) -> None:
     ("rows", "message"),
     [
         (["1,2,soon"], r"machines\.csv, id 1: target is 'soon'; need a finite number"),
+        (["1,2,1_005"], r"id 1: target is '1_005'; need a finite number"),
         (["1,2,nan"], r"id 1: target is 'nan'; need a finite number"),
         (["1,2,3", "1,2,4"], r"machines\.csv:3: target '4', but id '1' began with '3'"),
         ([f"{i},{i},7" for i in range(30)], r"the target is 7 in all 30 training examples"),
@@ -95,6 +96,12 @@ def test_a_target_that_cannot_be_learned_is_refused(machines, rows, message) -> 
     machines.write_text("\n".join(["run,heat,rul", *rows]))
     with pytest.raises(LaminaError, match=message):
         Regress(machines, id="run", target="rul", fractions=(1, 0, 0))
+
+
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_a_part_with_classes_is_refused(machines, tmp_path, part) -> None:
+    with pytest.raises(LaminaError, match=r"v\.ts: holds sequences with classes"):
+        Regress(machines, id="run", target="rul", **{part: str(tmp_path / "v.ts")})
 
 
 def test_the_commands(machines, tmp_path, monkeypatch) -> None:

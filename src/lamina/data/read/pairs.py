@@ -54,8 +54,6 @@ def read_sources(path: str | Path) -> list[str]:
     Raises:
         LaminaError: The file cannot be read, or a text is blank. With the line.
     """
-    if PAIRS.holds(path):
-        return PAIRS.find(path)(path).sources
     if _names_columns(path):
         columns, _ = _columns(path)
         if len(columns) > 2:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import msgspec
@@ -10,6 +11,7 @@ from msgspec import Meta
 from lamina.data import corpus_table, digits, find, fingerprint, japanese_vowels
 from lamina.data.read.registry import SEQUENCES, TABLES
 from lamina.options import Natural, Share
+from lamina.spec import LaminaError
 from lamina.tasks.classify.inputs import (
     LabelledSequences,
     LabelledTexts,
@@ -87,12 +89,34 @@ _PACKAGED = {
 }
 
 
+def refuse_columns(data: ClassifyData, given: Iterable[str]) -> None:
+    """Refuse column names for a source that has none to choose from.
+
+    Args:
+        data: where the examples are.
+        given: the fields of ``data`` that the caller set.
+
+    Raises:
+        LaminaError: one of them names columns.
+    """
+    if not (data.named or SEQUENCES.holds(data.source)):
+        return
+    for name in sorted({"text", "id", "features", "label"} & set(given)):
+        raise LaminaError(
+            f"got {name} = {getattr(data, name)!r}; this source has no columns to choose from, so "
+            "leave it out",
+            place=data.source,
+        )
+
+
 def read(data: ClassifyData) -> tuple[Inputs, dict[str, Examples], dict[str, str]]:
     """The inputs, the examples of each part, and the files' fingerprints.
 
     Raises:
-        LaminaError: a file that cannot be read, with the line.
+        LaminaError: a file that cannot be read, with the line; an option without effect.
     """
+    fields = msgspec.structs.fields(ClassifyData)
+    refuse_columns(data, [f.name for f in fields if getattr(data, f.name) != f.default])
     rows: dict[str, Examples] = {}
     if data.named and data.source in _PACKAGED:
         tables = _PACKAGED[data.source]()

@@ -10,7 +10,7 @@ import torch
 
 from lamina.spec import Batch, Metric, State, Step
 from lamina.tasks.classify import losses
-from lamina.tasks.classify.data import ClassifyData, read
+from lamina.tasks.classify.data import ClassifyData, read, refuse_columns
 from lamina.tasks.classify.labels import Labelling, class_weights, label_names, labelling
 from lamina.tasks.classify.network import NAME, Classifier
 from lamina.tasks.classify.processor import ClassifyProcessor
@@ -48,6 +48,7 @@ class Classify(ManyToOneTask[Classifier]):
 
     def follow(self, model: Classifier, given: Mapping[str, Any]) -> None:
         """See :class:`lamina.tasks.base.DataTask`."""
+        refuse_columns(self.data, given)
         self.class_weights = None
         super().follow(model, given)
 

@@ -25,7 +25,7 @@ from lamina.data.text.normalize import Level
 from lamina.options import Count, NonNegative, Options
 from lamina.spec import LaminaError, Part
 from lamina.tasks.base import is_corpus
-from lamina.tasks.fields import MinCount, NormalizeText, Test, Validation
+from lamina.tasks.fields import MinCount, NormalizeText
 
 
 class LanguageModelData(Options, frozen=True, kw_only=True):
@@ -47,8 +47,12 @@ class LanguageModelData(Options, frozen=True, kw_only=True):
             "each token about once per epoch."
         ),
     ] = ()
-    validation: Validation = None
-    test: Test = None
+    validation: Annotated[
+        str | None, Meta(description="A file with the validation part; None: cut it from source.")
+    ] = None
+    test: Annotated[
+        str | None, Meta(description="A file with the test part; None: cut it from source.")
+    ] = None
     fractions: Annotated[
         tuple[float, float, float],
         Meta(

@@ -7,7 +7,7 @@ A task derives both structs, adds the field that names the column of its answers
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -252,5 +252,6 @@ def inputs_from(saved: SavedModel, texts: type[TextInputs], sequences: type[Sequ
     Raises:
         LaminaError: malformed.
     """
-    text = "text" in (saved.config.get("inputs") or {})
+    inputs = saved.config.get("inputs")
+    text = isinstance(inputs, Mapping) and "text" in inputs
     return saved.part("inputs", texts if text else sequences)

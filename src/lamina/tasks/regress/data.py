@@ -6,10 +6,12 @@ import math
 from typing import Annotated, Literal
 
 import numpy as np
+import polars as pl
 from msgspec import Meta
 
 from lamina.data import fingerprint
 from lamina.data.read.registry import SEQUENCES
+from lamina.data.read.table import as_numbers
 from lamina.spec import LaminaError
 from lamina.tasks.many_to_one.data import ExampleData, inputs_of, read_parts, read_source
 from lamina.tasks.many_to_one.inputs import Examples, Inputs
@@ -30,12 +32,13 @@ class RegressData(ExampleData, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if SEQUENCES.holds(self.source):
-            raise LaminaError(
-                "holds sequences with classes; regress needs a table with a column of numbers to "
-                "predict",
-                place=self.source,
-            )
+        for path in filter(None, (self.source, self.validation, self.test)):
+            if SEQUENCES.holds(path):
+                raise LaminaError(
+                    "holds sequences with classes; regress needs a table with a column of numbers "
+                    "to predict",
+                    place=path,
+                )
 
 
 def read(data: RegressData) -> tuple[Inputs, dict[str, Examples], dict[str, str]]:
@@ -57,17 +60,10 @@ def numbers(examples: Examples) -> np.ndarray:
         LaminaError: one that is not a finite number, with its place.
     """
     answers = examples.answers or ()
-    found = np.array([_number(text) for text in answers], np.float64)
+    found = as_numbers(pl.Series(answers, dtype=pl.String)).fill_null(math.nan).to_numpy()
     for row in np.flatnonzero(~np.isfinite(found))[:1]:
         raise LaminaError(
             f"target is {answers[row]!r}; need a finite number. Correct it, or remove the example.",
             place=examples.places[row],
         )
     return found
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan

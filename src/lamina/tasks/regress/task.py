@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -55,6 +56,14 @@ class Regress(ManyToOneTask[Regressor]):
         scale = Standardizer.fit([targets[:, None]])
         self.place(RegressProcessor(inputs, fit_inputs(self.data, inputs, train), scale), parts)
 
+    def place(self, processor: RegressProcessor, parts: Mapping[str, Examples]) -> None:
+        """See :class:`lamina.tasks.many_to_one.task.ManyToOneTask`; also the mean of each part."""
+        super().place(processor, parts)
+        self.means = {
+            part: float(targets.mean(dtype=np.float64)) if len(targets) else math.nan
+            for part, targets in self.targets.items()
+        }
+
     def encoded(self, examples: Examples) -> np.ndarray:
         """Standardised targets, ``(N,)`` float32."""
         return self.processor.scale(numbers(examples)[:, None])[:, 0]
@@ -69,12 +78,9 @@ class Regress(ManyToOneTask[Regressor]):
         sums = {
             "loss": gap.square().sum(),
             "absolute": gap.abs().sum(),
-            "spread": (batch.targets - self._mean(batch.part)).square().sum(),
+            "spread": (batch.targets - self.means[batch.part]).square().sum(),
         }
         return Step(loss, sums, count)
-
-    def _mean(self, part: Part) -> float:
-        return float(self.targets[part].mean(dtype=np.float64))
 
     def summary(self, sums: Mapping[str, float], count: int) -> dict[str, float]:
         """``loss``: squared error, standardised; ``rmse``, ``mae`` in the target's unit; ``r2``."""

@@ -19,7 +19,7 @@ from lamina.data.speech.mel import LogMel
 from lamina.data.text.normalize import Level
 from lamina.options import Count, Natural
 from lamina.spec import LaminaError
-from lamina.tasks.fields import Fractions, NormalizeText, Test, Validation
+from lamina.tasks.fields import Fractions, NormalizeText
 from lamina.tasks.transcribe.inputs import SpeechInputs
 
 T = TypeVar("T")
@@ -47,8 +47,13 @@ class TranscribeData(SpeechAugmentation, frozen=True, kw_only=True):
     split: Annotated[
         str | None, Meta(description="The column of the part: train, validation or test.")
     ] = None
-    validation: Validation = None
-    test: Test = None
+    validation: Annotated[
+        str | None,
+        Meta(description="A manifest with the validation part; None: split it from source."),
+    ] = None
+    test: Annotated[
+        str | None, Meta(description="A manifest with the test part; None: split it from source.")
+    ] = None
     fractions: Fractions = (0.8, 0.1, 0.1)
     split_seed: Annotated[Natural, Meta(description="Random seed of the split.")] = 0
     level: Annotated[Level, Meta(description="Tokens: characters or words.")] = "char"
