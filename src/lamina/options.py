@@ -160,11 +160,13 @@ def struct_from(
             raise LaminaError(f"there is no {what} {name!r}; {hint}", place=place)
         refuse(name, value, known[name], place)
     try:
-        return msgspec.convert(dict(values), kind, strict=True)
+        plain = {name: _plain(value) for name, value in values.items()}
+        return msgspec.convert(plain, kind, strict=True)
     except msgspec.ValidationError as error:
         cause = error.__cause__
-        text = cause.message if isinstance(cause, LaminaError) else f"{what}s: {error}"
-        raise LaminaError(text, place=place) from None
+        if isinstance(cause, LaminaError):
+            raise LaminaError(cause.message, place=place or cause.place) from None
+        raise LaminaError(f"{what}s: {error}", place=place) from None
 
 
 def changed(struct: S, changes: Mapping[str, Any], *, what: str) -> S:
@@ -216,7 +218,10 @@ _CALLED = {
 
 
 def _plain(value: Any) -> Any:
-    """``value`` as a file gives it back: a tuple for a list, Python's numbers for numpy's."""
+    """``value`` as a file gives it back: Python's numbers, tuples and texts for numpy's numbers,
+    lists and paths."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
     if isinstance(value, list | tuple):
         parts = [*map(_plain, value)]
         same = isinstance(value, tuple) and all(map(operator.is_, parts, value))

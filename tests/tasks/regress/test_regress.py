@@ -101,7 +101,7 @@ def test_a_target_that_cannot_be_learned_is_refused(machines, rows, message) -> 
 @pytest.mark.parametrize("part", ["validation", "test"])
 def test_a_part_with_classes_is_refused(machines, tmp_path, part) -> None:
     with pytest.raises(LaminaError, match=r"v\.ts: holds sequences with classes"):
-        Regress(machines, id="run", target="rul", **{part: str(tmp_path / "v.ts")})
+        Regress(machines, id="run", target="rul", **{part: tmp_path / "v.ts"})
 
 
 def test_the_commands(machines, tmp_path, monkeypatch) -> None:
