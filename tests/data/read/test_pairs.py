@@ -52,6 +52,19 @@ def test_a_broken_table_is_refused_with_its_line(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "sources"),
+    [
+        ("go.\tva !\nrun!\tcours !\n", ["go.", "run!"]),
+        ("go.\nrun!\n", ["go.", "run!"]),
+        ("go.\tva !\nrun!\n", ["go.\tva !", "run!"]),
+    ],
+)
+def test_of_pairs_the_first_is_translated(tmp_path: Path, text: str, sources: list[str]) -> None:
+    (tmp_path / "p.txt").write_text(text, encoding="utf-8")
+    assert read_sources(tmp_path / "p.txt") == sources
+
+
 def test_files_of_different_length_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("x\ny\n")
     (tmp_path / "b").write_text("x\n")

@@ -5,11 +5,13 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lamina.data.batch.batches import CollatedBatches
 from lamina.data.batch.order import buckets, lengths_of
+from lamina.spec import LaminaError
 from lamina.tasks.translate.batch import PairBatch, collate
 
 
@@ -69,3 +71,11 @@ def test_like_lengths_stand_together() -> None:
     made = pair_batches(*map(sequences, lengths, (0, 0)), batch_size=10, shuffle=True)
     padding = sum(batch.targets.numel() - batch.predictions for batch in made)
     assert padding < 0.05 * sum(lengths[1])
+
+
+def test_pairs_that_do_not_match_are_refused() -> None:
+    for sizes in ([1, 1], [1]), ([1], [1, 1]):
+        with pytest.raises(LaminaError, match=f"got {len(sizes[0])} and {len(sizes[1])} sequences"):
+            pair_batches(*(sequences(some, 0) for some in sizes), batch_size=1)
+    with pytest.raises(LaminaError, match="sequence 1 is empty"):
+        pair_batches(sequences([1, 1], 0), sequences([1, 0], 0), batch_size=1)

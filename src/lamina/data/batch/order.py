@@ -30,9 +30,15 @@ def buckets(
         seed:       with ``epoch`` decides the order.
         epoch:      see ``seed``.
         pool:       batches' worth of members that are sorted together.
+
+    Raises:
+        LaminaError: ``lengths`` are not of the same members.
     """
     need_positive(batch_size=batch_size, pool=pool)
     n = len(lengths[-1])
+    if any(len(some) != n for some in lengths):
+        got = " and ".join(str(len(some)) for some in lengths)
+        raise LaminaError(f"got {got} sequences; need as many of each, one a member.")
     rng = np.random.default_rng([seed, epoch]) if shuffle else None
     drawn = np.arange(n) if rng is None else rng.permutation(n)
     pools = np.arange(n) // (pool * batch_size) if shuffle else np.zeros(n, np.int64)
