@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from lamina.data.read.files import suffix_of
-from lamina.data.read.formats.arrow import read_arrow
 from lamina.data.read.formats.conll import Columns
 from lamina.data.read.formats.conllu import ConllU
 from lamina.data.read.formats.delimited import read_csv, read_tsv
 from lamina.data.read.formats.fasta import Fasta
+from lamina.data.read.formats.frames import read_arrow, read_parquet
 from lamina.data.read.formats.json_lines import read_json_lines
-from lamina.data.read.formats.parquet import read_parquet
 from lamina.data.read.formats.tabbed import read_tabbed
 from lamina.data.read.formats.ts import read_ts
 from lamina.data.read.sentences import SentenceFormat

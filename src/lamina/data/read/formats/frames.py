@@ -1,12 +1,9 @@
-"""Binary tables with types, which polars reads from memory."""
+"""Binary tables with types, Parquet and Arrow IPC (Feather version 2), read by polars."""
 
 from __future__ import annotations
 
 import io
-import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -16,40 +13,31 @@ from lamina.data.read.table import Table, table_of_frame
 from lamina.spec import LaminaError
 
 
-def read_frame(path: str | Path, read: Callable[[io.BytesIO], pl.DataFrame], name: str) -> Table:
-    """The table that ``read`` makes of a file's content.
-
-    Args:
-        path: The file, unpacked if its name says so.
-        read: A reader of polars.
-        name: What the format is called, for the message.
+def read_parquet(path: str | Path) -> Table:
+    """All of a Parquet file, its columns in their own types.
 
     Raises:
-        LaminaError: The file cannot be opened, or is broken.
+        LaminaError: It cannot be read.
     """
+    return _read(path, pl.read_parquet, "Parquet")
+
+
+def read_arrow(path: str | Path) -> Table:
+    """All of an Arrow or Feather file, its columns in their own types.
+
+    Raises:
+        LaminaError: It cannot be read.
+    """
+    return _read(path, pl.read_ipc, "Arrow")
+
+
+def _read(path: str | Path, read: Callable[[io.BytesIO], pl.DataFrame], name: str) -> Table:
     content = read_bytes(path)
     try:
-        with _quiet():
-            frame = read(io.BytesIO(content))
+        frame = read(io.BytesIO(content))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         what = " ".join(str(error).split())[:100]
         raise LaminaError(
             f"is not a {name} file that can be read: {what}", place=str(path)
         ) from None
     return table_of_frame(str(path), frame)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Nothing on stderr meanwhile: over a broken file, threads of polars write pages there, past
-    Python, before the exception comes that says it all."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
