@@ -6,7 +6,9 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 from lamina.spec import LaminaError
 from lamina.store.atomic import TEMPORARY, sync_folder
@@ -14,6 +16,7 @@ from lamina.store.lock import LOCKS, wait_for
 
 #: The environment variable that moves the cache.
 VARIABLE = "LAMINA_CACHE"
+T = TypeVar("T")
 
 
 def cache_folder() -> Path:
@@ -26,13 +29,14 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "lamina")
 
 
-def built_once(
+def stored(
     folder: Path,
     build: Callable[[Path], None],
+    load: Callable[[Path], T],
     *,
     waiting: Callable[[], None] = lambda: None,
-) -> Path:
-    """Return ``folder``, built first if it does not exist.
+) -> T:
+    """Return what ``load`` reads from ``folder``, built first if it is absent or damaged.
 
     ``build`` fills a temporary folder, which is then renamed in one step, so ``folder`` is either
     complete or absent. If several processes need it at once, one builds and the others wait. What
@@ -41,25 +45,31 @@ def built_once(
     Args:
         folder: The folder.
         build: Fills the folder that it is given.
+        load: Reads the folder; raises LaminaError if it is damaged.
         waiting: Called once if another process is building.
 
     Raises:
-        LaminaError: The folder cannot be written. Errors of ``build`` are passed on.
+        LaminaError: The folder cannot be written. Errors of ``build``, and of ``load`` on what was
+            just built, are passed on.
     """
-    if folder.is_dir():
-        return folder
+    with suppress(LaminaError):
+        if folder.is_dir():
+            return load(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with wait_for(folder.parent / f".{folder.name}.lock", waiting):
-            if not folder.is_dir():
-                _build(folder, build)
+            with suppress(LaminaError):  # another process may have built it meanwhile
+                if folder.is_dir():
+                    return load(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+            _build(folder, build)
     except OSError as error:
         raise LaminaError(
             f"cannot be written: {error.strerror}. Make room, or name another folder for the "
             f"cache: set {VARIABLE}.",
             place=str(folder.parent),
         ) from None
-    return folder
+    return load(folder)
 
 
 def _build(folder: Path, build: Callable[[Path], None]) -> None:

@@ -15,6 +15,7 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lamina.data.cache import features
 from lamina.data.cache.features import cached_features
 from lamina.data.prepare.standardize import Standardizer
 from lamina.data.read.manifest import read_manifest
@@ -223,6 +224,27 @@ def test_damaged_features_are_computed_anew(tmp_path: Path, name: str) -> None:
     file.write_bytes(file.read_bytes()[:-4])
     found = cached_features("key", 2, 2, lambda i: np.full((3, 2), 2.0), root=tmp_path)
     assert (found[1] == 2).all()
+
+
+def test_what_another_process_has_rebuilt_is_kept(tmp_path: Path, monkeypatch) -> None:
+    """Both found it damaged; the other one was first."""
+    cached_features("key", 2, 2, lambda i: np.ones((3, 2)), root=tmp_path / "cache")
+    (folder,) = (path for path in (tmp_path / "cache").iterdir() if path.is_dir())
+    folder.rename(tmp_path / "whole")
+    folder.mkdir()
+    load = features._load
+
+    def found_damaged(place: Path, count: int):
+        try:
+            return load(place, count)
+        except LaminaError:
+            folder.rmdir()
+            (tmp_path / "whole").rename(folder)
+            raise
+
+    monkeypatch.setattr(features, "_load", found_damaged)
+    found = cached_features("key", 2, 2, lambda i: np.zeros((3, 2)), root=tmp_path / "cache")
+    assert (found[1] == 1).all()
 
 
 def test_a_failure_leaves_nothing(tmp_path: Path) -> None:

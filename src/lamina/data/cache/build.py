@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,8 +11,7 @@ from typing import Any, TypeVar
 
 from lamina.data.cache.progress import reading, waiting_for
 from lamina.data.read.files import fingerprint, is_packed, unreadable
-from lamina.spec import LaminaError
-from lamina.store.cache import built_once, cache_folder
+from lamina.store.cache import cache_folder, stored
 
 #: Minimum size in bytes of files that are cached; smaller ones are read again just as quickly.
 KEEP_FROM, KEEP_FROM_GZ = 4 << 20, 256 << 10
@@ -61,13 +59,9 @@ def cached(
         with reading(path, place) as on_progress:
             build(folder, on_progress)
 
-    built_once(place, fill, waiting=waiting_for(path))
-    try:
-        return load(place, True), content
-    except LaminaError:
-        shutil.rmtree(place, ignore_errors=True)
-    built_once(place, fill, waiting=waiting_for(path))
-    return load(place, True), content
+    return stored(
+        place, fill, lambda folder: load(folder, True), waiting=waiting_for(path)
+    ), content
 
 
 def _large(path: Path) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import numpy as np
 
 from lamina.data.cache.arrays import ArrayFile, ArraySpec, open_array
 from lamina.spec import LaminaError
-from lamina.store.cache import built_once, cache_folder
+from lamina.store.cache import cache_folder, stored
 
 #: Format version of the files below; other versions are rebuilt.
 FORMAT = 2
@@ -63,15 +62,7 @@ def cached_features(
             lengths.append(len(rows))
         (folder / _ABOUT).write_bytes(msgspec.json.encode(_About(lengths, frames.close())))
 
-    try:
-        return _load(built_once(place, build), count)
-    except _DamagedError:
-        shutil.rmtree(place, ignore_errors=True)
-    return _load(built_once(place, build), count)
-
-
-class _DamagedError(LaminaError):
-    """The stored data differ from what was written."""
+    return stored(place, build, lambda folder: _load(folder, count))
 
 
 def _load(folder: Path, count: int) -> Sequence[np.ndarray]:
@@ -81,5 +72,5 @@ def _load(folder: Path, count: int) -> Sequence[np.ndarray]:
         if len(about.lengths) != count or sum(about.lengths) != len(frames):
             raise ValueError("lengths")
     except (OSError, msgspec.MsgspecError, TypeError, ValueError) as error:
-        raise _DamagedError(f"is damaged ({error}); delete it", place=str(folder)) from None
+        raise LaminaError(f"is damaged ({error}); delete it", place=str(folder)) from None
     return np.split(frames, np.cumsum(about.lengths)[:-1])
