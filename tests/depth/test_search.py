@@ -18,6 +18,8 @@ from lamina.depth.ask.measure import measure, storage_bytes
 from lamina.depth.job import Job
 from lamina.depth.judge.evidence import look_level
 from lamina.depth.phrases import duration
+from lamina.depth.run.storage import sqlite_url
+from lamina.depth.run.study import StudyLedger
 from lamina.depth.tell.progress import Pace, PlainSearch, SearchPlan, SilentSearch
 from lamina.depth.tell.verdict import load
 from lamina.depth.trials import Trial, spent
@@ -186,6 +188,24 @@ def test_fewer_seeds_may_be_asked_for_and_are_another_look(tmp_path):
     fewer = run(out, seeds=2)
     assert {trial.seed for trial in fewer.trials} == {0, 1}
     assert fewer.looks == (3, 2)
+
+
+def test_two_sessions_that_conclude_at_once_count_each_other(tmp_path, monkeypatch):
+    storage = sqlite_url(tmp_path / "study.db")
+    create, inner = StudyLedger._create, []
+
+    def late(self, job, state, attributes, value):
+        """Write the first record only when another session has concluded meanwhile."""
+        if attributes.get("said", "").startswith("asked ") and not inner:
+            inner.append(None)
+            inner[0] = run(tmp_path / "b", seeds=4, storage=storage)
+        return create(self, job, state, attributes, value)
+
+    monkeypatch.setattr(StudyLedger, "_create", late)
+    outer = run(tmp_path / "a", seeds=3, storage=storage)
+    assert inner[0].looks == (4,)
+    assert outer.looks == (4, 3)
+    assert outer.decision.level == look_level(0.05, 2)
 
 
 def test_a_budget_that_ends_a_search_is_said_to_have_done_so(tmp_path):

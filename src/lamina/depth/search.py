@@ -21,7 +21,7 @@ from lamina.depth.ask.setup import Setup, settings_for
 from lamina.depth.ask.space import Range, Values, checked_space
 from lamina.depth.ask.timing import Epoch, epoch_seconds
 from lamina.depth.job import Job
-from lamina.depth.judge.looks import Way, count_looks, looks_before
+from lamina.depth.judge.looks import Way, count_looks, looks_before, record_of
 from lamina.depth.plan.kinds import check_kind
 from lamina.depth.plan.problem import Problem
 from lamina.depth.plan.strategies import STRATEGIES, Strategy
@@ -336,8 +336,9 @@ def _conclude(asked: _Asked, costs: tuple[Cost, ...], ran: _Ran, place: _Place) 
     metric = setup.task.metric
     judged = tuple(strategy.judged())
     keys = [trial.job.key for trial in judged]
-    before, own, record = count_looks(place.ledger.agreed(), asked.way, keys, strategy.looks)
-    place.ledger.agree(asked.way.record, lambda: record)
+    way, ledger = asked.way, place.ledger
+    ledger.agree(way.record, lambda: record_of(ledger.agreed(), keys, strategy.looks))
+    before, own = count_looks(ledger.agreed(), way, keys, strategy.looks)
     problem = dataclasses.replace(strategy.problem, looks=len(before))
     decision = problem.decide(strategy.evidence(), own)
     best, value = hand_over(decision.shown, judged, setup, place.folder, place.progress)

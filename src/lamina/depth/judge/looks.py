@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -50,20 +50,6 @@ class _Kept(Struct, frozen=True):
     judged: str
 
 
-class Looks(NamedTuple):
-    """The looks at a search.
-
-    Attributes:
-        before: the number of seeds at each earlier look.
-        own: looks of this verdict.
-        record: the value to store under :attr:`Way.record`.
-    """
-
-    before: tuple[int, ...]
-    own: int
-    record: dict[str, Any]
-
-
 def looks_before(records: Mapping[str, Any], way: Way) -> tuple[int, ...]:
     """The number of seeds at each look that preceded the first use of this ``way``."""
     found: list[int] = []
@@ -74,15 +60,40 @@ def looks_before(records: Mapping[str, Any], way: Way) -> tuple[int, ...]:
     return tuple(found)
 
 
-def count_looks(records: Mapping[str, Any], way: Way, judged: Iterable[str], looks: int) -> Looks:
-    """The looks before this one, and its own: ``looks``. If an earlier way judged exactly the same
-    training runs (``judged``, their keys), the look is counted there, not again."""
-    digest = hashlib.sha256("\n".join(sorted(judged)).encode()).hexdigest()
-    earlier = next(((w, k) for w, k in _kept(records) if k.judged == digest and k.looks), None)
-    record = msgspec.to_builtins(_Kept(0 if earlier else looks, digest))
-    if earlier is None:
-        return Looks(looks_before(records, way), looks, record)
-    return Looks(looks_before(records, earlier[0]), earlier[1].looks, record)
+def record_of(records: Mapping[str, Any], judged: Iterable[str], looks: int) -> dict[str, Any]:
+    """The value to store under :attr:`Way.record`, once.
+
+    Args:
+        records: the agreed values of the search.
+        judged: the keys of the training runs behind the verdict.
+        looks: at them, in this session.
+    """
+    digest = _digest(judged)
+    again = any(kept.judged == digest and kept.looks for _, kept in _kept(records))
+    return msgspec.to_builtins(_Kept(0 if again else looks, digest))
+
+
+def count_looks(
+    records: Mapping[str, Any], way: Way, judged: Iterable[str], looks: int
+) -> tuple[tuple[int, ...], int]:
+    """The number of seeds at each earlier look, and the looks of this verdict.
+
+    If an earlier way judged exactly the same training runs, the look is counted there, not again.
+
+    Args:
+        records: the agreed values of the search, read after the record of this way was written:
+            two sessions that conclude at once then see each other in one order.
+        way, judged, looks: of this session.
+    """
+    digest = _digest(judged)
+    for earlier, kept in _kept(records):
+        if kept.judged == digest and kept.looks:
+            return looks_before(records, earlier), kept.looks
+    return looks_before(records, way), looks
+
+
+def _digest(judged: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(sorted(judged)).encode()).hexdigest()
 
 
 def _kept(records: Mapping[str, Any]) -> Iterator[tuple[Way, _Kept]]:
