@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 
 import pytest
+
+from command_line import lamina
 
 SCRIPT = """
 import sys
@@ -43,3 +46,52 @@ def test_a_command_of_that_name_is_suggested_without_torch() -> None:
     done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 2
     assert "Did you mean 'predict'?" in done.stderr
+
+
+INTERRUPTED = """
+import signal, sys
+
+class Impatient:
+    def find_spec(self, name, path=None, target=None):
+        if name == "torch":
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except KeyboardInterrupt:
+                print("torch is left half loaded", file=sys.stderr)
+                raise
+
+sys.meta_path.insert(0, Impatient())
+from lamina.cli.main import main
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("evaluate", "run", "more.csv"),
+        ("predict", "run", "a film"),
+        ("generate", "run", "--prompt", "a"),
+        ("doctor",),
+    ],
+)
+def test_ctrl_c_while_torch_loads_ends_the_process_at_once(words: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, *words], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (130, "lamina: interrupted\n")
+
+
+@pytest.mark.parametrize(
+    "words", [("evaluate", "run", "more.csv"), ("predict", "run", "a film"), ("doctor",)]
+)
+def test_ctrl_c_within_a_command_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    def press(*_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("lamina.tasks.load", press)
+    monkeypatch.setattr("lamina.cli.doctor.core", press)
+    outcome = lamina(*words)
+    assert (outcome.status, outcome.out, outcome.err) == (130, "", "lamina: interrupted\n")

@@ -12,7 +12,7 @@ import typer
 
 from lamina import __version__
 from lamina.cli.help import EXAMPLE, Command, Group
-from lamina.cli.loading import loading
+from lamina.cli.loading import INTERRUPTED, loading
 from lamina.spec import LaminaError
 from lamina.tasks.saved import no_network
 
@@ -59,6 +59,14 @@ class Commands(Group):
         """The command that the first of ``args`` names; typer suggests one of similar name."""
         self.commands = dict.fromkeys(COMMANDS)  # type: ignore[assignment]  # its suggestions
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command. Versions of typer differ in what they make of a Ctrl-C."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            print("lamina: interrupted", file=sys.stderr)
+            raise typer.Exit(INTERRUPTED) from None
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write each name with what it does; imports none of them."""
@@ -124,8 +132,6 @@ def run(arguments: list[str] | None) -> int:
         message = error.format_message().rstrip()  # type: ignore[attr-defined]
         stop = "" if message.endswith((".", "?", ")")) else "."
         return refuse(f"{message}{stop} See: {where} --help")
-    except typer.Abort:  # what click makes of a Ctrl-C
-        raise KeyboardInterrupt from None
     except BrokenPipeError:
         with contextlib.suppress(OSError):
             sys.stdout.close()  # else Python would flush it, and complain, at its end

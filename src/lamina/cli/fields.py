@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, get_args, get_origin
 
@@ -59,7 +60,7 @@ def add_fields(
         for name, text in arguments.items():
             hint, default = fields[name]
             if (reader := extra(hint, "parse")) is not None:
-                if text:
+                if text not in (None, []):  # an option that may be repeated is then an empty list
                     given[name] = reader(text)
             elif isinstance(text, list):  # words of an argument that takes several
                 given[name] = text[0] if len(text) == 1 else tuple(text)
@@ -134,7 +135,10 @@ def parse(name: str, text: str, hint: Any) -> Any:
             raise LaminaError(f"{flag(name)} is {text}; need a finite number")
         if isinstance(number, int) and abs(number) > LARGEST:
             raise LaminaError(f"{flag(name)} is {text}; need an INT of at most {LARGEST:,}")
-    refuse(flag(name), found, hint)
+    try:
+        refuse(flag(name), found, hint)
+    except LaminaError as error:
+        raise LaminaError(re.sub("None$", "none", error.message)) from None  # as it is typed
     return found
 
 

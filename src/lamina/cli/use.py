@@ -62,8 +62,9 @@ def evaluate(
 
 
 def _load(run: Path) -> Any:
-    with loading():
-        from lamina.tasks import load
+    _has_torch()  # a Ctrl-C while it loads is safe there
+    from lamina.tasks import load
+
     return load(run)
 
 
@@ -117,6 +118,7 @@ def _processor(run: Path) -> Any:
 
 
 def _has_torch() -> bool:
+    """Whether torch is installed; it is then loaded."""
     with loading():
         try:
             import torch  # noqa: F401

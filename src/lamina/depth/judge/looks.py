@@ -83,7 +83,9 @@ def count_looks(
     Args:
         records: the agreed values of the search, read after the record of this way was written:
             two sessions that conclude at once then see each other in one order.
-        way, judged, looks: of this session.
+        way: of this session.
+        judged: the keys of the training runs behind its verdict.
+        looks: at them, in this session.
     """
     digest = _digest(judged)
     for earlier, kept in _kept(records):
