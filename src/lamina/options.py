@@ -9,6 +9,7 @@ it: ``Annotated[Count | None, Meta(description=...)]``, where ``Count`` is
 - ``"choices"``: the names that a string may be, or a function that returns them (a named one: in
   the scope where annotations are evaluated, a lambda does not see its module);
 - ``"otherwise"``: what else a string may be, for the error;
+- ``"example"``: a value in Python, for the error;
 - ``"metavar"``: how the help writes the value, where neither type nor choices say it;
 - ``"off"``: the help of the flag that turns a default of ``True`` off;
 - ``"parse"``: a function from the text of the option to its value, where the type alone does not
@@ -26,7 +27,7 @@ import math
 import operator
 import os
 import types
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -89,7 +90,8 @@ def refuse(name: str, value: Any, hint: Any, place: str | None = None) -> None:
     """
     if (need := _needed(name, value, hint)) is not None:
         shown = repr(value) if isinstance(value, str) else str(_plain(value))
-        raise LaminaError(f"{name} is {shown}; need {need}", place=place)
+        such = f", such as {example}" if (example := extra(hint, "example")) else ""
+        raise LaminaError(f"{name} is {shown}; need {need}{such}", place=place)
 
 
 def alternatives(hint: Any) -> tuple[Any, ...]:
@@ -121,9 +123,10 @@ def description(hint: Any) -> str:
     return next((m.description for m in _metas(hint) if m.description), "")
 
 
-def extra(
-    hint: Any, key: Literal["choices", "metavar", "off", "otherwise", "parse", "several", "default"]
-) -> Any:
+_Extra = Literal["choices", "metavar", "off", "otherwise", "example", "parse", "several", "default"]
+
+
+def extra(hint: Any, key: _Extra) -> Any:
     """An entry of a field's ``Meta.extra``; ``None`` where it has none."""
     return next((m.extra[key] for m in _metas(hint) if m.extra and key in m.extra), None)
 
@@ -211,6 +214,8 @@ _CALLED = {
     float: "a number",
     str: "a text",
     tuple: "a list",
+    Collection: "a list",
+    Mapping: "a dict",
     bool: "True or False",
     type(None): "None",
     Literal: "a name",
@@ -243,6 +248,10 @@ def _is(value: Any, origin: Any) -> bool:
         return isinstance(value, Real)
     if origin is tuple:
         return isinstance(value, tuple | list)
+    if origin is Collection:
+        return isinstance(value, Collection) and not isinstance(value, str | bytes | Mapping)
+    if origin is Mapping:
+        return isinstance(value, Mapping)
     if origin is Literal or origin is str:
         return isinstance(value, str) or (origin is str and isinstance(value, os.PathLike))
     return value is None and origin is type(None)
@@ -255,16 +264,19 @@ def _needed(name: str, value: Any, hint: Any) -> str | None:
         return None
     needs: list[str] = []
     for kind, origin, bounds in kinds:
-        if not _is(value, origin):
+        if not _is(value, origin) or (origin is Literal and value not in choices(kind)):
             continue
         need: str | None = None
         if isinstance(value, str):
             named = choices(kind)
             if named and value not in named:
                 other = extra(kind, "otherwise")
-                need = f"one of {', '.join(named)}" + (f", or {other}" if other else "")
-        elif origin is tuple:
-            need = _needed_within(name, value, get_args(_apart(kind)[0]))
+                need = _one_of(named) + (f", or {other}" if other else "")
+        elif origin is tuple or origin is Collection:
+            parts = get_args(_apart(kind)[0])
+            need = _needed_within(name, value, parts if origin is tuple else (*parts, ...))
+        elif origin is Mapping:
+            pass
         elif bounds and not (math.isfinite(value) and _holds(value, bounds)):
             need = _range(name, bounds, whole=origin is int)
         if need is None:
@@ -272,7 +284,7 @@ def _needed(name: str, value: Any, hint: Any) -> str | None:
         needs.append(need)
     if not needs:  # of another type
         needs = [
-            f"one of {', '.join(choices(kind))}" if origin is Literal else _CALLED[origin]
+            _one_of(choices(kind)) if origin is Literal else _CALLED[origin]
             for kind, origin, _ in kinds
             if origin is not type(None)
         ]
@@ -281,7 +293,11 @@ def _needed(name: str, value: Any, hint: Any) -> str | None:
     return " or ".join(dict.fromkeys(needs))
 
 
-def _needed_within(name: str, values: Sequence[Any], parts: tuple[Any, ...]) -> str | None:
+def _one_of(names: Sequence[str]) -> str:
+    return f"one of {', '.join(names)}" if len(names) > 1 else repr(names[0])
+
+
+def _needed_within(name: str, values: Collection[Any], parts: tuple[Any, ...]) -> str | None:
     if parts[1:] == (...,):
         parts = parts[:1] * len(values)
     needs = (_needed(name, value, part) for value, part in zip(values, parts, strict=False))

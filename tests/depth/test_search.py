@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 import torch
 
@@ -18,6 +19,8 @@ from lamina.depth.ask.measure import measure, storage_bytes
 from lamina.depth.job import Job
 from lamina.depth.judge.evidence import look_level
 from lamina.depth.phrases import duration
+from lamina.depth.plan.strategies import STRATEGIES
+from lamina.depth.plan.strategies.grid import Grid
 from lamina.depth.run.storage import sqlite_url
 from lamina.depth.run.study import StudyLedger
 from lamina.depth.tell.progress import Pace, PlainSearch, SearchPlan, SilentSearch
@@ -249,15 +252,31 @@ def test_a_folder_of_other_things_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"seeds": 0}, "seeds is 0; need at least 1"),
+        ({"seeds": 0}, "seeds is 0; need at least 1, such as 5"),
+        ({"seeds": "2"}, "seeds is '2'; need a whole number, such as 5"),
+        ({"seeds": 1.5}, "seeds is 1.5; need a whole number, such as 5"),
+        ({"depths": 5}, r"depths is 5; need a list or 'auto', such as \(1, 2, 3\)"),
+        ({"depths": "1-5"}, "depths is '1-5'; need a list or 'auto', such as"),
+        ({"depths": (0, 1)}, r"depths is \(0, 1\); need at least 1 in each entry"),
+        ({"depths": [1.5]}, r"depths is \(1.5,\); need a whole number in each entry"),
+        (
+            {"vary": ["lr"]},
+            r"vary is \('lr',\); need a dict or None, such as {'lr': \(0.001, 0.003",
+        ),
         ({"depths": ()}, "no depths"),
         ({"width": 8, "parameters": 1000}, "one of them"),
         ({"depth": 3}, "use depths="),
         ({"epochs": 1}, r"'epochs' is a setting of training: settings=Settings\(epochs=1\)"),
-        ({"min_gain": 0}, "min_gain is 0; need 0 < min_gain < 100"),
+        ({"min_gain": 0}, "min_gain is 0; need 0 < min_gain < 100, such as 1"),
+        ({"min_gain": "2"}, "min_gain is '2'; need a number, such as 1"),
+        ({"trials": 0}, "trials is 0; need at least 1, such as 20"),
         ({"strategy": "best"}, "strategy is 'best'; need one of grid, race"),
-        ({"budget": 0}, "budget is 0"),
-        ({"workers": 0}, "workers is 0"),
+        ({"budget": 0}, "budget is 0; need a finite number above 0 or None, such as 1800 for half"),
+        (
+            {"budget": "30m"},
+            "budget is '30m'; need a number or None, such as 1800 for half an hour",
+        ),
+        ({"workers": 0}, "workers is 0; need at least 1 or None"),
         ({"task": Toy(empty=("validation",))}, "no validation part"),
     ],
 )
@@ -284,6 +303,16 @@ def test_every_field_of_a_question_is_a_keyword_of_search():
         assert taken[field.name].kind is inspect.Parameter.KEYWORD_ONLY
     assert list(taken)[:2] == ["task", "question"]
     assert list(taken)[-1] == "changes"
+
+
+def test_a_strategy_registered_later_is_known(monkeypatch):
+    monkeypatch.setitem(STRATEGIES, "mine", Grid)
+    assert Question(strategy="mine").strategy == "mine"
+
+
+@pytest.mark.parametrize("depths", [[1, 2], range(1, 3), {1, 2}, np.arange(1, 3)])
+def test_depths_may_be_any_collection(depths):
+    assert run(None, depths=depths, seeds=1).search["depths"] == [1, 2]
 
 
 def test_a_diverged_trial_is_a_result(tmp_path):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, get_args, get_origin
 
@@ -138,7 +137,7 @@ def parse(name: str, text: str, hint: Any) -> Any:
     try:
         refuse(flag(name), found, hint)
     except LaminaError as error:
-        raise LaminaError(re.sub("None$", "none", error.message)) from None  # as it is typed
+        raise LaminaError(error.message.replace("or None", "or none")) from None  # as it is typed
     return found
 
 

@@ -12,6 +12,7 @@ from lamina.depth.ask.candidates import (
     parse_count,
     parse_depths,
 )
+from lamina.depth.ask.space import Range
 from lamina.depth.judge.decision import decide
 from lamina.depth.judge.outcome import Decision
 from lamina.depth.question import Question
@@ -22,6 +23,7 @@ __all__ = [
     "Candidate",
     "Decision",
     "Question",
+    "Range",
     "Verdict",
     "decide",
     "equal_parameters",

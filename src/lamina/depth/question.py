@@ -14,31 +14,66 @@ from lamina.depth.plan.strategies import STRATEGIES
 from lamina.options import Count, Options, Positive
 
 
+def _strategies() -> tuple[str, ...]:
+    return tuple(STRATEGIES)
+
+
 def _depths(text: str) -> tuple[int, ...] | Literal["auto"]:
     return "auto" if text.strip() == "auto" else parse_depths(text)
 
 
 class Question(Options, frozen=True, kw_only=True):
-    """What a depth search is asked.
+    """What a depth search is asked: :func:`lamina.depth.search` takes these fields as keywords, and
+    ``lamina depth`` as options, whose help the descriptions are.
 
     A new option is a field here, and its use in :mod:`lamina.depth.search`. If it changes what a
-    training run learns, add it to ``config`` there, which identifies a search. If it
-    changes which runs are made, add it to :class:`lamina.depth.judge.looks.Way`, because the
-    verdict then counts as another look.
+    training run learns, add it to ``config`` there, which identifies a search. If it changes which
+    runs are made, add it to :class:`lamina.depth.judge.looks.Way`, because the verdict then counts
+    as another look.
 
-    :func:`lamina.depth.search` takes these fields as keywords and ``lamina depth`` as options; the
-    descriptions are their help.
+    Attributes:
+        depths: numbers of layers to compare, such as ``(1, 2, 4)`` or ``range(1, 6)``; ``"auto"``:
+            those that :mod:`lamina.depth.ask.advice` suggests.
+        seeds: training runs of each depth; at most, if the strategy stops earlier. A seed changes
+            the initial weights, the order of the data and dropout, never the split.
+        cell: the cell of every network; None: that of the task's options.
+        width: units of every layer; None: those of the task's options.
+        parameters: the size of every network, to within one percent, in place of a width (see
+            :func:`lamina.depth.equal_parameters`).
+        min_gain: the gain that a deeper network must bring, in points or, for a relative metric,
+            percent (:attr:`lamina.spec.Metric.gain`).
+        cost_per_layer: the gain that each further layer must bring on top of that, in its unit.
+        strategy: which training runs are made, a name in
+            :data:`lamina.depth.plan.strategies.STRATEGIES`; None: ``"race"``, or ``"grid"`` if
+            settings vary.
+        vary: fields of the task's options or of :class:`lamina.train.Settings`, by name, each with
+            a tuple of values or a :class:`lamina.depth.Range`. Each depth is judged at the best
+            setting found for it, on fresh seeds (:mod:`lamina.depth.plan.tuned`).
+        trials: settings that a strategy may sample, over all depths.
+        budget: approximate limit on training time, in seconds; None: no limit.
+        workers: training runs side by side, each in a process with one CPU thread, or
+            ``Settings.threads``; None: one after the other in this process or, with ``ray``, as
+            many as the cluster has room for.
+        storage: the URL of a database. Processes and machines that run the same search there, each
+            with an ``out`` of its own, share its training runs and come to the same verdict. None:
+            an SQLite file in ``out``, for one machine.
+        ray: the address of a Ray cluster to train on; ``"local"`` starts one on this machine.
 
     Raises:
-        LaminaError: a value out of bounds.
+        LaminaError: a value of another type or out of bounds.
     """
 
     depths: Annotated[
-        Collection[int] | Literal["auto"],
+        Collection[Count] | Literal["auto"],
         Meta(
             description="Numbers of layers to compare, such as 1-5 or 1,2,4; auto: those that "
             "rules of thumb suggest.",
-            extra={"parse": _depths, "metavar": "LIST|auto", "default": "1-5"},
+            extra={
+                "parse": _depths,
+                "metavar": "LIST|auto",
+                "default": "1-5",
+                "example": "(1, 2, 3)",
+            },
         ),
     ] = (1, 2, 3, 4, 5)
     seeds: Annotated[
@@ -46,6 +81,7 @@ class Question(Options, frozen=True, kw_only=True):
         Meta(
             description="Training runs of each depth; a strategy may stop earlier. A seed changes "
             "the initial weights, the order of the data and dropout, never the split.",
+            extra={"example": 5},
         ),
     ] = 5
     cell: Annotated[
@@ -66,7 +102,8 @@ class Question(Options, frozen=True, kw_only=True):
         Annotated[float, Meta(gt=0, lt=100)],
         Meta(
             description="Smallest gain worth a deeper network: points of accuracy, F1, BLEU or "
-            "WER; percent of perplexity or MSE."
+            "WER; percent of perplexity or MSE.",
+            extra={"example": 1},
         ),
     ] = 1.0
     cost_per_layer: Annotated[
@@ -77,7 +114,7 @@ class Question(Options, frozen=True, kw_only=True):
         str | None,
         Meta(
             description="How the search decides what to train.",
-            extra={"choices": tuple(STRATEGIES), "default": "race; with --vary, grid"},
+            extra={"choices": _strategies, "default": "race; with --vary, grid"},
         ),
     ] = None
     vary: Annotated[
@@ -85,19 +122,32 @@ class Question(Options, frozen=True, kw_only=True):
         Meta(
             description="What to try beside the depth: lr=0.001,0.003 or dropout=0:0.5 or "
             "lr=1e-4:1e-2:log. May be repeated.",
-            extra={"parse": parse_vary, "metavar": "NAME=VALUES", "several": True},
+            extra={
+                "parse": parse_vary,
+                "metavar": "NAME=VALUES",
+                "several": True,
+                "example": "{'lr': (0.001, 0.003)}",
+            },
         ),
     ] = None
     trials: Annotated[
         Count,
-        Meta(description="Settings to try over all depths, if the strategy samples them."),
+        Meta(
+            description="Settings to try over all depths, if the strategy samples them.",
+            extra={"example": 20},
+        ),
     ] = 20
     budget: Annotated[
         Positive | None,
         Meta(
             description="Approximate limit on training time, such as 30m or 2h; the verdict is "
             "drawn from what has been trained by then.",
-            extra={"parse": parse_seconds, "metavar": "TIME", "default": "no limit"},
+            extra={
+                "parse": parse_seconds,
+                "metavar": "TIME",
+                "default": "no limit",
+                "example": "1800 for half an hour",
+            },
         ),
     ] = None
     workers: Annotated[

@@ -218,7 +218,8 @@ def _check(
     strategy = question.strategy or ("grid" if question.vary else "race")
     checked, baseline = validation(task), blind(task)
     facts = advice.facts_of(task, options, changes)
-    depths = advice.to_compare(facts) if question.depths == "auto" else question.depths
+    asked = question.depths
+    depths = advice.to_compare(facts) if isinstance(asked, str) else asked
     candidates = candidates_for(
         task, depths, question.width, question.parameters, options, **changes
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
@@ -211,7 +212,7 @@ def _counter(task: Task, options: Any, changes: dict[str, Any]) -> Callable[[int
 
 
 def _checked(depths: Iterable[int]) -> tuple[int, ...]:
-    unique = tuple(sorted(set(depths)))
+    unique = tuple(sorted(set(map(operator.index, depths))))  # numpy's numbers, too
     if not unique:
         raise LaminaError("got no depths; give at least one, such as 1-5.")
     _positive("depth", unique[0])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from lamina.depth.plan.strategies.base import Strategy
 from lamina.depth.plan.strategies.bayes import Bayes
 from lamina.depth.plan.strategies.exits import Exits
@@ -16,7 +14,7 @@ from lamina.depth.plan.strategies.random import Random
 from lamina.depth.plan.strategies.relax import Relax
 from lamina.depth.plan.strategies.rules import Rules
 
-STRATEGIES: Mapping[str, type[Strategy]] = {
+STRATEGIES: dict[str, type[Strategy]] = {
     strategy.name: strategy
     for strategy in (
         Grid,
