@@ -23,6 +23,7 @@ from lamina.depth.plan.strategies import STRATEGIES
 from lamina.depth.plan.strategies.grid import Grid
 from lamina.depth.run.storage import sqlite_url
 from lamina.depth.run.study import StudyLedger
+from lamina.depth.search import _check
 from lamina.depth.tell.progress import Pace, PlainSearch, SearchPlan, SilentSearch
 from lamina.depth.tell.verdict import load
 from lamina.depth.trials import Trial, spent
@@ -303,6 +304,34 @@ def test_every_field_of_a_question_is_a_keyword_of_search():
         assert taken[field.name].kind is inspect.Parameter.KEYWORD_ONLY
     assert list(taken)[:2] == ["task", "question"]
     assert list(taken)[-1] == "changes"
+
+
+#: Another value of each field of a question.
+OTHER = {
+    "depths": (1, 3),
+    "seeds": 3,
+    "cell": "lstm",
+    "width": 8,
+    "parameters": 12_000,
+    "min_gain": 2.0,
+    "cost_per_layer": 1.0,
+    "strategy": "random",
+    "vary": {"lr": (0.01, 0.02)},
+    "trials": 7,
+    "budget": 60.0,
+    "workers": 2,
+    "storage": "sqlite://",
+    "ray": "local",
+}
+
+
+@pytest.mark.parametrize("field", Question.__struct_fields__)
+def test_every_field_of_a_question_is_recorded_but_where_it_is_run(field):
+    def recorded(**fields):
+        return _check(Toy(), Question(**fields), {}, QUICK, None).search
+
+    where = field in ("workers", "storage", "ray")
+    assert (recorded(**{field: OTHER[field]}) == recorded()) == where
 
 
 def test_a_strategy_registered_later_is_known(monkeypatch):

@@ -38,6 +38,9 @@ def add_fields(
         structs: the structs whose fields become options, by heading.
         skip: fields that get no option, or ``heading.name`` for those of one struct alone.
         defaults: the default shown in the help, for fields that ``command`` fills in itself.
+
+    Raises:
+        TypeError: two structs have a field of the same name, and neither is skipped.
     """
     own = list(inspect.signature(command, eval_str=True).parameters.values())
     own = [p for p in own if p.kind is not inspect.Parameter.VAR_KEYWORD]
@@ -46,8 +49,10 @@ def add_fields(
     for panel, struct in structs.items():
         hints = hints_of(struct)
         for field in msgspec.structs.fields(struct):
-            if {field.name, f"{panel}.{field.name}"} & set(skip) or field.name in fields:
+            if {field.name, f"{panel}.{field.name}"} & set(skip):
                 continue
+            if field.name in fields:
+                raise TypeError(f"{panel}: {field.name!r} is a field of two structs; skip one")
             hint = hints[field.name]
             fields[field.name] = hint, field.default
             told = (defaults or {}).get(field.name) or extra(hint, "default")

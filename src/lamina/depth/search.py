@@ -156,9 +156,16 @@ class _Asked:
 
     @property
     def search(self) -> dict[str, Any]:
-        """Everything the verdict records about the question, as JSON values. Trials with other
-        settings may share a folder, so what varies is not part of :attr:`config`."""
-        return {**self.config, "vary": _json(self.space), "trials": self.question.trials}
+        """What the verdict records about the question, as JSON values. Sessions that differ in what
+        is added here may share a folder, so it is not part of :attr:`config`. Left out: where runs
+        are made and kept (``workers``, ``storage``, ``ray``)."""
+        return {
+            **self.config,
+            "strategy": self.strategy,
+            "vary": _json(self.space),
+            "trials": self.question.trials,
+            "budget": self.question.budget,
+        }
 
     @property
     def way(self) -> Way:

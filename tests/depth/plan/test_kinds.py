@@ -81,7 +81,6 @@ def test_a_pause_changes_nothing(setup: Setup, tmp_path: Path, name: str) -> Non
 @every
 def test_what_a_search_says_of_it(name: str) -> None:
     kind = KINDS[name]
-    assert kind.name == name
     assert kind.title.count("{}") == 1
     assert kind.purpose
     seconds, evaluation = {1: 10.0, 2: 20.0}, {1: 1.0, 2: 2.0}

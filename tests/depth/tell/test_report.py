@@ -322,3 +322,10 @@ def test_the_report_tells_what_was_trained_and_for_what():
     assert "Weights of the depths at the end, means over seeds: 1: 0.25, 2: 0.75." in text
     assert "took 2 min; the estimate was 2 min" in text
     assert "At half the risk the answer is the same." in text
+
+
+def test_a_run_of_a_kind_that_this_process_lacks_is_named():
+    base = make_verdict(USE)
+    other = msgspec.structs.replace(base.trials[0], job=Job(depth=2, seed=0, kind="prune"))
+    text = render(msgspec.structs.replace(base, tried=(other,)))
+    assert "<td>prune, 2 layers</td><td>comparison</td>" in re.sub(r">\s+<", "><", text)

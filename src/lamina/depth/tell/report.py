@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import re
@@ -14,7 +15,7 @@ from markupsafe import Markup
 
 from lamina.depth.judge.outcome import Stage
 from lamina.depth.phrases import duration, layers, listed, listed_range
-from lamina.depth.plan.kinds import KINDS
+from lamina.depth.plan.kinds import KINDS, Kind
 from lamina.depth.tell import charts, words
 from lamina.depth.tell.table import size, width
 from lamina.depth.tell.told import Told, amount, percent
@@ -150,7 +151,7 @@ def _trained(verdict: Verdict) -> list[Row]:
     groups: dict[tuple[bool, int, str, str], list[Trial]] = {}
     for trial in longest((*verdict.trials, *verdict.tried)):
         used = trial.job.run in judged
-        what = KINDS[trial.job.kind].title.format(layers(trial.depth))
+        what = _kind(trial).title.format(layers(trial.depth))
         key = (not used, trial.depth, what, "the verdict" if used else _use(trial))
         groups.setdefault(key, []).append(trial)
     rows: list[Row] = []
@@ -164,7 +165,13 @@ def _use(trial: Trial) -> str:
     """The purpose of a run that is not judged."""
     if trial.job.changes:
         return "a choice of settings"
-    return KINDS[trial.job.kind].purpose if trial.job.epochs is None else "a first look"
+    return _kind(trial).purpose if trial.job.epochs is None else "a first look"
+
+
+def _kind(trial: Trial) -> Kind:
+    """Of a run; named alone if this process has no such kind (another one registered it)."""
+    name = trial.job.kind
+    return KINDS.get(name) or dataclasses.replace(KINDS["train"], title=f"{name}, {{}}")
 
 
 def _saw(verdict: Verdict) -> list[str]:

@@ -49,7 +49,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
             for them.
         baseline: the metric's value for the best answer that reads no input, None if unknown.
         looks: the number of seeds at each look at this search, this verdict's last.
-        search: the configuration: task, model, training, depths, seeds, smallest gain.
+        search: the question: task, model, training, and every field of
+            :class:`lamina.depth.Question` that decides what is trained, with ``budget`` in seconds.
     """
 
     format: int = FORMAT
