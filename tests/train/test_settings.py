@@ -45,7 +45,7 @@ def test_changes_are_checked_by_name_and_type():
         Settings().changed(epoch=3)
     with pytest.raises(LaminaError, match="zzz"):
         Settings().changed(zzz=3)
-    with pytest.raises(LaminaError, match="epochs is .3.; need a whole number"):
+    with pytest.raises(LaminaError, match=r"epochs is .3.; need a whole number"):
         Settings().changed(epochs="3")
     with pytest.raises(LaminaError, match="lion"):
         Settings().changed(optimizer="lion")
