@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from lamina.nn.sequence.ranking import most_probable
 from lamina.spec import State
 from lamina.tasks.decode.beam import Hypothesis, beam_search, length_penalty
 
@@ -51,12 +53,12 @@ def search(chain: Chain, members: list[int], limits: list[int], **how: float) ->
     settings = {"width": 3, "alpha": 1.0, **how}
     state = chain.begin(members)
 
-    def step(tokens: np.ndarray, rows: np.ndarray | None) -> np.ndarray:
+    def step(tokens: np.ndarray, rows: np.ndarray | None, totals: Any, spent: np.ndarray) -> Any:
         nonlocal state
         if rows is not None:
             state = ((state[0][0][:, torch.from_numpy(rows)],),)
         log_p, state = chain(torch.from_numpy(tokens), state)
-        return log_p.numpy()
+        return most_probable(log_p, totals, spent, end=END, count=2 * int(settings["width"]))
 
     return beam_search(step, np.array(limits), begin=BEGIN, end=END, **settings)  # type: ignore[arg-type]
 

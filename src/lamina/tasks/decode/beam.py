@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -23,13 +23,41 @@ class Hypothesis:
     score: float
 
 
+class Step(Protocol):
+    """One step of a beam search: reads a token of each hypothesis, and ranks what may follow."""
+
+    def __call__(
+        self,
+        tokens: np.ndarray,
+        rows: np.ndarray | None,
+        totals: np.ndarray | None,
+        spent: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The best continuations of each member, ``2 * width`` of them, or all if there are fewer.
+
+        Args:
+            tokens: ``(B, K)``, the tokens to read; ``K`` is up to ``width``.
+            rows:   ``(B * K,)``, which of the ``B * K`` hypotheses of the step before each token
+                continues; ``None`` at the start.
+            totals: ``(B, K)``, the log-probabilities of the hypotheses; ``None`` at the start.
+            spent:  ``(B,)``, whether a member can only end now.
+
+        Returns:
+            The log-probability, the hypothesis (below ``K``) and the next token of each
+            continuation, ``(B, C)``, the best first; of equal ones, that of the first hypothesis
+            and then of the first token. :func:`lamina.nn.sequence.ranking.most_probable` finds
+            them.
+        """
+        ...
+
+
 def length_penalty(length: int, alpha: float) -> float:
     """Wu et al. (2016), equation 14: ``lp(Y) = (5 + |Y|)^alpha / (5 + 1)^alpha``."""
     return ((5.0 + length) / 6.0) ** alpha
 
 
 def beam_search(
-    step: Callable[[np.ndarray, np.ndarray | None], np.ndarray],
+    step: Step,
     limits: np.ndarray,
     *,
     width: int,
@@ -45,9 +73,7 @@ def beam_search(
     hypotheses, or when none is left to go on. Members do not depend on each other.
 
     Args:
-        step:   tokens ``(B, K)``, and for each of them the row of the hypothesis that it continues,
-                ``(B * K,)`` of the ``B * K`` of the step before, or ``None`` at the start; to
-                log-probabilities of the next ``(B, K, V)``; ``K`` is up to ``width``.
+        step:   reads tokens and ranks what may follow.
         limits: ``(B,)`` int64, each at least 1: the most tokens of a member, its end included; what
                 has not ended there is ended.
         width:  hypotheses of a member.
@@ -62,23 +88,16 @@ def beam_search(
     totals: np.ndarray | None = None  # (B, K), log-probability of each hypothesis
     history = np.zeros((members, 1, 0), np.int64)  # (B, K, t)
     for length in range(1, int(limits.max()) + 1):
-        log_p = step(tokens, rows)
-        kept, size = log_p.shape[1:]
-        others = np.arange(size) != end
-        spent = (limits <= length)[:, None, None] & others
-        log_p = np.where(spent, log_p.dtype.type(-np.inf), log_p)
-        if totals is not None:
-            log_p = totals[:, :, None] + log_p
         # Each hypothesis can end in one way only, so that of twice as many enough go on.
-        best, index = _largest(log_p.reshape(members, -1), min(2 * width, kept * size))
-        parent, token = index // size, index % size
+        kept = tokens.shape[1]
+        best, parent, token = step(tokens, rows, totals, limits <= length)
         ends = token == end
         for b, rank in np.argwhere((ends & np.isfinite(best))[:, :width]).tolist():
             if len(finished[b]) < width:
                 p = float(best[b, rank])
                 found = history[b, parent[b, rank]].tolist()
                 finished[b].append(Hypothesis(found, p, p / length_penalty(length, alpha)))
-        go_on = ends.argsort(axis=1, kind="stable")[:, : min(width, kept * (size - 1))]
+        go_on = ends.argsort(axis=1, kind="stable")[:, : min(width, best.shape[1] - kept)]
         totals = np.take_along_axis(best, go_on, axis=1)
         parent = np.take_along_axis(parent, go_on, axis=1)
         tokens = np.take_along_axis(token, go_on, axis=1)
@@ -93,16 +112,3 @@ def beam_search(
     return [
         max(found, key=lambda hypothesis: hypothesis.score, default=nothing) for found in finished
     ]
-
-
-def _largest(values: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The ``count`` largest of each row of ``values`` ``(B, N)`` in falling order, and where they
-    are; of equal ones the first comes first."""
-    negated = -values
-    # All that may be among them, whatever stands beside it at the edge: not more than that.
-    edge = np.partition(negated, count - 1, axis=1)[:, count - 1 : count]
-    index = np.empty((len(values), count), np.int64)
-    for b, row in enumerate(negated):
-        near = np.flatnonzero(~(row > edge[b]))  # not-a-number is kept, and sorted last
-        index[b] = near[np.argsort(row[near], kind="stable")[:count]]
-    return np.take_along_axis(values, index, axis=1), index

@@ -24,6 +24,7 @@ from lamina.nn.recurrent.options import Units
 from lamina.nn.sequence.attention import Memory
 from lamina.nn.sequence.decoder import Decoder
 from lamina.nn.sequence.encoder import Encoder
+from lamina.nn.sequence.ranking import most_probable
 from lamina.options import Share
 from lamina.spec import TYPED_TEXT, LaminaError, Model, State
 from lamina.tasks.decode.beam import Hypothesis, beam_search
@@ -172,7 +173,12 @@ class Translator(Model):
         """The best translation found of each member of a batch, in evaluation mode."""
         device = self.output_weight.device
 
-        def step(tokens: np.ndarray, rows: np.ndarray | None) -> np.ndarray:
+        def step(
+            tokens: np.ndarray,
+            rows: np.ndarray | None,
+            totals: np.ndarray | None,
+            spent: np.ndarray,
+        ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             nonlocal state
             if rows is not None:
                 kept = torch.from_numpy(rows).to(device)
@@ -182,7 +188,8 @@ class Translator(Model):
             log_p = torch.log_softmax(linear(h, self.output_weight), dim=1)
             if log_p.dtype not in (torch.float32, torch.float64):  # numpy has no bfloat16
                 log_p = log_p.float()
-            return log_p.view(*tokens.shape, -1).cpu().numpy()
+            log_p = log_p.view(*tokens.shape, -1)
+            return most_probable(log_p, totals, spent, end=END, count=2 * width)
 
         alpha = self.options.length_penalty
         return beam_search(step, limits.numpy(), width=width, begin=BEGIN, end=END, alpha=alpha)
