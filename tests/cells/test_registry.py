@@ -174,6 +174,10 @@ class NoSuchPart(Leaky):
     initial: ClassVar = {"m": 1.0}
 
 
+class NoSuchActivation(Leaky):
+    activations: ClassVar = ("tanh", "gelu")
+
+
 class Tuned(Leaky):
     def __init__(self, pace: float = 0.5) -> None:
         self.pace = pace
@@ -215,6 +219,7 @@ class TwoParts(MinGRU):
         (Half, r"need linear\(wx\) in place of step"),
         (DenseLinear, "need .* recurrence 'none'"),
         (TwoParts, r"need .* parts \('h',\)"),
+        (NoSuchActivation, r"activations has \['gelu'\]; need some of tanh and relu"),
         (NoSuchPart, r"initial has \['m'\]; need some of \('h',\)"),
     ],
 )

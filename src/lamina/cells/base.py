@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias, get_args
 
 from lamina.cells.weights import Weights
 from lamina.spec import LaminaError
@@ -122,6 +122,9 @@ class Cell:
                 raise LaminaError(f"{what}: {attribute} is {gate!r}; need one of {known}")
         if unknown := set(self.initial) - set(self.parts):
             raise LaminaError(f"{what}: initial has {sorted(unknown)}; need some of {self.parts}")
+        if unknown := set(self.activations) - set(get_args(Activation)):
+            need = " and ".join(get_args(Activation))
+            raise LaminaError(f"{what}: activations has {sorted(unknown)}; need some of {need}")
         if type(self).step is Cell.step:
             raise LaminaError(f"{what} has no step; need its equations, one step in torch")
         if own := sorted(vars(self)):

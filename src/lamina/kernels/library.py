@@ -21,7 +21,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from lamina.cells import GRU, LSTM, RNN, Cell, Weights
+from lamina.cells import GRU, LSTM, RNN, Activation, Cell, Weights
 from lamina.kernels import private
 from lamina.kernels.request import Request, look_up, transform, valid_steps
 
@@ -34,9 +34,15 @@ SATURATED = 1e4
 KNOWN: Mapping[type[Cell], str] = {RNN: "rnn", GRU: "gru", LSTM: "lstm"}
 
 
+def fused_name(cell: Cell, activation: Activation) -> str | None:
+    """What torch, and the core after it, call a cell with its activation; ``None``: unknown."""
+    name = KNOWN.get(type(cell))
+    return f"rnn_{activation}" if name == "rnn" else name
+
+
 def refuses(request: Request) -> str | None:
     """Why this kernel cannot run a request, or ``None`` if it can."""
-    if type(request.cell) not in KNOWN:
+    if fused_name(request.cell, request.activation) is None:
         return f"torch has no recurrence of the cell {request.cell.name!r}"
     if request.weights.norm is not None:
         return "torch has no layer-normalised recurrence"
@@ -53,8 +59,8 @@ def scan(request: Request) -> tuple[Tensor, tuple[Tensor, ...]]:
     steps, batch = request.steps, request.batch
     if steps == 0 or batch == 0:  # torch refuses both
         return request.x.new_zeros((steps, batch, state[0].shape[1])), state
-    kind = KNOWN[type(request.cell)]
-    kind = f"rnn_{request.activation}" if kind == "rnn" else kind
+    kind = fused_name(request.cell, request.activation)
+    assert kind is not None
     x, weights = as_product(request.x, request.tokens, lengths, request.weights)
     if lengths is None:
         order = torch.arange(steps - 1, -1, -1, device=x.device) if reverse else None

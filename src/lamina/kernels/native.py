@@ -8,15 +8,15 @@ The two passes are custom operators of torch, ``lamina::recurrence`` and
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils import dlpack
 
-from lamina.cells import GRU, LSTM, RNN, Activation, Cell
 from lamina.kernels import private, threads
+from lamina.kernels.library import fused_name
 from lamina.kernels.request import Request, look_up, transform
 from lamina.spec import LaminaError
 
@@ -36,21 +36,10 @@ except ImportError as error:
 LARGE = 1 << 14
 
 
-#: The core's name of each cell it computes; a subclass of one may compute anything.
-KNOWN: Mapping[type[Cell], str] = {RNN: "rnn", GRU: "gru", LSTM: "lstm"}
-
-
-def core_name(cell: Cell, activation: Activation) -> str | None:
-    """The core's name of a cell with its activation, or ``None`` where it does not know the
-    cell."""
-    name = KNOWN.get(type(cell))
-    return f"rnn_{activation}" if name == "rnn" else name
-
-
 def refuses(request: Request) -> str | None:
     """Why this kernel cannot run a request, or ``None`` if it can."""
     x, mask = request.x, request.recurrent_mask
-    if type(request.cell) not in KNOWN:
+    if fused_name(request.cell, request.activation) is None:
         return f"the core does not know the cell {request.cell.name!r}"
     if _core is None:
         return MISSING
@@ -80,7 +69,7 @@ def scan(request: Request) -> tuple[Tensor, tuple[Tensor, ...]]:
         part is not None and part.requires_grad for part in given
     )
     outputs, h_n, c_n, _ = recurrence(
-        core_name(request.cell, request.activation),
+        fused_name(request.cell, request.activation),
         request.reverse,
         train,
         tokens,

@@ -67,8 +67,6 @@ class Request(NamedTuple):
             self.weights,
             self.recurrent_mask,
         )
-        if self.activation not in ("tanh", "relu"):
-            raise LaminaError(f"got activation {self.activation!r}; need 'tanh' or 'relu'")
         reason = self.cell.refuses(activation=self.activation, recurrent_dropout=mask is not None)
         if reason:
             raise LaminaError(reason)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from lamina.cells import Activation, Cell, Weights, cell_named
 from lamina.kernels import threads
-from lamina.kernels.native import core_name
+from lamina.kernels.library import fused_name
 from lamina.spec import LaminaError, State
 
 try:
@@ -85,7 +85,7 @@ class Stepper:
         if weights not in ("float32", "int8"):
             raise LaminaError(f"weights is {weights!r}; need 'float32' or 'int8'")
         self.cell = cell_named(cell)
-        if core_name(self.cell, "tanh") is None:
+        if fused_name(self.cell, "tanh") is None:
             raise LaminaError(
                 f"a stepper cannot run the cell {self.cell.name!r}, which the core does not know; "
                 "need rnn, gru or lstm, or call the stack with T=1 and carry its state"
@@ -225,7 +225,7 @@ def _as_core_takes_it(cell: Cell, layer: StepLayer, int8: bool) -> dict[str, Any
         if int8 and name in arrays and not np.isfinite(arrays[name]).all():
             raise LaminaError(f"{name} holds numbers that are not finite; need weights='float32'")
     return {
-        "cell": core_name(cell, layer.activation),
+        "cell": fused_name(cell, layer.activation),
         "hidden": _hidden(cell, w),
         "residual": layer.residual,
         **arrays,
