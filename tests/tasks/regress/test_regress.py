@@ -13,7 +13,7 @@ from command_line import done, lamina
 from lamina.data.prepare.standardize import Standardizer
 from lamina.spec import LaminaError
 from lamina.tasks import Regress, load, load_processor
-from lamina.tasks.scores.regression import score
+from lamina.tasks.scores.sums import regression_errors
 from lamina.train import Silent, evaluate, fit
 
 
@@ -60,7 +60,7 @@ def test_scores_are_those_of_scikit_learn() -> None:
         "absolute": np.abs(gap).sum(),
         "spread": np.square(z - z.mean()).sum(),
     }
-    got = score(sums, 40, float(scale.scale[0]))
+    got = regression_errors(sums, 40, float(scale.scale[0]))
     assert got["rmse"] == pytest.approx(np.sqrt(metrics.mean_squared_error(truth, found)))
     assert got["mae"] == pytest.approx(metrics.mean_absolute_error(truth, found))
     assert got["r2"] == pytest.approx(metrics.r2_score(truth, found))
@@ -68,9 +68,9 @@ def test_scores_are_those_of_scikit_learn() -> None:
 
 def test_r2_without_spread() -> None:
     same = {"absolute": 0.0, "spread": 0.0}
-    assert np.isnan(score({**same, "loss": 0.0}, 1, 1.0)["r2"])
-    assert score({**same, "loss": 0.0}, 3, 1.0)["r2"] == 1
-    assert score({**same, "loss": 2.0}, 3, 1.0)["r2"] == 0
+    assert np.isnan(regression_errors({**same, "loss": 0.0}, 1, 1.0)["r2"])
+    assert regression_errors({**same, "loss": 0.0}, 3, 1.0)["r2"] == 1
+    assert regression_errors({**same, "loss": 2.0}, 3, 1.0)["r2"] == 0
 
 
 def test_the_baseline_is_the_mean_of_the_training_part(machines) -> None:

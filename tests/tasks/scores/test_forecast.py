@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lamina.tasks.forecast.errors import error_sums, mean_loss, pinball
-from lamina.tasks.scores.forecast import score
+from lamina.tasks.scores.sums import forecast_errors
 
 
 def test_scores_by_hand() -> None:
@@ -17,7 +17,7 @@ def test_scores_by_hand() -> None:
     f, y = rng.normal(size=(2, 6, 5, 3))
     mean, scale, naive = rng.normal(size=(5, 3)), rng.random((5, 3)) + 0.5, rng.random((5, 3))
     naive[0, 1] = 0.0
-    got = score(
+    got = forecast_errors(
         {
             name: float(value)
             for name, value in error_sums(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lamina.data.text.span_schemes import Matching, SpanScheme
-from lamina.tasks.scores.spans import f1
+from lamina.tasks.scores.sums import f1
 from lamina.tasks.tag.spans import SpanCounts
 
 PREFIXES: dict[SpanScheme, str] = {"IOB1": "BI", "IOB2": "BI", "IOBES": "BIES"}

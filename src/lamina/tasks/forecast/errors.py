@@ -46,7 +46,7 @@ def error_sums(
     naive: Tensor,
     quantiles: Sequence[float],
 ) -> dict[str, Tensor]:
-    """Sums over observed targets; :func:`lamina.tasks.scores.forecast.score` makes means of them.
+    """Sums over observed targets, for :func:`lamina.tasks.scores.sums.forecast_errors`.
 
     ``forecast`` ``(F, B, C, Q)`` and ``target`` ``(F, B, C)`` on the common scale; ``mean``,
     ``scale``, ``naive`` ``(B, C)``, of each series. The point of a quantile forecast is its median.

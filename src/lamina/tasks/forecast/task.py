@@ -20,7 +20,7 @@ from lamina.tasks.forecast.errors import error_sums, mean_loss
 from lamina.tasks.forecast.inputs import ForecastInputs
 from lamina.tasks.forecast.network import NAME, Forecaster, ForecastOptions
 from lamina.tasks.forecast.scale import Scale
-from lamina.tasks.scores.forecast import score
+from lamina.tasks.scores.sums import forecast_errors
 
 _NAIVE = "the better of the last value and the season before"
 MSE = Metric("mse", higher_is_better=False, gain="relative", blind=_NAIVE)
@@ -162,8 +162,8 @@ class Forecast(DataTask[Forecaster, WindowBatch]):
         )
 
     def summary(self, sums: Mapping[str, float], count: int) -> dict[str, float]:
-        """``loss`` and what :func:`lamina.tasks.scores.forecast.score` makes of the errors."""
-        scores = score({name: value for name, value in sums.items() if name != "loss"})
+        """``loss``, and :func:`lamina.tasks.scores.sums.forecast_errors`."""
+        scores = forecast_errors({name: value for name, value in sums.items() if name != "loss"})
         return {**super().summary(sums, count), **scores}
 
     # -- without a network
@@ -191,7 +191,7 @@ class Forecast(DataTask[Forecaster, WindowBatch]):
             said = self.rows[before][:, :, :columns, None].expand(-1, -1, -1, quantiles)
             for name, value in self._sums(said, batch).items():
                 sums[name] = sums.get(name, 0.0) + float(value)
-        return score(sums)
+        return forecast_errors(sums)
 
     def baseline(self) -> float:
         """``metric`` on the validation part of the better of :meth:`baselines`."""

@@ -16,7 +16,7 @@ from lamina.tasks.many_to_one.task import ManyToOneTask
 from lamina.tasks.regress.data import RegressData, numbers, read
 from lamina.tasks.regress.network import NAME, Regressor
 from lamina.tasks.regress.processor import RegressProcessor
-from lamina.tasks.scores.regression import score
+from lamina.tasks.scores.sums import regression_errors
 
 RMSE = Metric(
     "rmse", higher_is_better=False, gain="relative", blind="always the mean of the training part"
@@ -69,8 +69,8 @@ class Regress(ManyToOneTask[Regressor]):
         return self.processor.scale(numbers(examples)[:, None])[:, 0]
 
     def step(self, model: Regressor, batch: Batch, state: State | None) -> Step:
-        """The loss of a batch, and what :func:`lamina.tasks.scores.regression.score` needs. The
-        loss that is summed up is the squared error, so that it means the same everywhere."""
+        """The loss of a batch, and what :func:`lamina.tasks.scores.sums.regression_errors` needs.
+        The loss that is summed up is the squared error, so that it means the same everywhere."""
         found = model(batch.inputs, batch.lengths)[:, 0]  # (B,)
         loss = _LOSSES[self.data.loss](found, batch.targets)
         count = len(batch.targets)
@@ -85,7 +85,7 @@ class Regress(ManyToOneTask[Regressor]):
     def summary(self, sums: Mapping[str, float], count: int) -> dict[str, float]:
         """``loss``: squared error, standardised; ``rmse``, ``mae`` in the target's unit; ``r2``."""
         scale = float(self.processor.scale.scale[0])
-        return {**super().summary(sums, count), **score(sums, count, scale)}
+        return {**super().summary(sums, count), **regression_errors(sums, count, scale)}
 
     def _without_network(self, part: Part) -> dict[str, float]:
         """The scores of always answering the mean of the training part."""
@@ -95,7 +95,7 @@ class Regress(ManyToOneTask[Regressor]):
             "absolute": float(np.abs(gap).sum()),
             "spread": float(np.square(gap - gap.mean()).sum()),
         }
-        return score(sums, len(gap), float(self.processor.scale.scale[0]))
+        return regression_errors(sums, len(gap), float(self.processor.scale.scale[0]))
 
     def baseline(self) -> float:
         """RMSE on the validation part of the training part's mean."""

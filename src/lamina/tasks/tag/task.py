@@ -18,7 +18,7 @@ from lamina.data.text.lexicon import Lexicon
 from lamina.data.text.span_schemes import OUTSIDE, recognise
 from lamina.spec import ACCURACY, SPAN_F1, LaminaError, Part, State, Step
 from lamina.tasks.base import DataTask
-from lamina.tasks.scores.spans import f1
+from lamina.tasks.scores.sums import f1
 from lamina.tasks.tag.batch import NOT_COUNTED, WordBatch, collate
 from lamina.tasks.tag.data import TagData, counted, read
 from lamina.tasks.tag.network import NAME, Tagger, TagLabels, TagOptions
