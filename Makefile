@@ -53,7 +53,7 @@ sanitize: $(READY)  ## run the tests of csrc/ under the address, undefined-behav
 		$(BIN)/ctest --test-dir build/$$kind --output-on-failure || exit; \
 	done
 
-bench: $(PEERS)  ## run the side-by-side benchmarks and print their tables (about half an hour)
+bench: $(PEERS)  ## run the side-by-side benchmarks and print their tables
 	$(BIN)/python bench/decision.py
 	$(BIN)/python bench/strategies.py
 	$(BIN)/python bench/kernels.py

@@ -169,7 +169,7 @@ def chunks(tokens: Tokens, B: int, T: int) -> Iterator[tuple[bool, Tokens, Token
     """One pass: the text cut into B parallel stretches, read T steps at a time.
 
     Yields whether the stretches begin here, inputs ``(T, B)``, and targets, one step later. A
-    chunk goes on where the one before ended, and so the state may be carried; the last is shorter.
+    chunk continues where the previous one ended, so the state may be carried; the last is shorter.
     """
     steps = (len(tokens) - 1) // B
     x = tokens[: steps * B].reshape(B, steps).T

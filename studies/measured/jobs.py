@@ -1,4 +1,4 @@
-"""Work that is done once: each job's result is kept in a file, and a stopped study goes on."""
+"""Work done once: each job's result is kept in a file, so an interrupted study resumes."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
-"""The docs and the help of every command avoid phrases that native speakers do not use.
+"""The docs, help and messages avoid phrases that native speakers do not use.
 
 The list holds phrases that have no good use here, so that a hit is always a mistake.
 """
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from command_line import lamina
 
 ROOT = Path(__file__).parents[2]
+SRC = ROOT / "src" / "lamina"
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md", "docs/*.md")
 
 #: A phrase, and what to write instead.
@@ -30,7 +32,7 @@ PHRASES = {
     r"\b(?:goes|went|go) on where\b": "resumes",
     r"\bthe plan of the house\b": "the architecture",
     r"\brooms\b": "packages",
-    r"\bis no (?:run|search|file|folder|name)\b": "is not a ..., does not exist",
+    r"\bis no (?:run|search|study|trial|verdict|file|folder|name|URL)\b": "is not, does not exist",
     r"\bwho (?:falls|adds|runs|looks)\b": "name the subject: a worker, you",
 }
 #: Only in help: "Of the draw." does not say what an option does.
@@ -61,6 +63,31 @@ def commands(*above: str) -> Iterator[tuple[tuple[str, ...], str]]:
 def test_a_page_is_in_plain_english(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     assert marked(" ".join(text.split()), PHRASES) == []
+
+
+def literals(source: str) -> Iterator[str]:
+    """Every string of a module but its docstrings; what an f-string inserts is left out."""
+    nodes = list(ast.walk(ast.parse(source)))
+    docs = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    for node in nodes:
+        if id(node) in docs:
+            continue
+        if isinstance(node, ast.JoinedStr):
+            parts = (part.value if isinstance(part, ast.Constant) else "…" for part in node.values)
+            yield "".join(map(str, parts))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+@pytest.mark.parametrize("package", ["cells", "cli", "depth", "nn", "spec", "store", "train"])
+def test_messages_are_in_plain_english(package: str) -> None:
+    found = {
+        str(file.relative_to(SRC)): marks
+        for file in (SRC / package).rglob("*.py")
+        for text in literals(file.read_text(encoding="utf-8"))
+        if (marks := marked(" ".join(text.split()), PHRASES))
+    }
+    assert found == {}
 
 
 def test_help_is_in_plain_english(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -206,7 +206,7 @@ def test_a_layer_must_gain_its_price(monkeypatch, price: float, answer: str) -> 
     assert answer in found.out
     if price:  # what it had to gain is told
         told = " ".join(found.out.split())
-        assert "less than the 90 points you asked of 1 more layer" in told
+        assert "less than the 90 points that 1 more layer must gain" in told
     assert json.loads(Path("s/verdict.json").read_text())["search"]["cost_per_layer"] == price
 
 

@@ -193,7 +193,10 @@ TYPED: list[tuple[tuple[object, ...], str]] = [
         "give one of them",
     ),
     # folders
-    ((*REVIEWS, "--out", "texts"), "texts: holds a run already"),
+    (
+        (*REVIEWS, "--out", "texts"),
+        "texts: already holds a run; resume it with lamina train --resume texts",
+    ),
     ((*REVIEWS, "--out", "book.txt"), "book.txt: cannot become a run folder"),
     ((*REVIEWS, "--out", "book.txt/run"), "book.txt/run: cannot become a run folder"),
     ((*REVIEWS, "--out", "."), ".: is not empty"),

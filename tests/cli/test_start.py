@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from command_line import lamina
+from lamina.cli.app import COMMANDS
 
 SCRIPT = """
 import sys
@@ -39,6 +40,11 @@ def test_help_loads_no_torch(words: tuple[str, ...], shown: str) -> None:
     done = subprocess.run([sys.executable, "-c", SCRIPT, *words], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert shown in done.stdout
+
+
+@pytest.mark.parametrize(("name", "does"), [(name, does) for name, (_, does) in COMMANDS.items()])
+def test_the_list_of_commands_says_what_their_help_says(name: str, does: str) -> None:
+    assert f"\n\n  {does}\n\n" in lamina(name, "--help").out
 
 
 def test_a_command_of_that_name_is_suggested_without_torch() -> None:

@@ -30,7 +30,7 @@ COMMANDS = {
     "evaluate": ("use", "Score a trained model on a file."),
     "predict": ("use", "Print a model's answer to each text or example."),
     "generate": ("use", "Continue a text with a language model."),
-    "demo": ("demo", "Run a depth search on handwritten digits."),
+    "demo": ("demo", "Search for the depth of a classifier of handwritten digits."),
     "doctor": ("doctor", "Show what this machine runs, and with which kernels."),
 }
 
@@ -117,7 +117,7 @@ def root(
 
 def run(arguments: list[str] | None) -> int:
     """Run a command and return its exit status: 2, with one line on stderr, for what the user can
-    mend."""
+    fix."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # any script can be shown, if only as \\uXXXX
             stream.reconfigure(errors="backslashreplace")

@@ -25,7 +25,7 @@ def demo(
         "runs/demo"
     ),
 ) -> None:
-    """Search for the depth of a classifier of 1,797 handwritten digits."""
+    """Search for the depth of a classifier of handwritten digits."""
     note(
         "1,797 handwritten digits, read row by row: how deep should a network be to tell them "
         "apart?\nThe same for a file of yours: lamina depth classify FILE --text COLUMN --label "

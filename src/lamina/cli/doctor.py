@@ -21,13 +21,13 @@ def core() -> str:
         from lamina.kernels import _core
     except ImportError as error:
         if importlib.util.find_spec("lamina.kernels._core") is None:
-            return "none: not built, for want of a C++20 compiler when lamina was installed"
+            return "none: not built; there was no C++20 compiler when lamina was installed"
         return f"none: {error}"
     return f"{_core.isa()}, {_core.lanes()} floats at a time, {_core.threads()} threads"
 
 
 def doctor() -> None:
-    """What this machine runs, and with which kernels."""
+    """Show what this machine runs, and with which kernels."""
     rows = [
         ("lamina", __version__),
         ("python", platform.python_version()),

@@ -102,8 +102,8 @@ def run(
     options = struct_from(kind.Options, shape, what="model option", place=place)
     if not resume and RunFolder.is_run(out):
         raise LaminaError(
-            f"holds a run already. Resume it with {shell('train', '--resume', out)}, or give "
-            "another folder with --out.",
+            f"already holds a run; resume it with {shell('train', '--resume', out)}, or give "
+            "another folder with --out",
             place=str(out),
         )
     if not resume and (out / "search.json").exists():

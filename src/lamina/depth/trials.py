@@ -139,11 +139,11 @@ def read_trial(out: Path, job: Job) -> Trial | None:
         trial = msgspec.json.decode(file.read_bytes(), type=Trial)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise LaminaError(
-            f"is no trial of a search: {error}. Take it away; the training is run again.",
+            f"is not the trial of a search: {error}. Delete it, and the run is trained again.",
             place=str(file),
         ) from None
     if trial.job != job:
-        raise LaminaError(f"is of {trial.job}, not of {job}. Take it away.", place=str(file))
+        raise LaminaError(f"is of {trial.job}, not of {job}. Delete it.", place=str(file))
     return trial
 
 

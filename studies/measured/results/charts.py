@@ -135,7 +135,7 @@ def dots(
 
 
 def svg(chart: Any) -> str:
-    """An altair chart in the house's dress, on white."""
+    """An altair chart in the style of all studies, on white."""
     dressed = (
         chart.configure(font=_FONT, background="white", padding=10)
         .configure_view(stroke=None)

@@ -189,7 +189,7 @@ def test_each_layer_runs_once(words: Setup, cell: str, residual: bool) -> None:
 def test_what_cannot_share_is_refused_in_a_line(words: Setup) -> None:
     toy = Toy()
     none = Setup(toy, equal_width(toy, (1, 2), 4, None), QUICK, None, {})
-    with pytest.raises(LaminaError, match=r"toy network stand in no lamina\.nn\.Stack"):
+    with pytest.raises(LaminaError, match=r"toy network are not in a lamina\.nn\.Stack"):
         shared(Job(depth=2, seed=0, kind="exits"), none)
     narrow = (Candidate(1, 9, 0), Candidate(2, 6, 0))
     setup = Setup(words.task, narrow, QUICK, None, words.changes)

@@ -178,10 +178,10 @@ def test_optuna_sees_trials_with_values_and_depths(url, tmp_path):
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ("study.db", "need the URL of a database"),
-        ("sqlite:////no/such/folder/study.db", "cannot be opened or made; the folder"),
-        ("postgresql://me:secret@127.0.0.1:1/none", "does not answer: .*refused"),
-        ("nosuch://x", "database that is not known; need sqlite:///FILE"),
+        ("study.db", "need that of a database"),
+        ("sqlite:////no/such/folder/study.db", "cannot be opened or created; its folder"),
+        ("postgresql://me:secret@127.0.0.1:1/none", "does not respond: .*refused"),
+        ("nosuch://x", "unknown kind of database; need sqlite:///FILE"),
     ],
 )
 def test_a_storage_that_is_not_there_is_one_line_without_the_password(tmp_path, wrong, words):
@@ -199,7 +199,7 @@ def test_a_study_that_cannot_be_read_may_be_moved_away(url, tmp_path, text):
     run_folder(tmp_path / "a", JOB).mkdir(parents=True)
     save_trial(tmp_path / "a", trial())
     (tmp_path / "shared.db").write_bytes(text)
-    with pytest.raises(LaminaError, match=r"is no study of a search: .*Move it away"):
+    with pytest.raises(LaminaError, match=r"is not the study of a search: .*Move it away"):
         machine(url, tmp_path / "a")
     (tmp_path / "shared.db").unlink()
     assert machine(url, tmp_path / "a").finished([JOB]) == [trial()]

@@ -24,6 +24,7 @@ def make_verdict(
     *,
     metric: Metric = ACCURACY,
     min_gain: float = 1.0,
+    cost_per_layer: float = 0.0,
     source: str = "reviews.csv",
     checked: int = 2500,
     looks: tuple[int, ...] = (3,),
@@ -68,7 +69,12 @@ def make_verdict(
         d: [metric.utility(v) if math.isfinite(v) else math.nan for v in scores]
         for d, scores in values.items()
     }
-    decision = decide(utilities, metric.utility_gain(min_gain), look=len(looks))
+    decision = decide(
+        utilities,
+        metric.utility_gain(min_gain),
+        cost_per_layer=metric.utility_gain(cost_per_layer),
+        look=len(looks),
+    )
     told = tell(decision, metric, trials, baseline)
     about = Checked(checked, "validation examples")
     shown = decision.shown

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,11 +16,13 @@ from rich.console import Console
 
 from lamina.depth.judge.decision import decide
 from lamina.depth.plan.problem import Problem
+from lamina.depth.plan.strategies import STRATEGIES
 from lamina.depth.tell.report import render
 from lamina.depth.tell.surer import surer
 from lamina.depth.tell.table import show
 from lamina.depth.tell.verdict import Verdict
 from lamina.spec import PERPLEXITY
+from strategy_world import PROBLEMS, World, play
 from verdict_maker import make_verdict
 
 FILE = Path(__file__).parents[2] / "depth" / "tell" / "prose.txt"
@@ -38,13 +41,32 @@ CASES: dict[str, Verdict] = {
     "a deeper one fails": make_verdict({1: [0.8, 0.801, 0.802], 2: [NAN, NAN, NAN]}),
     "some get stuck": make_verdict({1: [0.8, 0.801, 0.802], 2: [0.8, 0.801, 0.4]}, improving=True),
     "none gets through": make_verdict({1: [NAN, NAN], 2: [NAN, NAN]}),
+    "layers have a price": make_verdict(
+        {1: [0.881, 0.884, 0.879], 2: [0.924, 0.927, 0.925], 4: [0.926, 0.924, 0.927]},
+        cost_per_layer=2.0,
+    ),
+    "layers have a price, undecided": make_verdict(
+        {1: [0.871, 0.884, 0.879], 2: [0.904, 0.917, 0.905]}, cost_per_layer=2.0
+    ),
     "one depth": make_verdict({2: [0.88, 0.881]}),
 }
 
 
+#: Strategies that draw nothing from Optuna, whose draws differ between versions.
+SAW: dict[str, Problem] = {
+    "grid": PROBLEMS["values"],
+    "race": replace(PROBLEMS["plain"], budget_seconds=60.0),
+    "grow": PROBLEMS["plain"],
+    "relax": PROBLEMS["plain"],
+    "pareto": PROBLEMS["one value"],
+}
+
+
 def prose() -> str:
-    """Headline, reasons and what would make it surer; then, of the first, terminal and report."""
+    """Headline, reasons and what would make it surer; what strategies say of their decisions; then,
+    of the first verdict, terminal and report."""
     parts = [f"# {name}\n\n" + "\n".join(_said(verdict)) for name, verdict in CASES.items()]
+    parts += [f"# strategy {name}\n\n" + "\n".join(_saw(name)) for name in SAW]
     first = next(iter(CASES.values()))
     first = msgspec.structs.replace(first, surer=tuple(_surer(first)))
     console = Console(width=80)
@@ -63,14 +85,23 @@ def _said(verdict: Verdict) -> Iterator[str]:
     yield from _surer(verdict)
 
 
+def _saw(name: str) -> Sequence[str]:
+    problem = SAW[name]
+    strategy = STRATEGIES[name](problem)
+    play(strategy, World(problem))
+    return strategy.saw()
+
+
 def _surer(verdict: Verdict) -> tuple[str, ...]:
     metric, depths = verdict.metric, tuple(c.depth for c in verdict.candidates)
-    margin = metric.utility_gain(verdict.min_gain)
-    problem = Problem(depths=depths, seeds=3, epochs=4, metric=metric, margin=margin)
+    margin, price = verdict.decision.margin, verdict.decision.cost_per_layer
+    problem = Problem(
+        depths=depths, seeds=3, epochs=4, metric=metric, margin=margin, cost_per_layer=price
+    )
     utilities = {
         d: [trial.utility(metric) for trial in verdict.trials if trial.depth == d] for d in depths
     }
-    assert decide(utilities, margin) == verdict.decision
+    assert decide(utilities, margin, cost_per_layer=price) == verdict.decision
     return surer(problem, utilities, 1, verdict.trials)
 
 

@@ -89,7 +89,9 @@ def checked_space(
         if name in ("depth", "seed"):
             raise LaminaError(f"got vary={{{name!r}: ...}}; a search sets it itself: {name}s=.")
         if name in _COMMON:
-            raise LaminaError(f"{name!r} cannot vary: all trainings of a search have the same.")
+            raise LaminaError(
+                f"{name!r} cannot vary: it is the same for all training runs of a search."
+            )
         if name not in hints:
             raise LaminaError(f"got {name!r} to vary; need one of {_listed(hints)}.")
         if name in setup.changes:

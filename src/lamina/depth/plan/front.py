@@ -13,8 +13,8 @@ from lamina.spec import Metric
 
 
 class Point(Struct, frozen=True):
-    """A depth with a setting (``changes``): the mean of its ``trainings`` runs in score and in
-    median time of a training step."""
+    """A depth with a setting (``changes``): its score and its median time of a training step, each
+    the mean over this many training runs (``trainings``)."""
 
     depth: int
     changes: tuple[tuple[str, Value], ...]

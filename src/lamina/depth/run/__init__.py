@@ -1,2 +1,1 @@
-"""Making the training runs of a search: who has claimed which, their results, and where these
-are."""
+"""Running a search: the ledger of claimed and finished jobs, its storage, and the runners."""

@@ -31,8 +31,8 @@ def open_storage(url: str | None) -> BaseStorage:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         raise LaminaError(  # the URL may hold a password, so it is not shown
-            "got a storage that is no URL; need the URL of a database, such as sqlite:///study.db"
-            " or postgresql://user:password@host/database."
+            "storage is not a URL; need that of a database, such as sqlite:///study.db or"
+            " postgresql://user:password@host/database."
         ) from None
     arguments: dict[str, Any] = {"pool_pre_ping": True}
     fresh = False
@@ -101,19 +101,19 @@ def why(error: Exception) -> str:
     said = " ".join(str(cause).split()).rstrip(".?")
     if isinstance(cause, NoSuchModuleError):
         return (
-            "got a kind of database that is not known; need sqlite:///FILE or"
+            "got an unknown kind of database; need sqlite:///FILE or"
             " postgresql://user@host/database."
         )
     if type(cause) is sqlite3.DatabaseError:
         return (
-            f"is no study of a search: {said}. Move it away: the trainings that the search's folder"
-            " keeps count again."
+            f"is not the study of a search: {said}. Move it away; finished training runs are read"
+            " from the search's folder."
         )
     if "unable to open database file" in said:
-        return "cannot be opened or made; the folder of the file must exist and be yours to write."
+        return "cannot be opened or created; its folder must exist and be writable."
     return (
-        f"the storage of the search does not answer: {said}. What has ended is kept; with the"
-        " storage back, the same command goes on."
+        f"the search's storage does not respond: {said}. Finished training runs are kept; run the"
+        " same command again once it is back."
     )
 
 

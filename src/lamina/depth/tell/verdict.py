@@ -125,10 +125,12 @@ def load(path: str | Path) -> Verdict:
         written = msgspec.json.decode(text, type=_Head).format
         if written != FORMAT:
             raise LaminaError(
-                f"has format {written}; this lamina reads format {FORMAT}. The command of the"
-                " search writes it anew, and trains nothing again.",
+                f"has format {written}; this lamina reads format {FORMAT}. Run the search's"
+                " command again to rewrite it; finished runs are not trained again.",
                 place=str(path),
             )
         return msgspec.json.decode(text, type=Verdict)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise LaminaError(f"is no verdict of a depth search: {error}", place=str(path)) from None
+        raise LaminaError(
+            f"is not the verdict of a depth search: {error}", place=str(path)
+        ) from None

@@ -149,10 +149,11 @@ def _no_more(told: Told, chosen: int, deeper: Sequence[ToldGain], step_ms: dict[
         verb = "gain"
     what = f"{who} {verb} nothing"
     if nearest.most > 0:
-        needs = f"the {nearest.needs} you asked{_more(told, nearest) or ' for'}"
-        what = f"{who} {verb} at most {nearest.most_text}, less than {needs}"
+        must = f"that {more} must gain" if (more := _more(told, nearest)) else "you asked for"
+        what = f"{who} {verb} at most {nearest.most_text}, less than the {nearest.needs} {must}"
     if slower := _slower(step_ms, chosen, first):
-        what += f", and {'the first of them makes' if several else 'makes'} {slower}"
+        makes = "makes" if verb == "gains" else "make"
+        what += f", and {'the first of them makes' if several else makes} {slower}"
     return what + "."
 
 
@@ -180,9 +181,10 @@ def _undecided(told: Told, step_ms: dict[int, float], kept: Trial | None, asked:
         alone = max(score.seeds for score in told.scores) == 1
         return ["One seed per depth cannot tell a gain from chance.", *found] if alone else found
     most = max(bounded, key=lambda gain: gain.most)
+    must = f"{more} must gain" if (more := _more(told, most)) else "you asked for"
     found.append(
         f"With {layers(shallow)} you may give up as much as {most.most_text} of"
-        f" {told.metric.name} (you asked for {most.needs}{_more(told, most)})."
+        f" {told.metric.name} ({must} {most.needs})."
     )
     if slower := _slower(step_ms, shallow, rivals[0]):
         makes = "makes" if rivals[0] == 1 else "make"
@@ -215,8 +217,8 @@ def _guarded(told: Told) -> list[str]:
 
 
 def _more(told: Told, gain: ToldGain) -> str:
-    """`` of 2 more layers``, if layers have a price; otherwise empty."""
-    return f" of {counted(gain.deep - gain.shallow, 'more layer')}" if told.price else ""
+    """``2 more layers``, if layers have a price; otherwise empty."""
+    return counted(gain.deep - gain.shallow, "more layer") if told.price else ""
 
 
 def _round(sizes: Sequence[int]) -> int:

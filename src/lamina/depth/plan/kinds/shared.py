@@ -119,7 +119,7 @@ def _under_the_heads(
         buffer.copy_(before)
     if not tape:
         raise LaminaError(
-            f"the layers of the {task.name} network stand in no lamina.nn.Stack, so networks of"
+            f"the layers of the {task.name} network are not in a lamina.nn.Stack, so networks of"
             " several depths cannot share them. Use strategy='grid'."
         )
     parameters = dict(network.named_parameters())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from lamina.depth.phrases import counted
 from lamina.depth.plan.front import Point, pareto_front
 from lamina.depth.plan.strategies.bayes import Bayes
 from lamina.depth.plan.tuned import words
@@ -31,10 +32,9 @@ class Pareto(Bayes):
     def saw(self) -> Sequence[str]:
         told = []
         for point in self.front():
-            times = "1 training" if point.trainings == 1 else f"{point.trainings} trainings"
             told.append(
                 f"Not beaten in both score and time: depth {point.depth}, {words(point.changes)}:"
                 f" {self.problem.metric.name} {self.problem.metric.show(point.value)} at"
-                f" {point.step_ms:.3g} ms a step ({times})."
+                f" {point.step_ms:.3g} ms a step ({counted(point.trainings, 'training run')})."
             )
         return (*super().saw(), *told)

@@ -117,8 +117,8 @@ class Processes:
         how = worker.end()
         if not worker.ready and how == "exit status 1":
             raise LaminaError(
-                "a worker could not begin. A script that searches with workers must do so under"
-                " `if __name__ == '__main__':`; what else went wrong stands above."
+                "a worker could not start. A script that searches with workers must do so under"
+                " `if __name__ == '__main__':`; any other cause is in the error above."
             )
         if job is not None:  # a replacement starts when there is a job for it
             self._attempts.died(job, how)
