@@ -1,13 +1,16 @@
-"""Fields that several tasks' ``Data`` share, so that they mean and say the same everywhere."""
+"""What several tasks' ``Data`` share, so that it means and says the same everywhere."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Container
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from msgspec import Meta
 
+from lamina.data import as_shares
 from lamina.data.text.normalize import Normalize
-from lamina.options import Count, Natural
+from lamina.options import Count, Natural, Options
+from lamina.tasks.base import is_corpus
 
 #: Parts of the data. The defaults differ, the meaning does not.
 Validation = Annotated[
@@ -33,3 +36,24 @@ NormalizeText = Annotated[
 MinCount = Annotated[
     Count, Meta(description="Tokens seen less often in the training part are read as unknown.")
 ]
+
+
+class SourceData(Options, frozen=True, kw_only=True):
+    """The base of a ``Data`` with one source, split by the ``fractions`` that it declares itself:
+    here they would come before its other fields in the help."""
+
+    #: Names that ``source`` may have in place of a file.
+    corpora: ClassVar[Container[str]] = ()
+
+    source: str
+    if TYPE_CHECKING:
+        fractions: tuple[float, float, float]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        as_shares(self.fractions)
+
+    @property
+    def named(self) -> bool:
+        """Whether ``source`` is the name of a corpus; a file of that name goes before it."""
+        return is_corpus(self.source, self.corpora)

@@ -12,9 +12,8 @@ from msgspec import Meta
 from lamina.data import TABLES, as_shares, find, fingerprint
 from lamina.data.time.series import MissingSteps, Series, SeriesTable, read_series
 from lamina.data.time.timestamps import Calendar, read_time, write_times
-from lamina.options import Options
 from lamina.spec import LaminaError
-from lamina.tasks.base import is_corpus
+from lamina.tasks.fields import SourceData
 from lamina.tasks.forecast.inputs import ForecastInputs, Loss, check_quantiles
 
 #: Corpora of time series: the fields that their users leave to custom.
@@ -23,8 +22,10 @@ NAMED: dict[str, dict[str, Any]] = {"etth1": {"time": "date", "rows": (8640, 288
 Steps = Annotated[int, Meta(ge=1, lt=2**31)]
 
 
-class ForecastData(Options, frozen=True, kw_only=True):
+class ForecastData(SourceData, frozen=True, kw_only=True):
     """Where the series are and how they are read, split, forecast and batched."""
+
+    corpora = NAMED
 
     source: Annotated[
         str,
@@ -105,7 +106,6 @@ class ForecastData(Options, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        as_shares(self.fractions)
         if self.rows is not None and self.dates is not None:
             raise LaminaError("got rows and dates; need one of the two to split by")
         if self.rows is not None and (self.rows[0] < 1 or min(self.rows) < 0):
@@ -113,11 +113,6 @@ class ForecastData(Options, frozen=True, kw_only=True):
         check_quantiles(self.quantiles)
         if self.loss != "quantile" and self.quantiles != (0.1, 0.5, 0.9):
             raise LaminaError(f"got quantiles with loss={self.loss!r}; need loss='quantile'")
-
-    @property
-    def named(self) -> bool:
-        """Whether ``source`` is the name of a corpus; a file of that name goes before it."""
-        return is_corpus(self.source, NAMED)
 
     def resolved(self) -> ForecastData:
         """With the customs of a named corpus in the fields that were left as they are."""

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
-from typing import Annotated, Any, ClassVar
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
-from lamina.data import Vocabulary, as_shares, fill_parts, fingerprint
+from lamina.data import Vocabulary, fill_parts, fingerprint
 from lamina.data.prepare.missing import MissingValues
 from lamina.data.prepare.standardize import Standardizer
 from lamina.data.read.files import suffix_of
 from lamina.data.read.registry import SEQUENCES, TABLES
 from lamina.data.text.normalize import Level
-from lamina.options import Count, Options
+from lamina.options import Count
 from lamina.spec import LaminaError
-from lamina.tasks.base import is_corpus
-from lamina.tasks.fields import Fractions, MinCount, NormalizeText, SplitSeed, Test, Validation
+from lamina.tasks.fields import (
+    Fractions,
+    MinCount,
+    NormalizeText,
+    SourceData,
+    SplitSeed,
+    Test,
+    Validation,
+)
 from lamina.tasks.many_to_one.inputs import (
     Examples,
     Fitted,
@@ -28,12 +35,9 @@ from lamina.tasks.many_to_one.inputs import (
 )
 
 
-class ExampleData(Options, frozen=True, kw_only=True):
+class ExampleData(SourceData, frozen=True, kw_only=True):
     """Where texts or numeric sequences are, and how they are read, split and batched. A task adds
     the field that names the column of its answers."""
-
-    #: Names that ``source`` may have in place of a file.
-    corpora: ClassVar[Container[str]] = ()
 
     source: Annotated[
         str, Meta(description=f"A table with the examples ({', '.join(TABLES.suffixes)}).")
@@ -78,7 +82,6 @@ class ExampleData(Options, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        as_shares(self.fractions)
         if self.missing_indicator and self.missing == "refuse":
             raise LaminaError(
                 "missing_indicator says which values are missing, and missing='refuse' allows "
@@ -95,11 +98,6 @@ class ExampleData(Options, frozen=True, kw_only=True):
                 "need either text= (the column of the text) or id= (the column that names the "
                 "sequence of a row of numbers)"
             )
-
-    @property
-    def named(self) -> bool:
-        """Whether ``source`` is the name of a corpus; a file of that name goes before it."""
-        return is_corpus(self.source, self.corpora)
 
 
 def inputs_of(

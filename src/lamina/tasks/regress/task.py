@@ -12,6 +12,7 @@ from lamina.data.prepare.standardize import Standardizer
 from lamina.spec import Batch, LaminaError, Metric, Part, State, Step
 from lamina.tasks.many_to_one.data import fit_inputs
 from lamina.tasks.many_to_one.inputs import Examples
+from lamina.tasks.many_to_one.processor import ExampleProcessor
 from lamina.tasks.many_to_one.task import ManyToOneTask
 from lamina.tasks.regress.data import RegressData, numbers, read
 from lamina.tasks.regress.network import NAME, Regressor
@@ -56,7 +57,7 @@ class Regress(ManyToOneTask[Regressor]):
         scale = Standardizer.fit([targets[:, None]])
         self.place(RegressProcessor(inputs, fit_inputs(self.data, inputs, train), scale), parts)
 
-    def place(self, processor: RegressProcessor, parts: Mapping[str, Examples]) -> None:
+    def place(self, processor: ExampleProcessor, parts: Mapping[str, Examples]) -> None:
         """See :class:`lamina.tasks.many_to_one.task.ManyToOneTask`; also the mean of each part."""
         super().place(processor, parts)
         self.means = {

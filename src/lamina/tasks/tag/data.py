@@ -8,14 +8,13 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from lamina.data import PARTS, as_shares, fill_parts, find, fingerprint
+from lamina.data import PARTS, fill_parts, find, fingerprint
 from lamina.data.read.registry import SENTENCES
 from lamina.data.read.sentences import Sentence
 from lamina.data.text.span_schemes import Matching, SpanScheme
-from lamina.options import Count, Options
+from lamina.options import Count
 from lamina.spec import LaminaError
-from lamina.tasks.base import is_corpus
-from lamina.tasks.fields import Fractions, SplitSeed, Test, Validation
+from lamina.tasks.fields import Fractions, SourceData, SplitSeed, Test, Validation
 from lamina.tasks.tag.inputs import FORMATS, GivenFormat, TagInputs
 
 #: Corpora that can be labelled, and how they are read.
@@ -27,8 +26,10 @@ NAMED: dict[str, TagInputs] = {
 }
 
 
-class TagData(Options, frozen=True, kw_only=True):
+class TagData(SourceData, frozen=True, kw_only=True):
     """Where the sentences are and how they are read, split and batched."""
+
+    corpora = NAMED
 
     source: Annotated[
         str,
@@ -98,7 +99,6 @@ class TagData(Options, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        as_shares(self.fractions)
         inputs = self.inputs()
         if self.named:
             own = {"format": self.format != "auto", "word": self.word != 1, "mask": self.mask}
@@ -117,11 +117,6 @@ class TagData(Options, frozen=True, kw_only=True):
                 "parts of FASTA files stand in the headers of the labels (SET=train, "
                 "SET=validation, SET=test); leave validation and test out"
             )
-
-    @property
-    def named(self) -> bool:
-        """Whether ``source`` is the name of a corpus; a file of that name goes before it."""
-        return is_corpus(self.source, NAMED)
 
     def inputs(self) -> TagInputs:
         """How the files are read."""

@@ -10,22 +10,23 @@ from typing import Annotated, Any
 import numpy as np
 from msgspec import Meta
 
-from lamina.data import PARTS, as_shares, fill_parts, find, fingerprint
+from lamina.data import PARTS, fill_parts, find, fingerprint
 from lamina.data.prepare.split import linked
 from lamina.data.read.pairs import read_pair_table, read_pairs
 from lamina.data.read.shapes import Pairs
-from lamina.options import Count, Natural, Options
+from lamina.options import Count, Natural
 from lamina.spec import LaminaError
-from lamina.tasks.base import is_corpus
-from lamina.tasks.fields import Fractions
+from lamina.tasks.fields import Fractions, SourceData
 from lamina.tasks.scores.translation import BleuTokenizer
 
 #: Corpora that can be translated, and their languages; the first two are translated by default.
 NAMED = {"multi30k": ("en", "de", "fr"), "fra_eng": ("en", "fr")}
 
 
-class TranslateData(Options, frozen=True, kw_only=True):
+class TranslateData(SourceData, frozen=True, kw_only=True):
     """Where the pairs are and how they are read, split and batched."""
+
+    corpora = NAMED
 
     source: Annotated[
         str,
@@ -77,7 +78,6 @@ class TranslateData(Options, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        as_shares(self.fractions)
         for name in ("validation", "test"):
             if len(getattr(self, name)) > 2:
                 raise LaminaError(f"{name} names {len(getattr(self, name))} files; need 1 or 2")
@@ -90,7 +90,7 @@ class TranslateData(Options, frozen=True, kw_only=True):
     @property
     def named(self) -> bool:
         """Whether ``source`` is the name of a corpus; a file of that name goes before it."""
-        return self.target is None and is_corpus(self.source, NAMED)
+        return self.target is None and super().named
 
     @property
     def files(self) -> tuple[str, ...]:
