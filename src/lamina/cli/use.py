@@ -13,6 +13,7 @@ import typer
 
 from lamina.cli.loading import loading
 from lamina.cli.show import note, shell, show_test
+from lamina.data.read.files import lines
 from lamina.spec import Generates, LaminaError, Tabular
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or of a depth search.")]
@@ -136,23 +137,23 @@ def _print_table(rows: Iterable[dict[str, Any]], json_lines: bool) -> None:
             continue
         if number == 0:
             table.writerow(row)
-        table.writerow(f"{v:.6g}" if isinstance(v, float) else v for v in row.values())
+        table.writerow(row.values())
 
 
 def _lines_of_stdin() -> list[str]:
     if sys.stdin.isatty():
         note("Type one text per line; end with Ctrl-D.")
     try:
-        lines = sys.stdin.buffer.read().decode("utf-8-sig").splitlines()
+        typed = lines(sys.stdin.buffer.read().decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise LaminaError("is not UTF-8 text; convert it first", place=f"stdin:{line}") from None
-    if not lines:
+    if not typed:
         raise LaminaError("got no text; need one per line, or texts as arguments", place="stdin")
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(typed, start=1):
         if not line.strip():
             raise LaminaError("is blank; need a text on each line", place=f"stdin:{number}")
-    return lines
+    return typed
 
 
 def generate(

@@ -193,7 +193,7 @@ def test_sequences(put: Callable[..., Path], read: Callable[..., Any]) -> None:
     found = read(put(LONG), id="id", label="label")
     assert (found.ids, found.labels) == (["7", "8"], ["a", "b"])
     assert found.features == ["x", "y"]  # truth values and dates are no numbers
-    whole = np.array([LONG["x"], LONG["y"]]).T.astype(np.float32)
+    whole = np.array([LONG["x"], LONG["y"]]).T
     np.testing.assert_array_equal(found.sequences[0], whole[[0, 2, 4]])
     np.testing.assert_array_equal(found.sequences[1], whole[[1, 3]])
     assert np.signbit(found.sequences[1][1, 1])

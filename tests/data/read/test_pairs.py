@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lamina.data.read.formats.tabbed import read_lines
+from lamina.data.read.formats.tabbed import read_texts
 from lamina.data.read.pairs import read_pair_table, read_pairs, read_sources
 from lamina.spec import LaminaError
 
@@ -78,7 +78,7 @@ def test_files_of_different_length_are_refused(tmp_path: Path) -> None:
 def test_any_file_is_read_whole_or_refused(tmp_path_factory, content: bytes) -> None:
     file = tmp_path_factory.getbasetemp() / "any.tsv"
     file.write_bytes(content)
-    for reader in (read_lines, read_pair_table, lambda path: read_pairs(path, path)):
+    for reader in (read_texts, read_pair_table, lambda path: read_pairs(path, path)):
         error = None
         try:
             found = reader(file)
@@ -88,7 +88,7 @@ def test_any_file_is_read_whole_or_refused(tmp_path_factory, content: bytes) -> 
             assert error.startswith(str(file))
             assert "\n" not in error
             continue
-        text = content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+        text = content.decode("utf-8-sig").replace("\r\n", "\n")
         assert len(found) == len(text.removesuffix("\n").split("\n"))
 
 

@@ -39,7 +39,7 @@ def test_cases_of_uneven_length(tmp_path: Path) -> None:
     table = read_ts(write(tmp_path, HEAD + CASES), labelled=True)
     np.testing.assert_array_equal(table.sequences[0], [[1, 4], [2, 5], [3, 6]])
     np.testing.assert_array_equal(table.sequences[1], [[-1.5, 0], [2, 10]])
-    assert table.sequences[0].dtype == np.float32
+    assert table.sequences[0].dtype == np.float64
     assert (table.labels, table.ids, table.features) == (
         ["up", "down"],
         ["1", "2"],

@@ -16,7 +16,7 @@ from lamina.data.read.shapes import SequenceTable
 from lamina.spec import LaminaError
 
 #: Format version of the files below; other versions are rebuilt.
-FORMAT = 1
+FORMAT = 2
 
 _ABOUT, _STEPS = "about.json", "steps.bin"
 
@@ -53,7 +53,7 @@ def cached_sequence_table(
 
     def build(folder: Path, on_progress: OnProgress) -> None:
         table = read_sequence_table(path, **how, option=option)
-        steps = ArrayFile(folder / _STEPS, "<f4", (len(table.features),))
+        steps = ArrayFile(folder / _STEPS, "<f8", (len(table.features),))
         for sequence in table.sequences:
             steps.add(sequence)
         lengths = [len(sequence) for sequence in table.sequences]

@@ -8,7 +8,7 @@ reading it again.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from lamina.data.text.normalize import Level, Normalize, Normalizer
 from lamina.spec import LaminaError, Part
 
 #: Format version of the files below; other versions are rebuilt.
-FORMAT = 1
+FORMAT = 2
 
 _ABOUT, _TOKENS = "about.json", "tokens.json"
 
@@ -59,6 +59,7 @@ def tokenise(
     level: Level,
     normalize: Normalize,
     fractions: tuple[float, float, float] = (1.0, 0.0, 0.0),
+    compose: bool = True,
 ) -> tuple[dict[Part, TokenisedText], str]:
     """The parts of a text file (also ``.gz``) by name, and the file's fingerprint.
 
@@ -77,13 +78,21 @@ def tokenise(
         "level": level,
         "normalize": normalize,
         "fractions": fractions,
+        "compose": compose,
         "unicode": unicodedata.unidata_version,
     }
     return cached(
         path,
         "texts",
         depends,
-        lambda folder, on_progress: _build(path, folder, level, normalize, fractions, on_progress),
+        lambda folder, on_progress: _build(
+            path,
+            folder,
+            lambda: Normalizer(normalize, level, compose=compose),
+            level,
+            fractions,
+            on_progress,
+        ),
         _open,
     )
 
@@ -91,8 +100,8 @@ def tokenise(
 def _build(
     path: str | Path,
     folder: Path,
+    normalizer: Callable[[], Normalizer],
     level: Level,
-    normalize: Normalize,
     fractions: tuple[float, float, float],
     on_progress: OnProgress,
 ) -> None:
@@ -107,7 +116,7 @@ def _build(
         ends = cut_points(length, fractions, lambda spans: windows(chunks("cutting"), spans))
     numbers = Characters() if level == "char" else Words(level)
     files = [CountFile(folder / f"{part}.bin") for part in PARTS]
-    encoders = [Encoder(file, numbers, Normalizer(normalize, level)) for file in files]
+    encoders = [Encoder(file, numbers, normalizer()) for file in files]
     for part, text in by_position(chunks("reading"), ends):
         encoders[part].add(text)
     for encoder in encoders:

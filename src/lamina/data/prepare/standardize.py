@@ -10,6 +10,10 @@ import numpy as np
 
 from lamina.spec import LaminaError
 
+#: A standard deviation below this share of the mean is one of rounding: a few hundred units in the
+#: last place of float64. What differs more was meant to differ.
+ROUNDING = 2.0**-44
+
 
 class Figures(msgspec.Struct, forbid_unknown_fields=True):
     """The stored form of a :class:`Standardizer`."""
@@ -27,7 +31,7 @@ class Standardizer:
     """``(x - mean) / scale`` for each feature, with statistics of the training part.
 
     Attributes:
-        mean, scale: ``(I,)``. A feature that never changes has scale 1.
+        mean, scale: ``(I,)`` float64. A feature that never changes has scale 1.
     """
 
     mean: np.ndarray
@@ -41,7 +45,8 @@ class Standardizer:
         Raises:
             LaminaError: a feature has no value at all.
         """
-        # One sequence at a time: all of them together may not fit in memory.
+        # One sequence at a time: all of them together may not fit in memory. In float64, since
+        # large numbers that differ little (time stamps) are one number in float32.
         count = sum((~np.isnan(s)).sum(axis=0) for s in sequences)
         empty = np.flatnonzero(np.atleast_1d(count) == 0)
         if empty.size:
@@ -52,7 +57,9 @@ class Standardizer:
         mean = sum(np.nansum(s, axis=0, dtype=np.float64) for s in sequences) / count
         squares = sum(np.nansum(np.square(s - mean), axis=0) for s in sequences)
         scale = np.sqrt(squares / count)
-        return cls(np.asarray(mean), np.where(scale > 0, scale, 1.0))
+        # The mean of equal numbers is rounded, so their deviations are as small as that, not zero.
+        constant = scale <= ROUNDING * np.abs(mean)
+        return cls(np.asarray(mean), np.where(constant, 1.0, scale))
 
     def __call__(self, sequence: np.ndarray) -> np.ndarray:
         """``(T, I)`` float32; missing values stay missing."""

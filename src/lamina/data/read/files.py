@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import gzip
 import hashlib
-import io
 import itertools
 import shlex
 import zlib
@@ -168,23 +167,58 @@ def text_chunks(
     r"""Running text in chunks: as :func:`utf8_chunks`, with every line end as ``\n``.
 
     Raises:
-        LaminaError: As :func:`utf8_chunks`; also, at the end, if all of the file is white space.
+        LaminaError: As :func:`utf8_chunks`; also, at the end, if all of the file is white space, or
+            no line in it ends as :func:`lines` says.
     """
-    newlines = io.IncrementalNewlineDecoder(None, translate=True)
-    blank = True
-    for chunk in itertools.chain(utf8_chunks(path, on_progress), [None]):
-        # A carriage return at the end of a chunk is held back until the next chunk.
-        text = newlines.decode(chunk or "", final=chunk is None)
+    blank, ended, returned = True, False, False
+    held = ""  # a carriage return at the end of a chunk belongs to what follows
+    for chunk in itertools.chain(utf8_chunks(path, on_progress), [""]):
+        text = held + chunk
+        held = "\r" if chunk and text.endswith("\r") else ""
+        text = text.removesuffix(held).replace("\r\n", "\n")
         blank = blank and (not text or text.isspace())
+        ended, returned = ended or "\n" in text, returned or "\r" in text
         if text:
             yield text
     if blank:
         raise LaminaError("got white space only; need text.", place=str(path))
+    if returned and not ended:
+        raise returns_alone(path)
 
 
 def read_text(path: str | Path) -> str:
     """All of :func:`text_chunks`, joined."""
     return "".join(text_chunks(path))
+
+
+def lines(text: str) -> list[str]:
+    r"""The lines of a text, as every reader counts them: each ends with ``\n`` or ``\r\n``.
+
+    Nothing else ends a line: ``str.splitlines`` would also cut at a lone carriage return, a form
+    feed, U+0085 or U+2028, all of which occur within texts.
+    """
+    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else []
+
+
+def read_lines(path: str | Path) -> list[str]:
+    """The :func:`lines` of a UTF-8 file.
+
+    Raises:
+        LaminaError: As :func:`utf8_chunks`; no line ends as it must.
+    """
+    text = read_utf8(path)
+    if "\r" in text and "\n" not in text:
+        raise returns_alone(path)
+    return lines(text)
+
+
+def returns_alone(path: str | Path) -> LaminaError:
+    r"""The error for a file whose lines end with ``\r``, as on the first Macintoshes."""
+    return LaminaError(
+        r"lines end with a carriage return alone; need \n or \r\n. Convert the file, for instance: "
+        rf"tr '\r' '\n' < {shlex.quote(str(path))} > {shlex.quote(str(path) + '.txt')}",
+        place=str(path),
+    )
 
 
 def _convert(path: str | Path, encoding: str) -> str:

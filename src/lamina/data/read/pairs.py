@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lamina.data.read.formats.tabbed import read_lines
+from lamina.data.read.formats.tabbed import read_texts
 from lamina.data.read.registry import PAIRS, TABLES
 from lamina.data.read.shapes import Pairs
 from lamina.spec import LaminaError
@@ -17,7 +17,7 @@ def read_pairs(source: str | Path, target: str | Path) -> Pairs:
         LaminaError: A file cannot be read or a line is blank (with the line), or the files differ
             in length.
     """
-    sources, targets = read_lines(source), read_lines(target)
+    sources, targets = read_texts(source), read_texts(target)
     if len(sources) != len(targets):
         raise LaminaError(
             f"got {len(targets):,} line(s), and {source} has {len(sources):,}; need as many, "
@@ -61,10 +61,10 @@ def read_sources(path: str | Path) -> list[str]:
                 f"got {len(columns)} columns; need 1 of texts, or 2 of pairs.", place=str(path)
             )
         return columns[0]
-    lines = read_lines(path)
-    split = [line.split("\t") for line in lines]
+    texts = read_texts(path)
+    split = [text.split("\t") for text in texts]
     pairs = all(len(row) == 2 and row[0].strip() for row in split)
-    return [row[0] for row in split] if pairs else lines
+    return [row[0] for row in split] if pairs else texts
 
 
 def _names_columns(path: str | Path) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lamina.data.read.files import read_utf8
+from lamina.data.read.files import read_lines
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,7 @@ def paragraphs(path: str | Path, document: str | None = None) -> Iterator[Paragr
         document: The start of lines that hold no words; ``None`` means that every line may.
     """
     first, lines, at = 1, [], []
-    text = read_utf8(path).replace("\r\n", "\n").replace("\r", "\n")
-    for number, line in enumerate([*text.split("\n"), ""], start=1):
+    for number, line in enumerate([*read_lines(path), ""], start=1):
         if not line.strip("\t "):
             if at:
                 yield Paragraph(first, lines, at)

@@ -1,6 +1,7 @@
 """Numeric sequences, one per id: from a format that holds them, or from a table in long format.
 
-Every number in a table becomes float32 in :func:`_as_float32`, and nowhere else.
+Numbers stay float64: they become float32 when they are standardised, and not before
+(:mod:`lamina.data.prepare.standardize`).
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def read_sequence_table(
         option: The option that names the column of the label: what messages call a label.
 
     Raises:
-        LaminaError: A value is missing, not a number, or not finite in float32; an id or label is
+        LaminaError: A value is missing, not a number, or beyond float32; an id or label is
             missing; a label changes within an id (all with the line); or a ``.ts`` file does not
             have the named number of features.
     """
@@ -85,7 +86,7 @@ def _assembled(
     for block in table.blocks:
         if features is None:
             features = _numeric_columns(table, block, skip=set(named), missing=missing)
-        arrays.append(_as_float32(table, block, features, missing=missing))
+        arrays.append(_numbers(table, block, features, missing=missing))
         keys = block.texts(id_at)
         names = keys if label_at is None else block.texts(label_at)
         for line, key, name in zip(block.lines, keys, names, strict=True):
@@ -145,17 +146,13 @@ def _numeric_columns(table: Table, block: Block, *, skip: set[str], missing: boo
     return found
 
 
-def _as_float32(table: Table, block: Block, features: list[str], *, missing: bool) -> np.ndarray:
-    """``(len(block), I)`` float32, NaN where a value is missing (if ``missing`` allows it).
-
-    Numbers are rounded to float32 here.
-    """
-    out = np.empty((len(block), len(features)), dtype=np.float32)
+def _numbers(table: Table, block: Block, features: list[str], *, missing: bool) -> np.ndarray:
+    """``(len(block), I)`` float64, NaN where a value is missing (if ``missing`` allows it)."""
+    out = np.empty((len(block), len(features)))
     for i, column in enumerate(features):
         position = table.position(column)
-        with np.errstate(over="ignore"):
-            out[:, i] = block.numbers(position).fill_null(float("nan")).to_numpy()
-        wrong = np.flatnonzero(~np.isfinite(out[:, i]))
+        out[:, i] = block.numbers(position).fill_null(float("nan")).to_numpy()
+        wrong = np.flatnonzero(~(np.abs(out[:, i]) <= np.finfo(np.float32).max))  # NaN is wrong too
         values = block.texts(position) if len(wrong) else []
         for row in wrong.tolist():
             absent = _is_missing(values[row])

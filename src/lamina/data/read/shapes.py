@@ -28,7 +28,7 @@ class SequenceTable:
     """One numeric sequence per id.
 
     Attributes:
-        sequences: float32, each ``(T, I)`` with its own ``T``.
+        sequences: float64, each ``(T, I)`` with its own ``T``.
         labels: One per sequence; ``None`` if no labels were read.
         ids: One per sequence, in order of first appearance in the file.
         features: The names of the ``I`` columns.

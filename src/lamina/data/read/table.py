@@ -8,6 +8,7 @@ needs a column (texts, sequences, time series, pairs, recordings) asks for it as
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -153,12 +154,13 @@ class Table:
         return value
 
     def label(self, line: int, column: str, value: str | None, may_be_blank: bool) -> str:
-        """Return ``value`` as a label, stripped.
+        """Return ``value`` as a label, stripped; canonically equivalent texts are one label.
 
         Raises:
             LaminaError: It is blank, and ``may_be_blank`` is false.
         """
-        return (value or "" if may_be_blank else self.filled(line, column, value)).strip()
+        label = value or "" if may_be_blank else self.filled(line, column, value)
+        return unicodedata.normalize("NFC", label).strip()
 
     def check_roles(self, columns: Sequence[str]) -> None:
         """Check that no column is named for two uses.

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lamina.data.text.normalize import composed
 from lamina.data.text.vocabulary import UNKNOWN, Vocabulary
 from lamina.spec import LaminaError
 
@@ -64,7 +65,7 @@ class Lexicon:
             counts.update(words)
         keys: Counter[str] = Counter()
         for word, n in counts.items():
-            keys[key(word, lower, digits)] += n
+            keys[key(composed(word), lower, digits)] += n
         kept = sorted(
             (word for word, n in keys.items() if n >= min_count and word != UNKNOWN),
             key=lambda word: (-keys[word], word),
@@ -82,8 +83,9 @@ class Lexicon:
             np.array([numbers.setdefault(word, len(numbers)) for word in words], dtype=np.int64)
             for words in sentences
         ]
-        keys = [self.words.id_of(key(word, self.lower, self.digits)) for word in numbers]
-        spelled = self.characters.encode_many([cut(word) for word in numbers])
+        found = [composed(word) if self.words.compose else word for word in numbers]
+        keys = [self.words.id_of(key(word, self.lower, self.digits)) for word in found]
+        spelled = self.characters.encode_many([cut(word) for word in found])
         return Forms(np.array(keys, dtype=np.int64), spelled), encoded
 
 

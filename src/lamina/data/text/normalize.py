@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Literal, TypeAlias
 
 Level: TypeAlias = Literal["char", "word", "space"]
@@ -14,6 +15,12 @@ _NOT_LETTERS = re.compile("[^A-Za-z]+")
 _BETWEEN_LINES = {"char": "", "word": " ", "space": "\n"}
 
 
+def composed(text: str) -> str:
+    """``text`` in Normalization Form C (Unicode Standard Annex 15): an accent that some programs
+    write as a character of its own becomes one with its letter."""
+    return unicodedata.normalize("NFC", text)
+
+
 class Normalizer:
     """Normalises a text piece by piece, with the same result as for the whole text.
 
@@ -23,9 +30,12 @@ class Normalizer:
         normalize: ``"none"``; ``"lower"``: lower case; ``"letters"``: a-z and single spaces only,
             lines stripped and concatenated (at word level with a space in between, at level space
             as separate lines).
+        level: Token level, as in :class:`lamina.data.text.vocabulary.Vocabulary`.
+        compose: Whether canonically equivalent texts become the same (:func:`composed`) first.
     """
 
-    def __init__(self, normalize: Normalize, level: Level):
+    def __init__(self, normalize: Normalize, level: Level, *, compose: bool = True):
+        self._compose = compose
         self._normalize, self._between = normalize, _BETWEEN_LINES[level]
         # State of the current line, for "letters": whether it has a letter yet, and a space after
         # it.
@@ -33,6 +43,8 @@ class Normalizer:
 
     def __call__(self, piece: str) -> str:
         """Normalise the next piece of the text."""
+        if self._compose:  # no sequence that composes goes over a space or a line end
+            piece = composed(piece)
         if self._normalize == "none":
             return piece
         if self._normalize == "lower":

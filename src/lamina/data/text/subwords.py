@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 import numpy as np
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from lamina.spec import LaminaError
 
@@ -32,16 +32,20 @@ class Subwords:
     Args:
         tokens: every token; its position is its number. ``<s>`` and ``</s>`` come first.
         merges: which two tokens become one, the most frequent first.
+        compose: whether texts are brought to Normalization Form C first; false for subwords that
+            were stored before lamina did so.
 
     Raises:
         LaminaError: tokens and merges that do not belong together.
     """
 
-    def __init__(self, tokens: Sequence[str], merges: Sequence[tuple[str, str]]):
+    def __init__(
+        self, tokens: Sequence[str], merges: Sequence[tuple[str, str]], *, compose: bool = True
+    ):
         _check(tokens, merges)
         self.tokens = tuple(tokens)
         numbers = {token: number for number, token in enumerate(tokens)}
-        self._tokenizer = _wrapped(models.BPE(numbers, list(merges)))
+        self._tokenizer = _wrapped(models.BPE(numbers, list(merges)), compose)
 
     @classmethod
     def build(cls, texts: Iterable[str], size: int, min_count: int = 2) -> Subwords:
@@ -64,7 +68,7 @@ class Subwords:
             initial_alphabet=_BYTES,
             show_progress=False,
         )
-        tokenizer = _wrapped(models.BPE())
+        tokenizer = _wrapped(models.BPE(), compose=True)
         tokenizer.train_from_iterator(map(_normalized, texts), trainer)
         return cls.from_json(tokenizer.to_str(), "subwords")
 
@@ -106,14 +110,15 @@ class Subwords:
             LaminaError: at ``place``, for anything else.
         """
         try:
-            model = msgspec.json.decode(text, type=_File).model
+            file = msgspec.json.decode(text, type=_File)
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             raise LaminaError(f"not a subword vocabulary ({error})", place=place) from None
+        model = file.model
         tokens = sorted(model.vocab, key=model.vocab.__getitem__)
         if [model.vocab[token] for token in tokens] != list(range(len(tokens))):
             raise LaminaError("its tokens are not numbered 0, 1, 2, ...", place=place)
         try:
-            return cls(tokens, model.merges)
+            return cls(tokens, model.merges, compose=file.normalizer == _Normalizer("NFC"))
         except LaminaError as error:
             raise LaminaError(error.message, place=place) from None
 
@@ -123,12 +128,19 @@ class _BytePairs(msgspec.Struct):
     merges: list[tuple[str, str]]
 
 
+class _Normalizer(msgspec.Struct):
+    type: str
+
+
 class _File(msgspec.Struct):
     model: _BytePairs
+    normalizer: _Normalizer | None = None
 
 
-def _wrapped(model: models.BPE) -> Tokenizer:
+def _wrapped(model: models.BPE, compose: bool) -> Tokenizer:
     tokenizer = Tokenizer(model)
+    if compose:
+        tokenizer.normalizer = normalizers.NFC()  # type: ignore[assignment]
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(  # type: ignore[assignment]
         [
             pre_tokenizers.Split(Regex(_PIECE), "isolated"),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from typing import get_args
+from typing import Literal, get_args
 
 import msgspec
 import numpy as np
@@ -36,6 +36,8 @@ class Vocabulary:
         normalize: applied to a text first: see :class:`lamina.data.text.normalize.Normalizer`.
         specials: tokens without text of their own, such as ``<eos>``.
         counted: tokens from a text, the most frequent first.
+        compose: whether texts are brought to Normalization Form C before they are encoded; false
+            for vocabularies that were stored before lamina did so.
 
     Raises:
         LaminaError: the parts are inconsistent.
@@ -45,6 +47,7 @@ class Vocabulary:
     normalize: Normalize
     specials: tuple[str, ...]
     counted: tuple[str, ...]
+    compose: bool = True
 
     def __post_init__(self) -> None:
         _check_names(self.level, self.normalize)
@@ -83,7 +86,7 @@ class Vocabulary:
             LaminaError: no token is left.
         """
         _check_names(level, normalize)
-        normalized = (_normalized(text, normalize, level) for text in texts)
+        normalized = (Normalizer(normalize, level)(text) for text in texts)
         if level == "char":
             counts: Mapping[str, int] = _char_counts(normalized)
         else:
@@ -145,7 +148,7 @@ class Vocabulary:
 
     def encode(self, text: str) -> np.ndarray:
         """``(T,)`` int64, one number per token of the normalised text."""
-        text = _normalized(text, self.normalize, self.level)
+        text = self._normalized(text)
         if self.level == "char":
             return self._encode_chars(text)
         get, unknown = self._ids.get, self.unknown
@@ -157,7 +160,7 @@ class Vocabulary:
         if self.level != "char":
             return [self.encode(text) for text in texts]
         # One look-up for all: a call costs more than looking up a short text.
-        normalized = [_normalized(text, self.normalize, self.level) for text in texts]
+        normalized = [self._normalized(text) for text in texts]
         if not normalized:
             return []
         flat = self._encode_chars("".join(normalized))
@@ -179,7 +182,14 @@ class Vocabulary:
 
     def to_json(self) -> str:
         """A text from which :meth:`from_json` makes an equal vocabulary."""
-        file = _File(1, self.level, self.normalize, list(self.specials), list(self.counted))
+        file = _File(
+            1,
+            self.level,
+            self.normalize,
+            list(self.specials),
+            list(self.counted),
+            "NFC" if self.compose else None,
+        )
         return msgspec.json.encode(file).decode()
 
     @staticmethod
@@ -199,9 +209,18 @@ class Vocabulary:
                 place=place,
             )
         try:
-            return Vocabulary(file.level, file.normalize, tuple(file.specials), tuple(file.tokens))
+            return Vocabulary(
+                file.level,
+                file.normalize,
+                tuple(file.specials),
+                tuple(file.tokens),
+                compose=file.unicode is not None,
+            )
         except LaminaError as error:
             raise LaminaError(error.message, place=place) from None
+
+    def _normalized(self, text: str) -> str:
+        return Normalizer(self.normalize, self.level, compose=self.compose)(text)
 
     @cached_property
     def _ids(self) -> dict[str, int]:
@@ -224,12 +243,13 @@ class Vocabulary:
         return out
 
 
-class _File(msgspec.Struct, forbid_unknown_fields=True):
+class _File(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     format: int
     level: Level
     normalize: Normalize
     specials: list[str]
     tokens: list[str]
+    unicode: Literal["NFC"] | None = None
 
 
 def _check_names(level: str, normalize: str) -> None:
@@ -244,10 +264,6 @@ def _check_names(level: str, normalize: str) -> None:
 def _is_unicode(token: str) -> bool:
     """Whether UTF-8 can encode it, which excludes unpaired surrogates."""
     return not any("\ud800" <= character <= "\udfff" for character in token)
-
-
-def _normalized(text: str, normalize: Normalize, level: Level) -> str:
-    return text if normalize == "none" else Normalizer(normalize, level)(text)
 
 
 def code_points(text: str) -> np.ndarray:

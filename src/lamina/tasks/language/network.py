@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, linear
 
 from lamina.data import Vocabulary, read_text
+from lamina.data.read.files import lines
 from lamina.nn import Stack, StackOptions
 from lamina.nn.heads.adaptive import AdaptiveSoftmax
 from lamina.nn.recurrent.dropout import drop, drop_embedded, drop_rows
@@ -173,7 +174,7 @@ class LanguageNetwork(Model):
 
     def read(self, path: str | Path) -> list[str]:
         """Prompts from a text file, one a line."""
-        return [line for line in read_text(path).splitlines() if line.strip()]
+        return [line for line in lines(read_text(path)) if line.strip()]
 
     def generate(
         self,

@@ -76,7 +76,9 @@ class LanguageModel(DataTask[LanguageNetwork, StreamBatch]):
         """See :class:`lamina.tasks.base.DataTask`."""
         known = self.vocabulary = model.vocabulary
         (path,) = self.data.sources
-        whole, sha = tokenise(path, level=known.level, normalize=known.normalize)
+        whole, sha = tokenise(
+            path, level=known.level, normalize=known.normalize, compose=known.compose
+        )
         test = renumbered(whole["train"], known)
         if len(test) < 2:
             raise LaminaError(f"got {len(test)} tokens; need at least 2", place=path)

@@ -63,7 +63,7 @@ class RegressProcessor(ExampleProcessor):
 
     def show(self, example: Any, answer: Mapping[str, Any]) -> str:
         """The number with six significant digits."""
-        return f"{answer['value']:.6g}"
+        return str(answer["value"])
 
 
 #: What :func:`lamina.tasks.load_processor` makes.

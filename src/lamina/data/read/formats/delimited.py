@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
-from lamina.data.read.files import read_utf8
+from lamina.data.read.files import lines, read_utf8, returns_alone
 from lamina.data.read.table import Row, Table, table_of_rows
 from lamina.spec import LaminaError
 
 _FIELD_LIMIT_LOCK = threading.Lock()
 #: Rows parsed before they are handed on.
 _BLOCK = 4096
+_LONE_RETURN = re.compile(r"\r(?!\n)")
 
 
 def read_csv(path: str | Path) -> Table:
@@ -37,16 +40,22 @@ def read_delimited(path: str | Path, delimiter: str) -> Table:
     """A header and rows. A field that holds the delimiter or a line break is quoted with ``"``.
     Blank lines are skipped; a row with quoted line breaks has the line it begins on.
 
+    Not every writer quotes: a text may just begin with ``"``. Where that opens a quote which runs
+    over line ends, though each line has all its fields already, a file with tabs is read without
+    quoting. One with commas is refused, since either reading could be right.
+
     Args:
         path: The file.
         delimiter: The character between two fields.
 
     Raises:
         LaminaError: The file is not UTF-8 text or has no header; and, while rows are read, a row is
-            broken, too long or too short.
+            broken, too long or too short. Quotes can be read in two ways.
     """
     text = read_utf8(path)
-    records = _records(str(path), text, delimiter)
+    if "\r" in text and "\n" not in text:
+        raise returns_alone(path)
+    records = _records(str(path), text, delimiter, _quoting(str(path), text, delimiter))
     _, columns = next(records, (1, None))
     if columns is None:
         raise LaminaError("the table is empty. It needs a header and rows.", place=str(path))
@@ -65,9 +74,50 @@ def read_delimited(path: str | Path, delimiter: str) -> Table:
     return table_of_rows(str(path), columns, rows(), other if len(columns) == 1 else None)
 
 
-def _records(path: str, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+def _quoting(path: str, text: str, delimiter: str) -> int:
+    """Whether quotes quote (``csv.QUOTE_MINIMAL``) or are part of the texts (``csv.QUOTE_NONE``).
+
+    Raises:
+        LaminaError: Both are possible, and give other rows.
+    """
+    if not re.search(f'(^|{re.escape(delimiter)})"', text, re.MULTILINE):
+        return csv.QUOTE_MINIMAL
+    every = lines(text)
+    counts = {line.count(delimiter) for line in every if line}
+    even, fields = len(counts) == 1, every[0].count(delimiter)
+    try:
+        begun = [line for line, _ in _records(path, text, delimiter, csv.QUOTE_MINIMAL)]
+    except LaminaError:  # no reading with quotes: said where the row is reached
+        return csv.QUOTE_NONE if even and delimiter == "\t" else csv.QUOTE_MINIMAL
+    # Rows over several lines, each of which has as many fields as the header by itself.
+    torn = [
+        (first, after - 1)
+        for first, after in itertools.pairwise([*begun, len(every) + 1])
+        if len(covered := [line for line in every[first - 1 : after - 1] if line]) > 1
+        and {line.count(delimiter) for line in covered} == {fields}
+    ]
+    if not torn or not (even or delimiter == "\t"):
+        return csv.QUOTE_MINIMAL
+    if even and fields and delimiter == "\t":
+        return csv.QUOTE_NONE
+    first, last = torn[0]
+    raise LaminaError(
+        f"a quote opens here and closes on line {last:,}, but each of these lines is a whole row "
+        'by itself. If texts just begin with ", quote the fields and double each quote in them, or '
+        "save the table as JSON lines (.jsonl).",
+        place=f"{path}:{first}",
+    )
+
+
+def _records(path: str, text: str, delimiter: str, quoting: int) -> Iterator[tuple[int, list[str]]]:
+    # A carriage return alone ends no line (see lamina.data.read.files.lines), but does for the
+    # parser, which gets another character in its place.
+    stand_in = next(c for c in map(chr, range(0xE000, 0xF900)) if c not in text)
+    text = _LONE_RETURN.sub(stand_in, text)
     # newline="" leaves quoted line breaks to the parser, which counts the lines it has read.
-    parser = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    parser = csv.reader(
+        io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True
+    )
     ended = False
     while not ended:
         begun = read = parser.line_num
@@ -77,7 +127,7 @@ def _records(path: str, text: str, delimiter: str) -> Iterator[tuple[int, list[s
             try:
                 for fields in islice(parser, _BLOCK):
                     if fields:
-                        block.append((read + 1, fields))
+                        block.append((read + 1, [f.replace(stand_in, "\r") for f in fields]))
                     read = parser.line_num
             except csv.Error as caught:
                 error = caught

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lamina.data.read.files import read_utf8
+from lamina.data.read.files import read_lines
 from lamina.data.read.sentences import Sentence, SentenceFormat
 from lamina.data.read.table import shown
 from lamina.spec import LaminaError
@@ -87,7 +87,7 @@ def read_records(path: str | Path) -> list[Record]:
         seen[name] = line
         found.append(Record(name, text, "".join(pieces), line))
 
-    lines = read_utf8(path).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines = read_lines(path)
     for number, line in enumerate(lines, start=1):
         if line.startswith(">"):
             close()

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lamina.data.read.files import read_text
+from lamina.data.read.files import lines, read_text
 from lamina.data.read.shapes import Pairs
 from lamina.spec import LaminaError
 
 
-def read_lines(path: str | Path) -> list[str]:
+def read_texts(path: str | Path) -> list[str]:
     """The lines of a UTF-8 text, none of them blank.
 
     Raises:
         LaminaError: With the line: the file cannot be read, or a line is blank.
     """
-    lines = read_text(path).removesuffix("\n").split("\n")
-    for number, line in enumerate(lines, start=1):
+    found = lines(read_text(path))
+    for number, line in enumerate(found, start=1):
         if not line.strip():
             raise LaminaError(
                 "is blank; need a text in each line. Fill it, or take the line out (of both "
                 "files, where they belong together).",
                 place=f"{path}:{number}",
             )
-    return lines
+    return found
 
 
 def read_tabbed(path: str | Path) -> Pairs:
@@ -36,7 +36,7 @@ def read_tabbed(path: str | Path) -> Pairs:
     sources: list[str] = []
     targets: list[str] = []
     places: list[str] = []
-    for number, line in enumerate(read_lines(path), start=1):
+    for number, line in enumerate(read_texts(path), start=1):
         place = f"{path}:{number}"
         columns = line.split("\t")
         if len(columns) != 2:

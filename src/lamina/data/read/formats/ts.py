@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina.data.read.files import read_utf8
+from lamina.data.read.files import read_lines
 from lamina.data.read.shapes import SequenceTable
 from lamina.spec import LaminaError
 
@@ -30,7 +30,7 @@ def read_ts(path: str | Path, *, labelled: bool, missing: bool = False) -> Seque
     Raises LaminaError, with the line, for a file that the loader refuses, for a case without a
     step or with dimensions of unequal length, and for values that are missing or not finite.
     """
-    lines = read_utf8(path).splitlines()
+    lines = read_lines(path)
     head, cases = _cut(lines, str(path))
     if any(line.strip().lower().startswith("@targetlabel true") for line in head):
         raise LaminaError(
@@ -117,7 +117,7 @@ def _located(
 
 
 def _sequence(table: Any, row: int, place: str, *, missing: bool) -> np.ndarray:
-    """Case ``row`` as ``(T, I)`` float32."""
+    """Case ``row`` as ``(T, I)`` float64."""
     channels = [np.asarray(cell, dtype=np.float64) for cell in table.iloc[row]]
     lengths = sorted({len(channel) for channel in channels})
     if len(lengths) > 1 or not lengths[0]:
@@ -126,9 +126,8 @@ def _sequence(table: Any, row: int, place: str, *, missing: bool) -> np.ndarray:
             "one at least",
             place=place,
         )
-    with np.errstate(over="ignore"):
-        sequence = np.stack(channels, axis=1).astype(np.float32)
-    if np.isinf(sequence).any():
+    sequence = np.stack(channels, axis=1)
+    if (np.abs(sequence) > np.finfo(np.float32).max).any():
         raise LaminaError("got a value that is not finite", place=place)
     if not missing and np.isnan(sequence).any():
         raise LaminaError(
