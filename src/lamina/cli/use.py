@@ -13,7 +13,6 @@ import typer
 
 from lamina.cli.loading import loading
 from lamina.cli.show import note, shell, show_test
-from lamina.data.read.files import lines
 from lamina.spec import Generates, LaminaError, Tabular
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or of a depth search.")]
@@ -141,6 +140,8 @@ def _print_table(rows: Iterable[dict[str, Any]], json_lines: bool) -> None:
 
 
 def _lines_of_stdin() -> list[str]:
+    from lamina.data.read.files import lines
+
     if sys.stdin.isatty():
         note("Type one text per line; end with Ctrl-D.")
     try:

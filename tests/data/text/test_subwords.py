@@ -104,7 +104,8 @@ def test_a_pattern_in_a_file_is_not_used() -> None:
     file["pre_tokenizer"] = {"type": "Split", "pattern": {"Regex": "(a+)+$"}, "invert": False}
     file["normalizer"] = {"type": "Lowercase"}
     again = Subwords.from_json(json.dumps(file), "x")
-    assert again.to_json() == SUBWORDS.to_json()
+    plain = json.loads(SUBWORDS.to_json())
+    assert json.loads(again.to_json()) == {**plain, "normalizer": None}
 
 
 @given(st.integers(0, 5000), st.sampled_from(['"', "1", "{", "\ud800", "Ġ", ""]))

@@ -55,7 +55,7 @@ def read_delimited(path: str | Path, delimiter: str) -> Table:
     text = read_utf8(path)
     if "\r" in text and "\n" not in text:
         raise returns_alone(path)
-    records = _records(str(path), text, delimiter, _quoting(str(path), text, delimiter))
+    records = _records(str(path), text, delimiter, _quotes_quote(str(path), text, delimiter))
     _, columns = next(records, (1, None))
     if columns is None:
         raise LaminaError("the table is empty. It needs a header and rows.", place=str(path))
@@ -74,21 +74,21 @@ def read_delimited(path: str | Path, delimiter: str) -> Table:
     return table_of_rows(str(path), columns, rows(), other if len(columns) == 1 else None)
 
 
-def _quoting(path: str, text: str, delimiter: str) -> int:
-    """Whether quotes quote (``csv.QUOTE_MINIMAL``) or are part of the texts (``csv.QUOTE_NONE``).
+def _quotes_quote(path: str, text: str, delimiter: str) -> bool:
+    """Whether quotes quote; else they are part of the texts.
 
     Raises:
         LaminaError: Both are possible, and give other rows.
     """
     if not re.search(f'(^|{re.escape(delimiter)})"', text, re.MULTILINE):
-        return csv.QUOTE_MINIMAL
+        return True
     every = lines(text)
     counts = {line.count(delimiter) for line in every if line}
     even, fields = len(counts) == 1, every[0].count(delimiter)
     try:
-        begun = [line for line, _ in _records(path, text, delimiter, csv.QUOTE_MINIMAL)]
+        begun = [line for line, _ in _records(path, text, delimiter, quotes=True)]
     except LaminaError:  # no reading with quotes: said where the row is reached
-        return csv.QUOTE_NONE if even and delimiter == "\t" else csv.QUOTE_MINIMAL
+        return not even or delimiter != "\t"
     # Rows over several lines, each of which has as many fields as the header by itself.
     torn = [
         (first, after - 1)
@@ -97,9 +97,9 @@ def _quoting(path: str, text: str, delimiter: str) -> int:
         and {line.count(delimiter) for line in covered} == {fields}
     ]
     if not torn or not (even or delimiter == "\t"):
-        return csv.QUOTE_MINIMAL
+        return True
     if even and fields and delimiter == "\t":
-        return csv.QUOTE_NONE
+        return False
     first, last = torn[0]
     raise LaminaError(
         f"a quote opens here and closes on line {last:,}, but each of these lines is a whole row "
@@ -109,15 +109,15 @@ def _quoting(path: str, text: str, delimiter: str) -> int:
     )
 
 
-def _records(path: str, text: str, delimiter: str, quoting: int) -> Iterator[tuple[int, list[str]]]:
+def _records(path: str, text: str, delimiter: str, quotes: bool) -> Iterator[tuple[int, list[str]]]:
     # A carriage return alone ends no line (see lamina.data.read.files.lines), but does for the
     # parser, which gets another character in its place.
     stand_in = next(c for c in map(chr, range(0xE000, 0xF900)) if c not in text)
     text = _LONE_RETURN.sub(stand_in, text)
     # newline="" leaves quoted line breaks to the parser, which counts the lines it has read.
-    parser = csv.reader(
-        io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True
-    )
+    source = io.StringIO(text, newline="")
+    quoting = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
+    parser = csv.reader(source, delimiter=delimiter, quoting=quoting, strict=True)
     ended = False
     while not ended:
         begun = read = parser.line_num
