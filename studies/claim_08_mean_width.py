@@ -187,7 +187,7 @@ def input_and_output(lab: Lab, name: str) -> tuple[int, int]:
         return len(task.vocabulary), len(task.vocabulary)
     assert isinstance(task, Classify)
     features = task.arrays["train"][0]
-    inputs = features.shape[1] if features.ndim == 2 else len(task.fitted)  # type: ignore[arg-type]
+    inputs = features.shape[1] if features.ndim == 2 else len(task.processor.fitted)  # type: ignore[arg-type]
     return inputs, len(task.labels)
 
 

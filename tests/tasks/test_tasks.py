@@ -73,7 +73,7 @@ def test_text_classification_learns_and_comes_back(reviews: Path, tmp_path: Path
 
 def test_numeric_classification_learns_and_comes_back(sensors: Path, tmp_path: Path) -> None:
     task = Classify(sensors, id="run", label="state", batch_size=8)
-    assert task.inputs.features == ("heat", "speed")
+    assert task.processor.inputs.features == ("heat", "speed")
     torch.manual_seed(0)
     model = task.model(cell="lstm", depth=1, width=8)
     result = fit(model, task, epochs=15, lr=0.02, out=tmp_path / "run", progress=Silent())

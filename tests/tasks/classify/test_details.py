@@ -51,14 +51,14 @@ def test_the_vocabulary_is_of_the_training_part_alone(tmp_path: Path) -> None:
     source = write(tmp_path / "a.jsonl", [(f"w{i} red", str(i % 2)) for i in range(40)])
     other = write(tmp_path / "b.jsonl", [("blue red", "0"), ("green red", "1")])
     task = Classify(source, text="text", min_count=1, validation=str(other))
-    assert isinstance(task.fitted, Vocabulary)
+    assert isinstance(task.processor.fitted, Vocabulary)
     words = {word for text in task.parts["train"].values for word in text.split()}
-    assert set(task.fitted.counted) == words
+    assert set(task.processor.fitted.counted) == words
     assert task.parts["test"].values
     for part in ("validation", "test"):
-        assert [row.tolist()[0] for row in task.arrays[part]] == [task.fitted.unknown] * len(
-            task.parts[part].values
-        )
+        assert [row.tolist()[0] for row in task.arrays[part]] == [
+            task.processor.fitted.unknown
+        ] * len(task.parts[part].values)
 
 
 @pytest.mark.parametrize(("keep", "kept"), [("start", "a b c"), ("end", "c d e")])
@@ -67,7 +67,7 @@ def test_a_long_text_keeps_the_end_that_was_chosen(tmp_path: Path, keep: str, ke
     task = Classify(
         file, text="text", max_tokens=3, keep=keep, min_count=1, fractions=(1.0, 0.0, 0.0)
     )
-    vocabulary = task.fitted
+    vocabulary = task.processor.fitted
     assert isinstance(vocabulary, Vocabulary)
     read = {
         text: vocabulary.decode(tokens)

@@ -88,7 +88,7 @@ def test_gaps_are_filled_and_marked(gaps: Path, tmp_path: Path) -> None:
     with pytest.raises(LaminaError, match=r"gaps.csv:\d+: feature 'heat' is 'missing'"):
         Classify(gaps, **columns)
     task = Classify(gaps, **columns, missing="forward", missing_indicator=True)
-    assert task.inputs.features == ("heat", "speed")
+    assert task.processor.inputs.features == ("heat", "speed")
     batch = task.batches("train")[0]
     assert batch.inputs.shape[2] == 4
     assert torch.isfinite(batch.inputs).all()
@@ -111,7 +111,7 @@ def test_long_sequences_are_cut_after_gaps_are_filled(tmp_path: Path, keep: str,
     file.write_text("\n".join(rows))
     fields = {"features": ("x", "t"), "missing": "forward", "fractions": (1.0, 0.0, 0.0)}
     task = Classify(file, id="i", label="l", max_steps=2, keep=keep, **fields)
-    scale = task.fitted
+    scale = task.processor.fitted
     found = task.arrays["train"][0] * scale.scale + scale.mean
     np.testing.assert_allclose(found[:, 1], kept, atol=1e-6)
     np.testing.assert_allclose(found[:, 0], [0, 0] if keep == "start" else [0, 3], atol=1e-6)

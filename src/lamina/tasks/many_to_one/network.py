@@ -82,11 +82,11 @@ class ManyToOne(Model):
     def __init__(self, options: ManyToOneOptions, processor: ExampleProcessor):
         super().__init__()
         self.options, self.processor = options, processor
-        self.inputs, self.fitted = processor.inputs, processor.fitted
+        self.inputs = processor.inputs
         self.typed = processor.typed
         if isinstance(self.inputs, TextInputs):
-            assert isinstance(self.fitted, Vocabulary)
-            self.embedding = nn.Embedding(len(self.fitted), options.embedding)
+            assert isinstance(processor.fitted, Vocabulary)
+            self.embedding = nn.Embedding(len(processor.fitted), options.embedding)
             nn.init.normal_(self.embedding.weight, std=0.1)
             size = options.embedding
         else:

@@ -51,16 +51,6 @@ class ManyToOneTask(DataTask[N, Batch], Generic[N]):
             LaminaError: an answer that none can be, with its place.
         """
 
-    @property
-    def inputs(self) -> Any:
-        """What is read."""
-        return self.processor.inputs
-
-    @property
-    def fitted(self) -> Any:
-        """The vocabulary, or the scale of the features."""
-        return self.processor.fitted
-
     @classmethod
     def known(cls, model: N) -> dict[str, Any]:
         """See :class:`lamina.tasks.base.DataTask`: the columns."""
