@@ -24,9 +24,11 @@ Number = Annotated[int, Meta(ge=0, le=1000)]
 class SpeechAugmentation(Options, frozen=True, kw_only=True):
     """How recordings are changed in training; each value is drawn anew every time."""
 
+    #: After Ko et al. (2015), whose resampling changes the pitch too.
     speed: Annotated[
         Stretch, Meta(description="Change the speed by up to this share, at the same pitch.")
     ] = 0.1
+    #: After Jaitly and Hinton (2013).
     warp: Annotated[
         Stretch,
         Meta(
@@ -44,6 +46,7 @@ class SpeechAugmentation(Options, frozen=True, kw_only=True):
             "features."
         ),
     ] = 0.1
+    #: Park et al. (2019), as ``frequency_masks``.
     time_masks: Annotated[
         Number, Meta(description="Spans of frames set to the mean (SpecAugment).")
     ] = 2

@@ -62,6 +62,7 @@ class ClassifyData(ExampleData, frozen=True, kw_only=True):
             "labels that weigh more or less than 1."
         ),
     ] = ()
+    #: Szegedy et al. (2016), section 7.
     label_smoothing: Annotated[
         Share,
         Meta(description="The share of probability spread evenly over the labels in training."),

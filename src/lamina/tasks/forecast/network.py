@@ -35,6 +35,7 @@ class ForecastOptions(StackOptions, frozen=True, kw_only=True):
     cell: CellName = "gru"
     depth: int = 1
     dropout: float = 0.1
+    #: Segments: Lin et al. (2023).
     scheme: Annotated[
         ForecastScheme,
         Meta(

@@ -38,6 +38,7 @@ class LanguageModelOptions(StackOptions, frozen=True, kw_only=True):
         Units | Literal["onehot"],
         Meta(description="Size of a token's vector, or onehot: the token itself is the input."),
     ] = 128
+    #: Press and Wolf (2017); with an adaptive softmax, Baevski and Auli (2019).
     tied: Annotated[
         bool,
         Meta(
@@ -45,6 +46,7 @@ class LanguageModelOptions(StackOptions, frozen=True, kw_only=True):
             "linear map without bias joins them."
         ),
     ] = False
+    #: Adaptive: Grave et al. (2017).
     softmax: Annotated[
         Literal["full", "adaptive"],
         Meta(
@@ -59,6 +61,7 @@ class LanguageModelOptions(StackOptions, frozen=True, kw_only=True):
             "switches to a smaller matrix."
         ),
     ] = (2000, 10_000)
+    #: Merity et al. (2018), section 4.3.
     embedding_dropout: Annotated[
         Share,
         Meta(description="Share of the tokens whose embedding is set to zero throughout a batch."),

@@ -47,6 +47,7 @@ class ManyToOneOptions(StackOptions, frozen=True, kw_only=True):
     word_dropout: Annotated[
         Share, Meta(description="Share of words read as unknown in training (texts only).")
     ] = 0.0
+    #: Zhou et al. (2015).
     convolution: Annotated[
         Units | None,
         Meta(

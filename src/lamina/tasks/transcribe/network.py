@@ -42,6 +42,7 @@ class TranscribeOptions(StackOptions, frozen=True, kw_only=True):
     """
 
     cell: CellName = "gru"
+    #: Chan et al. (2016), section 3.1.
     halvings: Annotated[
         int,
         Meta(

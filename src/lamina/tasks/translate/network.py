@@ -50,10 +50,12 @@ class TranslateOptions(StackOptions, frozen=True, kw_only=True):
     residual: Annotated[bool, Meta(extra={"off": "Leave out the residual connections."})] = True
     dropout: float = 0.3
     embedding: Annotated[Units, Meta(description="Size of a token's vector.")] = 256
+    #: Luong et al. (2015), general; Bahdanau et al. (2015).
     attention: Annotated[
         Literal["multiplicative", "additive"],
         Meta(description="Attention of the decoder: multiplicative or additive."),
     ] = "multiplicative"
+    #: Press and Wolf (2017).
     tied: Annotated[
         Literal["none", "output", "all"],
         Meta(
@@ -61,6 +63,7 @@ class TranslateOptions(StackOptions, frozen=True, kw_only=True):
             "table between both and the source's embedding (all)."
         ),
     ] = "output"
+    #: Szegedy et al. (2016), section 7.
     label_smoothing: Annotated[
         Share,
         Meta(description="Share of probability spread evenly over the vocabulary in training."),
@@ -69,6 +72,7 @@ class TranslateOptions(StackOptions, frozen=True, kw_only=True):
         Annotated[int, Meta(ge=1, le=1000)],
         Meta(description="Hypotheses kept in the beam search; 1: greedy decoding."),
     ] = 5
+    #: Wu et al. (2016), equation 14.
     length_penalty: Annotated[
         Annotated[float, Meta(ge=0, le=10)],
         Meta(description="Exponent of the penalty on short translations."),
