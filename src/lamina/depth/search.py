@@ -8,9 +8,9 @@ import inspect
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, ParamSpec, Protocol, cast, overload
+from typing import Any
 
 import msgspec
 
@@ -37,7 +37,6 @@ from lamina.depth.tell import words
 from lamina.depth.tell.cautions import cautions
 from lamina.depth.tell.progress import SearchPlan, SearchProgress, choose_progress, opening
 from lamina.depth.tell.surer import surer
-from lamina.depth.tell.told import tell
 from lamina.depth.tell.verdict import Tested, Verdict
 from lamina.depth.trials import apart, spent
 from lamina.spec import LaminaError, Task
@@ -49,50 +48,7 @@ ALPHA = 0.05
 #: Training settings that do not affect what is learned from the data.
 _MACHINE_SETTINGS = frozenset({"checkpoint_seconds", "checkpoint_steps", "seed"})
 
-_Fields = ParamSpec("_Fields")
 
-
-class _Search(Protocol[_Fields]):
-    """:func:`search` as editors and type checkers see it: the fields of :class:`Question` are
-    keywords, next to those listed here."""
-
-    @overload
-    def __call__(self, task: Task, /, *_: _Fields.args, **question: _Fields.kwargs) -> Verdict: ...
-    @overload
-    def __call__(
-        self,
-        task: Task,
-        question: Question | None = None,
-        *,
-        out: str | Path | None = None,
-        settings: Settings | None = None,
-        options: Any = None,
-        progress: SearchProgress | None = None,
-        **fields_or_changes: Any,
-    ) -> Verdict: ...
-
-
-def _asked_like(
-    question: Callable[_Fields, Question],
-) -> Callable[[Callable[..., Verdict]], _Search[_Fields]]:
-    """Show the fields of a question in the signature of a function that takes them as keywords, so
-    that each is written only once."""
-
-    def decorate(function: Callable[..., Verdict]) -> _Search[_Fields]:
-        own = inspect.signature(function)
-        fields = [
-            parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-            for parameter in inspect.signature(question).parameters.values()
-        ]
-        task, whole, *rest, changes = own.parameters.values()
-        signature = own.replace(parameters=[task, whole, *fields, *rest, changes])
-        function.__signature__ = signature  # type: ignore[attr-defined]
-        return cast("_Search[_Fields]", function)
-
-    return decorate
-
-
-@_asked_like(Question)
 def search(
     task: Task,
     question: Question | None = None,
@@ -119,7 +75,7 @@ def search(
             :func:`lamina.depth.ask.setup.settings_for`.
         options: of ``task.model``, the same for every trial.
         progress: receives progress events. None: progress is shown on stderr.
-        **changes: changes to ``options``.
+        **changes: fields of the question, and changes to ``options``.
 
     Returns:
         The verdict, which is also saved in ``out``.
@@ -135,6 +91,18 @@ def search(
         verdict = _conclude(asked, costs, ran, place)
         verdicts.save(verdict, place.folder / "verdict.json")
     return verdict
+
+
+def _show_fields() -> None:
+    """Show the fields of a question as keywords in the signature of :func:`search`."""
+    task, whole, *rest, changes = inspect.signature(search).parameters.values()
+    fields = inspect.signature(Question).parameters.values()
+    search.__signature__ = inspect.signature(search).replace(  # type: ignore[attr-defined]
+        parameters=[task, whole, *fields, *rest, changes]
+    )
+
+
+_show_fields()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -350,15 +318,9 @@ def _conclude(asked: _Asked, costs: tuple[Cost, ...], ran: _Ran, place: _Place) 
     problem = dataclasses.replace(strategy.problem, looks=len(before))
     decision = problem.decide(strategy.evidence(), own)
     best, value = hand_over(decision.shown, judged, setup, place.folder, place.progress)
-    told = tell(decision, metric, apart(judged), asked.baseline)
-    kept, checked, schedule = best if place.kept else None, asked.checked, setup.settings.schedule
-    return Verdict(
-        headline=words.headline(told),
-        reasons=(
-            *words.why(told, costs, kept, question.seeds),
-            *cautions(told, question.min_gain, apart(judged), checked, schedule),
-            words.about(told, setup.candidates, checked, asked.space),
-        ),
+    verdict = Verdict(
+        headline="",
+        reasons=(),
         metric=metric,
         min_gain=question.min_gain,
         decision=decision,
@@ -374,12 +336,22 @@ def _conclude(asked: _Asked, costs: tuple[Cost, ...], ran: _Ran, place: _Place) 
         expected_seconds=ran.expected_seconds,
         wall_seconds=time.monotonic() - ran.begun,
         expected_wall_seconds=ran.expected_wall_seconds,
-        checked=checked,
+        checked=asked.checked,
         baseline=asked.baseline,
         tested=None if best is None else Tested(best.depth, best.seed, value),
         looks=(*before, *[question.seeds] * own),
         search=asked.search,
         versions=versions(),
+    )
+    told, schedule = verdict.told(), setup.settings.schedule
+    return msgspec.structs.replace(
+        verdict,
+        headline=words.headline(told),
+        reasons=(
+            *words.why(told, costs, best if place.kept else None, question.seeds),
+            *cautions(told, question.min_gain, apart(judged), asked.checked, schedule),
+            words.about(told, setup.candidates, asked.checked, asked.space),
+        ),
     )
 
 

@@ -59,25 +59,27 @@ def _unfinished(trials: Sequence[Trial]) -> list[str]:
 def _unstable(told: Told) -> list[str]:
     """Failed runs, with the failure rates they are compatible with, and unequal spreads."""
     found = []
-    for score in told.scores:
+    for score in told.decision.scores:
         ends = (
             (score.diverged, "diverged"),
             (score.stuck, "got stuck far below the others"),
         )
         what = listed([f"{n} of {score.seeds} {how}" for n, how in ends if n])
         if what:
+            fails = f"{100 * score.fails_low:.0f}% to {100 * score.fails_high:.0f}%"
             found.append(
-                f"Depth {score.depth}: {what}; its failure rate may be anywhere from {score.fails}"
+                f"Depth {score.depth}: {what}; its failure rate may be anywhere from {fails}"
                 f" ({told.confidence} interval)."
             )
-    if told.spread_growth is not None:
+    growth = told.decision.spread_growth
+    if growth is not None:
         first, last = told.scores[0].depth, told.scores[-1].depth
         found.append(
             f"Deeper networks vary more: between seeds, {layers(last)} spread about"
-            f" {told.spread_growth:.1f} times as much as {layers(first)}."
+            f" {growth:.1f} times as much as {layers(first)}."
         )
-    broad = [score.depth for score in told.scores if score.wide]
-    if broad and told.spread_growth is None:
+    broad = [score.depth for score in told.decision.scores if score.wide]
+    if broad and growth is None:
         verb = "varies" if len(broad) == 1 else "vary"
         found.append(f"Depth {listed(broad)} {verb} more between seeds than the others.")
     return found

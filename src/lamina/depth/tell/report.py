@@ -56,13 +56,13 @@ def render(verdict: Verdict, command: str | None = None) -> str:
             verdict=verdict,
             told=told,
             about=_about(verdict),
-            failed=any(score.failed for score in told.scores),
+            failed=any(score.failed for score in verdict.decision.scores),
             depths=_depths(verdict, told),
             levels=[percent(level) for level in levels] or [told.confidence],
             without_network=words.without_network(told),
             trained=_trained(verdict),
             saw=_saw(verdict),
-            walk=[_stage(stage, told) for stage in told.walk],
+            walk=[_stage(stage, told) for stage in verdict.decision.walk],
             command=command,
             config=json.dumps(config, indent=2, ensure_ascii=False),
             specs=_script(json.dumps(_specs(verdict, told), ensure_ascii=False, allow_nan=False)),
@@ -141,7 +141,7 @@ def _depths(verdict: Verdict, told: Told) -> list[Row]:
             f"{candidate.parameters:,}",
             width(candidate),
         )
-        rows.append((depth == told.depth, cells))
+        rows.append((depth == verdict.depth, cells))
     return rows
 
 
@@ -203,7 +203,7 @@ def _stage(stage: Stage, told: Told) -> str:
         return f"{name}: unstable. {words.passed_over(told, stage)}"
     if stage.found == "enough":
         deeper = [gain for gain in told.gains if gain.shallow == stage.depth]
-        most = [gain.most for gain in deeper if gain.high is not None]
+        most = [gain.most for gain in deeper if gain.bounded]
         if not most:
             return f"{name}: enough, as no deeper network is left to compare with."
         return (

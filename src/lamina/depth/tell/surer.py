@@ -11,7 +11,7 @@ from lamina.depth.judge.outcome import Decision
 from lamina.depth.phrases import counted, duration, layers
 from lamina.depth.plan.clock import makespan
 from lamina.depth.plan.problem import Problem
-from lamina.depth.tell.told import tell
+from lamina.depth.tell.told import utility_amount
 from lamina.depth.trials import Trial
 
 #: The share of the accepted risk, or of the smallest gain, at which the decision is repeated.
@@ -47,12 +47,11 @@ def surer(
     risk, margin = problem.alpha * HALF, problem.margin * HALF
     rarer = dataclasses.replace(problem, alpha=risk).decide(evidence, look)
     smaller = dataclasses.replace(problem, margin=margin).decide(evidence, look)
-    now, half = (tell(each, problem.metric, (), None) for each in (found, smaller))
+    now, half = 100 * problem.alpha, utility_amount(problem.metric, margin)
     return (
-        f"The rule allows each kind of error, too deep or too shallow, in at most {now.risk} of"
+        f"The rule allows each kind of error, too deep or too shallow, in at most {now:g}% of"
         f" searches. At {100 * risk:g}%, {_answer(rarer, found.depth, problem, seconds)}.",
-        f"For half the smallest gain, {half.least},"
-        f" {_answer(smaller, found.depth, problem, seconds)}.",
+        f"For half the smallest gain, {half}, {_answer(smaller, found.depth, problem, seconds)}.",
     )
 
 

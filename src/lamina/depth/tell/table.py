@@ -52,7 +52,7 @@ def table(
         grid.add_column("memory", justify="right", no_wrap=True)
     for candidate in candidates:
         d = candidate.depth
-        chosen = told is not None and d == told.depth
+        chosen = told is not None and d == told.decision.depth
         cells = [
             ("\N{BLACK RIGHT-POINTING SMALL TRIANGLE} " if chosen else "") + str(d),
             width(candidate),

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from lamina.depth.judge.outcome import Decision, Gain, Score, Stage
+from lamina.depth.judge.outcome import Decision, Gain, Score
 from lamina.depth.trials import Trial
 from lamina.spec import Metric
 
@@ -40,6 +40,11 @@ def amount(metric: Metric, percent: float, *, apart_from: float | None = None) -
     if metric.gain == "relative":
         return f"{number}%"
     return f"{number} point" if number.lstrip(MINUS) == "1" else f"{number} points"
+
+
+def utility_amount(metric: Metric, utility: float) -> str:
+    """The same for a difference of utilities."""
+    return amount(metric, gain_percent(metric, utility))
 
 
 def percent(share: float) -> str:
@@ -76,28 +81,16 @@ class ToldScore:
     """One depth.
 
     Attributes:
-        seeds, diverged, stuck, wide: as in :class:`lamina.depth.judge.outcome.Score`.
-        fails: the interval of its failure rate, ``16% to 100%``.
         text: the score with its spread, as :func:`score` writes it.
         mean, low, high: as charts show them, no further than values can be; None if no seed got
             through.
     """
 
     depth: int
-    seeds: int
-    diverged: int
-    stuck: int
-    wide: bool
-    fails: str
     text: str
     mean: float | None
     low: float | None
     high: float | None
-
-    @property
-    def failed(self) -> int:
-        """Seeds that diverged or got stuck."""
-        return self.diverged + self.stuck
 
 
 @dataclass(frozen=True)
@@ -105,11 +98,11 @@ class ToldGain:
     """From ``shallow`` to ``deep``, in points or percent; above 0 is better.
 
     Attributes:
-        gain, low, high: the gain with its interval, None if unknown.
+        gain: the gain itself; unchanged: whether it rounds to zero.
         side: the side of the required gain on which it is known to lie.
         needs: the gain required of the deeper network, ``1 point``.
         text: the gain without its sign, ``2.4 points``.
-        interval: ``95% interval 1.9 to 2.9``; empty if unknown.
+        interval: ``95% interval 1.9 to 2.9``; empty if unknown (then not ``bounded``).
         most: the upper end of the interval, or the gain itself; most_text: formatted so that it
             differs from ``needs``.
         short: how far ``most`` exceeds the required gain, on the scale of the decision.
@@ -119,8 +112,7 @@ class ToldGain:
     shallow: int
     deep: int
     gain: float
-    low: float | None
-    high: float | None
+    bounded: bool
     side: Literal["above", "below", "open"]
     needs: str
     text: str
@@ -131,14 +123,17 @@ class ToldGain:
     cell: str
     confidence: float
 
+    @property
+    def unchanged(self) -> bool:
+        return round(self.gain, 2) == 0
+
 
 @dataclass(frozen=True)
 class Told:
     """The decision in the user's units.
 
     Attributes:
-        outcome, depth, shown, between, more_seeds, walk, unstable, spread_growth: as in
-            :class:`lamina.depth.judge.outcome.Decision`.
+        decision: depths, seeds and failures are read there, utilities never.
         scores, gains: of each depth and of each pair.
         least: the smallest worthwhile gain, ``1 point``; price: the additional gain required per
             layer, empty if none.
@@ -151,14 +146,7 @@ class Told:
     """
 
     metric: Metric
-    outcome: Literal["use", "undecided", "none"]
-    depth: int | None
-    shown: int | None
-    between: tuple[int, ...]
-    more_seeds: int | None
-    walk: tuple[Stage, ...]
-    unstable: tuple[int, ...]
-    spread_growth: float | None
+    decision: Decision
     scores: tuple[ToldScore, ...]
     gains: tuple[ToldGain, ...]
     least: str
@@ -170,13 +158,6 @@ class Told:
     baseline_text: str
     beats_baseline: bool | None
     best_epoch: tuple[int, int, str] | None
-
-    def score(self, depth: int) -> ToldScore:
-        """Of one depth. Raises KeyError for a depth that was not tried."""
-        for each in self.scores:
-            if each.depth == depth:
-                return each
-        raise KeyError(depth)
 
     def gain(self, shallow: int, deep: int) -> ToldGain | None:
         """Between two depths; None if no seed of one of them got through."""
@@ -201,18 +182,11 @@ def tell(
     """
     return Told(
         metric=metric,
-        outcome=decision.outcome,
-        depth=decision.depth,
-        shown=decision.shown,
-        between=decision.between,
-        more_seeds=decision.more_seeds,
-        walk=decision.walk,
-        unstable=decision.unstable,
-        spread_growth=decision.spread_growth,
+        decision=decision,
         scores=tuple(_score(each, metric, trials) for each in decision.scores),
         gains=tuple(_gain(each, metric) for each in decision.gains),
-        least=_amount(metric, decision.margin),
-        price=_amount(metric, decision.cost_per_layer) if decision.cost_per_layer else "",
+        least=utility_amount(metric, decision.margin),
+        price=utility_amount(metric, decision.cost_per_layer) if decision.cost_per_layer else "",
         confidence=percent(decision.confidence),
         risk=f"{100 * decision.alpha:g}%",
         band=_band(decision, metric),
@@ -223,19 +197,10 @@ def tell(
     )
 
 
-def _amount(metric: Metric, utility: float) -> str:
-    return amount(metric, gain_percent(metric, utility))
-
-
 def _score(found: Score, metric: Metric, trials: Sequence[Trial]) -> ToldScore:
     mean, low, high = found.mean, found.low, found.high
     return ToldScore(
         found.depth,
-        found.seeds,
-        found.diverged,
-        found.stuck,
-        found.wide,
-        f"{100 * found.fails_low:.0f}% to {100 * found.fails_high:.0f}%",
         score(metric, (trial for trial in trials if trial.depth == found.depth)),
         None if mean is None else on_chart(metric, metric.value(mean)),
         None if mean is None else _possible(metric, mean if low is None else low),
@@ -267,8 +232,7 @@ def _gain(found: Gain, metric: Metric) -> ToldGain:
         found.shallow,
         found.deep,
         gain,
-        low,
-        high,
+        found.high is not None,
         found.side,
         amount(metric, needs),
         amount(metric, abs(gain)),
@@ -312,7 +276,7 @@ def _best_epoch(
     difference = means[most] - means[least]
     if difference <= CHOICE * decision.margin:
         return None
-    return most, least, _amount(metric, difference)
+    return most, least, utility_amount(metric, difference)
 
 
 def _lift(trial: Trial, metric: Metric) -> float:

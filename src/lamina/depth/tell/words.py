@@ -18,14 +18,15 @@ _ORDINALS = ("", "first", "second", "third", "fourth", "fifth", "sixth", "sevent
 
 def headline(told: Told) -> str:
     """The answer, in a few words."""
-    if told.outcome == "use" and len(told.scores) == 1:
+    found = told.decision
+    if found.outcome == "use" and len(told.scores) == 1:
         return f"{layers(told.scores[0].depth).capitalize()}, compared with no other depth."
-    if told.outcome == "use" and told.depth is not None:
-        less = ": deeper is unstable" if told.unstable else ""
-        return f"Use {layers(told.depth)}{less}."
-    if told.outcome == "none":
+    if found.outcome == "use" and found.depth is not None:
+        less = ": deeper is unstable" if found.unstable else ""
+        return f"Use {layers(found.depth)}{less}."
+    if found.outcome == "none":
         return "No depth can be recommended: training diverged at every depth."
-    return f"Undecided between {listed(told.between)} layers."
+    return f"Undecided between {listed(found.between)} layers."
 
 
 def why(told: Told, costs: Sequence[Cost], kept: Trial | None, asked: int) -> tuple[str, ...]:
@@ -38,20 +39,21 @@ def why(told: Told, costs: Sequence[Cost], kept: Trial | None, asked: int) -> tu
         asked: the allowed number of seeds per depth; fewer may have been run.
     """
     step_ms = {cost.depth: cost.step_ms for cost in costs}
-    if told.outcome == "use" and told.depth is not None:
-        return (*_too_shallow(told, told.depth), *_enough(told, told.depth, step_ms))
-    if told.outcome == "undecided":
+    found = told.decision
+    if found.outcome == "use" and found.depth is not None:
+        return (*_too_shallow(told, found.depth), *_enough(told, found.depth, step_ms))
+    if found.outcome == "undecided":
         return tuple(_undecided(told, step_ms, kept, asked))
     return ("Try a smaller learning rate, gradient clipping, or a warm-up.",)
 
 
 def passed_over(told: Told, stage: Stage) -> str:
     """Why a depth was rejected for its failures."""
-    score = told.score(stage.depth)
+    score = told.decision.score(stage.depth)
     text = f"With {layers(stage.depth)}, {score.failed} of {score.seeds} training runs failed"
     if stage.by is None:
         return f"{text}, so there is nothing to judge."
-    other = told.score(stage.by)
+    other = told.decision.score(stage.by)
     return f"{text}; with {layers(stage.by)}, {other.failed} of {other.seeds}."
 
 
@@ -63,9 +65,9 @@ def about(
 ) -> str:
     """What was compared, and the scope of the result; ``varied``: what was varied besides the
     depth."""
-    seeds = sorted({score.seeds for score in told.scores})
+    seeds = sorted({score.seeds for score in told.decision.scores})
     candidates = [c for c in candidates if c.depth in {score.depth for score in told.scores}]
-    many = "1 seed" if seeds == [1] else f"{listed_range(seeds)} seeds"
+    many = listed_range(seeds) + (" seed" if seeds == [1] else " seeds")
     sizes = [candidate.parameters for candidate in candidates]
     width = {candidate.width for candidate in candidates}
     if varied:
@@ -90,8 +92,8 @@ def without_network(told: Told) -> str:
 
 def _too_shallow(told: Told, chosen: int) -> list[str]:
     """The improvement from layers up to the chosen depth."""
-    found = [passed_over(told, stage) for stage in told.walk if stage.found == "unstable"]
-    below = [stage for stage in told.walk if stage.found == "too shallow"]
+    found = [passed_over(told, stage) for stage in told.decision.walk if stage.found == "unstable"]
+    below = [stage for stage in told.decision.walk if stage.found == "too shallow"]
     if not below:
         return found
     last = below[-1]
@@ -109,7 +111,7 @@ def _too_shallow(told: Told, chosen: int) -> list[str]:
 def _going(told: Told, gain: ToldGain, start: str = "Going") -> str:
     """``Going from 1 to 2 layers improves accuracy by 2.4 points (95% interval 1.9 to 2.9).``"""
     name, interval = told.metric.name, gain.interval
-    if gain.text.split()[0].rstrip("%") == "0":
+    if gain.unchanged:
         change = f"leaves {name} unchanged"
     elif gain.gain > 0:
         change = f"improves {name} by {gain.text}"
@@ -122,8 +124,9 @@ def _going(told: Told, gain: ToldGain, start: str = "Going") -> str:
 
 def _enough(told: Told, chosen: int, step_ms: dict[int, float]) -> list[str]:
     """The gain and cost of more layers."""
-    failing = [passed_over(told, Stage(depth, "unstable", chosen)) for depth in told.unstable]
-    deeper = [g for g in told.gains if g.shallow == chosen and g.deep not in told.unstable]
+    unstable = told.decision.unstable
+    failing = [passed_over(told, Stage(depth, "unstable", chosen)) for depth in unstable]
+    deeper = [g for g in told.gains if g.shallow == chosen and g.deep not in unstable]
     if deeper:
         return [_no_more(told, chosen, deeper, step_ms), *failing]
     if len(told.scores) == 1:
@@ -167,7 +170,7 @@ def _slower(step_ms: dict[int, float], shallow: int, deep: int) -> str:
 
 def _undecided(told: Told, step_ms: dict[int, float], kept: Trial | None, asked: int) -> list[str]:
     """What to do for now, and the possible cost of choosing now, either way."""
-    shallow, *rivals = told.between
+    shallow, *rivals = told.decision.between
     found = [_way_out(told, asked), *_guarded(told)]
     if kept is not None:
         found.append(
@@ -176,9 +179,9 @@ def _undecided(told: Told, step_ms: dict[int, float], kept: Trial | None, asked:
         )
     gains = [gain for deep in rivals if (gain := told.gain(shallow, deep)) is not None]
     found += [_going(told, gain) for gain in gains[:1]]
-    bounded = [gain for gain in gains if gain.high is not None]
+    bounded = [gain for gain in gains if gain.bounded]
     if not bounded:
-        alone = max(score.seeds for score in told.scores) == 1
+        alone = max(score.seeds for score in told.decision.scores) == 1
         return ["One seed per depth cannot tell a gain from chance.", *found] if alone else found
     most = max(bounded, key=lambda gain: gain.most)
     must = f"{more} must gain" if (more := _more(told, most)) else "you asked for"
@@ -193,13 +196,13 @@ def _undecided(told: Told, step_ms: dict[int, float], kept: Trial | None, asked:
 
 
 def _way_out(told: Told, asked: int) -> str:
-    more = told.more_seeds
+    more = told.decision.more_seeds
     if more is None:
         return (
             "The gain is too close to the threshold: more than"
             f" {MOST_MORE_SEEDS} more seeds per depth would be needed to tell them apart."
         )
-    enough = more + max(score.seeds for score in told.scores)
+    enough = more + max(score.seeds for score in told.decision.scores)
     how = f"run the same command with --seeds {enough}"
     if enough <= asked:  # the time ran out, or a race stopped early
         how = f"{asked} were allowed; a larger --budget or --strategy grid runs more of them"
@@ -211,8 +214,10 @@ def _guarded(told: Told) -> list[str]:
     return [
         f"With {layers(score.depth)}, {score.stuck} of {score.seeds} seeds ended far below the"
         f" others; judging a depth takes {ENOUGH_FREE} that get through."
-        for score in told.scores
-        if score.depth in told.between and score.stuck and score.seeds - score.failed < ENOUGH_FREE
+        for score in told.decision.scores
+        if score.depth in told.decision.between
+        and score.stuck
+        and score.seeds - score.failed < ENOUGH_FREE
     ]
 
 
