@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -23,41 +23,13 @@ class Hypothesis:
     score: float
 
 
-class Step(Protocol):
-    """One step of a beam search: reads a token of each hypothesis, and ranks what may follow."""
-
-    def __call__(
-        self,
-        tokens: np.ndarray,
-        rows: np.ndarray | None,
-        totals: np.ndarray | None,
-        spent: np.ndarray,
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The best continuations of each member, ``2 * width`` of them, or all if there are fewer.
-
-        Args:
-            tokens: ``(B, K)``, the tokens to read; ``K`` is up to ``width``.
-            rows:   ``(B * K,)``, which of the ``B * K`` hypotheses of the step before each token
-                continues; ``None`` at the start.
-            totals: ``(B, K)``, the log-probabilities of the hypotheses; ``None`` at the start.
-            spent:  ``(B,)``, whether a member can only end now.
-
-        Returns:
-            The log-probability, the hypothesis (below ``K``) and the next token of each
-            continuation, ``(B, C)``, the best first; of equal ones, that of the first hypothesis
-            and then of the first token. :func:`lamina.nn.sequence.ranking.most_probable` finds
-            them.
-        """
-        ...
-
-
 def length_penalty(length: int, alpha: float) -> float:
     """Wu et al. (2016), equation 14: ``lp(Y) = (5 + |Y|)^alpha / (5 + 1)^alpha``."""
     return ((5.0 + length) / 6.0) ** alpha
 
 
 def beam_search(
-    step: Step,
+    step: Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray]],
     limits: np.ndarray,
     *,
     width: int,
@@ -73,7 +45,12 @@ def beam_search(
     hypotheses, or when none is left to go on. Members do not depend on each other.
 
     Args:
-        step:   reads tokens and ranks what may follow.
+        step:   ranks what may follow. It is given the tokens to read, ``(B, K)`` with ``K`` up to
+                ``width``; which of the ``B * K`` hypotheses of the step before each continues,
+                ``(B * K,)``, and their log-probabilities ``(B, K)``, both ``None`` at the start;
+                and whether a member can only end now, ``(B,)``. It returns the log-probability,
+                the hypothesis and the next token of the ``2 * width`` best of each member (all, if
+                there are fewer), in the order of :func:`lamina.nn.sequence.ranking.most_probable`.
         limits: ``(B,)`` int64, each at least 1: the most tokens of a member, its end included; what
                 has not ended there is ended.
         width:  hypotheses of a member.
