@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_origin
 
 import msgspec
 import numpy as np
@@ -15,6 +15,7 @@ import torch
 from lamina.depth.ask.candidates import TOLERANCE
 from lamina.depth.ask.setup import Setup
 from lamina.depth.job import Job, Value, changed
+from lamina.options import alternatives, hints_of, refuse, unbounded
 from lamina.spec import LaminaError
 from lamina.train import Settings
 
@@ -41,8 +42,6 @@ _COMMON = frozenset(
         *("checkpoint_seconds", "checkpoint_steps", "device", "threads"),
     }
 )
-#: Field types in words.
-_KINDS = {bool: "True or False", int: "a whole number", float: "a number", str: "a word"}
 #: Combinations checked before the search, without data.
 _CHECKED = 128
 _FORM = "write it like lr=0.001,0.003 or dropout=0:0.5 or lr=1e-4:1e-2:log"
@@ -83,7 +82,7 @@ def checked_space(
         LaminaError: a name or a value cannot vary.
     """
     kind = getattr(setup.task, "Options", None) if setup.options is None else type(setup.options)
-    hints = {**({} if kind is None else get_type_hints(kind)), **get_type_hints(Settings)}
+    hints = {**({} if kind is None else hints_of(kind)), **hints_of(Settings)}
     space: dict[str, Values | Range] = {}
     for name, choice in vary.items():
         if name in ("depth", "seed"):
@@ -93,7 +92,7 @@ def checked_space(
                 f"{name!r} cannot vary: it is the same for all training runs of a search."
             )
         if name not in hints:
-            raise LaminaError(f"got {name!r} to vary; need one of {_listed(hints)}.")
+            raise LaminaError(f"got {name!r} to vary; need one of {', '.join(hints)}.")
         if name in setup.changes:
             raise LaminaError(f"got {name}={setup.changes[name]!r} and {name!r} to vary; take one.")
         space[name] = _choice(name, choice, hints[name])
@@ -171,30 +170,19 @@ def _choice(name: str, choice: Any, hint: Any) -> Values | Range:
         raise LaminaError(f"got {choice!r} for {name!r} to vary; need some values, or a Range.")
     values = tuple(_value(name, value, hint) for value in choice)
     if len(set(values)) < len(values):
-        raise LaminaError(f"{name!r} names a value twice: {_listed(values)}.")
+        raise LaminaError(f"{name!r} names a value twice: {', '.join(map(str, values))}.")
     return values
 
 
 def _value(name: str, value: Any, hint: Any) -> Value:
     if not isinstance(value, (str, int, float)):
         raise LaminaError(f"got {name}={value!r} to vary; need a number, a word, or True or False.")
+    scalars = (k for k in alternatives(hint) if k is not type(None) and get_origin(k) is not tuple)
+    refuse(name, value, Union[tuple(scalars)])  # noqa: UP007
     try:
-        return msgspec.convert(value, hint)
+        return msgspec.convert(value, unbounded(hint))
     except msgspec.ValidationError as error:
-        needed = dict.fromkeys(_kinds(hint))
-        said = f"; need {' or '.join(needed)}." if needed else f": {error}"
-        raise LaminaError(f"got {name}={value!r} to vary{said}") from None
-
-
-def _kinds(hint: Any) -> Iterator[str]:
-    """The values that a field of this type accepts, in words."""
-    if get_origin(hint) is Literal:
-        yield from map(repr, get_args(hint))
-    elif hint in _KINDS:
-        yield _KINDS[hint]
-    else:
-        for part in get_args(hint):
-            yield from _kinds(part)
+        raise LaminaError(f"got {name}={value!r} to vary: {error}") from None
 
 
 def _try(setting: Setting, setup: Setup, equal_size: bool) -> None:
@@ -207,7 +195,7 @@ def _try(setting: Setting, setup: Setup, equal_size: bool) -> None:
         with torch.device("meta"):
             size = sum(p.numel() for p in setup.model(job).parameters())
         if equal_size and abs(size - candidate.parameters) > TOLERANCE * candidate.parameters:
-            told = _listed(f"{name}={value}" for name, value in setting.items())
+            told = ", ".join(f"{name}={value}" for name, value in setting.items())
             raise LaminaError(
                 f"with {told} a network of depth {candidate.depth} has {size:,} parameters and not"
                 f" {candidate.parameters:,}; give width= in place of parameters=, or vary others."
@@ -238,7 +226,3 @@ def _scalar(text: str) -> Value:
         except ValueError:
             pass
     return text
-
-
-def _listed(names: Any) -> str:
-    return ", ".join(map(str, names))
