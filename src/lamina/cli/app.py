@@ -12,7 +12,7 @@ import typer
 
 from lamina import __version__
 from lamina.cli.help import EXAMPLE, Command, Group
-from lamina.cli.loading import INTERRUPTED, loading
+from lamina.cli.main import INTERRUPTED, loading
 from lamina.spec import LaminaError
 from lamina.tasks.saved import no_network
 

@@ -1,11 +1,17 @@
-"""The program ``lamina``."""
+"""The program ``lamina``: leaving with a status, and importing what takes seconds."""
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
 from typing import NoReturn
 
-from lamina.cli.loading import INTERRUPTED, loading
+#: The status after a Ctrl-C: as shells count, 128 + the signal's number.
+INTERRUPTED = 130
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -20,5 +26,20 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     sys.exit(status)
 
 
-if __name__ == "__main__":
-    main()
+@contextlib.contextmanager
+def loading() -> Iterator[None]:
+    """For imports that load torch. An exception in their midst would leave torch half loaded, so
+    a Ctrl-C meanwhile ends the process at once, which has done nothing yet."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, _leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _leave(*_: object) -> NoReturn:
+    os.write(2, b"lamina: interrupted\n")
+    os._exit(INTERRUPTED)

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lamina.cli.loading import loading
+from lamina.cli.main import loading
 from lamina.cli.show import note, shell, show_test
 from lamina.spec import Generates, LaminaError, Tabular
 
