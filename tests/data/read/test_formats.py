@@ -10,7 +10,6 @@ import csv
 import gzip
 import io
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -313,21 +312,6 @@ def test_a_file_that_is_none(case: Case, put: Callable[..., Path]) -> None:
     assert "no such file" in refused(lambda: TABLES.find(path)(path)).message
     path.mkdir()
     assert "folder" in refused(lambda: TABLES.find(path)(path)).message
-
-
-def test_the_error_stream_of_the_process_is_left_alone(tmp_path, monkeypatch, capfd) -> None:
-    """Other threads may be writing there, and a program without a console has none."""
-    path, read = tmp_path / "a.parquet", pl.read_parquet
-    path.write_bytes(framed(pl.DataFrame.write_parquet)({"text": ["a"], "label": [1]}))
-
-    def busy(content: Any) -> pl.DataFrame:
-        os.write(2, b"from another thread")
-        return read(content)
-
-    monkeypatch.setattr(pl, "read_parquet", busy)
-    monkeypatch.setattr("sys.stderr", None)
-    assert read_text_table(path, text="text", label="label").texts == ["a"]
-    assert capfd.readouterr().err == "from another thread"
 
 
 def test_a_wrong_encoding(case: Case, put: Callable[..., Path]) -> None:
