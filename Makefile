@@ -42,7 +42,7 @@ demo: $(READY)  ## run a depth search on a small data set and write its report
 	$(BIN)/lamina demo
 
 test: lint types sanitize  ## run everything that must be green: lint, types, tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 # The core's own tests are compiled twice more: threads cannot be watched together with the rest.
 sanitize: $(READY)  ## run the tests of csrc/ under the address, undefined-behaviour and thread sanitizers
