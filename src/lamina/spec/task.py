@@ -60,6 +60,15 @@ class Task(Protocol):
 
 
 @runtime_checkable
+class ChecksModels(Protocol):
+    """A task that knows whether a model was made for its data."""
+
+    def check_model(self, model: Any) -> None:
+        """Raise LaminaError for a model that was made for other data."""
+        ...
+
+
+@runtime_checkable
 class Reports(Protocol):
     """A task with more to say about a score than its metric and loss."""
 

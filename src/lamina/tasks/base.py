@@ -48,6 +48,10 @@ M = TypeVar("M", bound="Model")
 B = TypeVar("B", bound=Batch)
 
 
+#: Fields of inputs that only say where in a file something is.
+COLUMNS = frozenset({"text", "id", "label", "target", "time", "word", "audio"})
+
+
 class DataTask(ABC, Generic[M, B]):
     """A :class:`lamina.spec.Task` on a file or a named corpus, with models ``M`` and batches ``B``.
 
@@ -158,6 +162,29 @@ class DataTask(ABC, Generic[M, B]):
         """
         return self.network(changed(options or self.Options(), changes, what="model option"))
 
+    def check_model(self, model: M) -> None:
+        """Refuse a model that reads data or writes answers otherwise than this task: one that was
+        trained with another vocabulary, scale or set of labels, say. What it would learn here, or
+        be scored on, means something else to it. Networks of other classes pass.
+
+        Builds a network to compare with: call it where neither memory nor random numbers are used
+        (see :func:`lamina.train.evaluate.check`).
+
+        Raises:
+            LaminaError: with the first thing that differs.
+        """
+        if not isinstance(model, self.Network):
+            return
+        options = struct_from(self.Options, model.config()["options"], what="model option")
+        here, there = (_meaning(each) for each in (self.network(options), model))
+        for name in here:
+            if here[name] != there.get(name):
+                raise LaminaError(
+                    f"the model was made for other data: its {name} is not that of this task. "
+                    f"Make a model with task.model(...), or score this one on a file with "
+                    f"{type(self).__name__}.for_model(model, FILE)."
+                )
+
     @abstractmethod
     def step(self, model: M, batch: B, state: State | None) -> Step:
         """Run ``model`` on ``batch``; return the loss and the sums that :meth:`summary` needs.
@@ -184,6 +211,14 @@ class DataTask(ABC, Generic[M, B]):
             "fingerprints": dict(self.fingerprints),
             "sizes": dict(self.sizes()),
         }
+
+
+def _meaning(model: Model) -> dict[str, Any]:
+    """What gives a model's numbers their meaning: not its shape, nor the names of columns."""
+    parts = {**model.config(), **model.assets()}
+    if isinstance(inputs := parts.get("inputs"), Mapping):
+        parts["inputs"] = {k: v for k, v in inputs.items() if k not in COLUMNS}
+    return {name: part for name, part in parts.items() if name != "options"}
 
 
 def as_source(source: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from lamina.spec import LaminaError, Model, Part, State, Task
+from lamina.spec import ChecksModels, LaminaError, Model, Part, State, Task
 from lamina.train.meter import added
 
 #: Steps whose sums are added in the device's own precision before they join the float64 total.
@@ -28,8 +28,27 @@ def evaluate(
         The metrics by name: always ``"loss"`` and the task's metric.
 
     Raises:
-        LaminaError: The part is empty.
+        LaminaError: The part is empty, or the model was made for other data.
     """
+    check(model, task)
+    return score(model, task, part, device)
+
+
+def check(model: Model, task: Task) -> None:
+    """Refuse a model that was made for other data than the task's, where the task can tell.
+
+    Raises:
+        LaminaError: with the first thing that differs.
+    """
+    if isinstance(task, ChecksModels):  # its comparison takes no memory and draws nothing
+        with torch.random.fork_rng(devices=()), torch.device("meta"):
+            task.check_model(model)
+
+
+def score(
+    model: Model, task: Task, part: Part = "validation", device: torch.device | str | None = None
+) -> dict[str, float]:
+    """:func:`evaluate` for a model that is known to be the task's own."""
     device = device or next(model.parameters()).device
     batches = task.batches(part)
     if not len(batches):

@@ -14,7 +14,7 @@ from lamina.spec import Metric, State, Task
 from lamina.store import RunFolder
 from lamina.train import checkpoint
 from lamina.train.checkpoint import Training
-from lamina.train.evaluate import evaluate
+from lamina.train.evaluate import score
 from lamina.train.meter import Meter, Totals
 from lamina.train.progress import Plan, Progress
 from lamina.train.result import Diverged, Result, Stopped
@@ -135,7 +135,7 @@ class Loop:
         """Score the model, write a line of history, and keep the weights if they are the best."""
         journal, task, totals = self.journal, self.task, self.journal.totals
         trained = task.summary(totals.sums, totals.count)
-        scores = evaluate(self.model, task, device=self.training.device) if self.validates else {}
+        scores = score(self.model, task, device=self.training.device) if self.validates else {}
         final = scores or trained
         metric = task.metric if task.metric.name in final else LOSS
         watched = final[metric.name]

@@ -15,6 +15,7 @@ import torch
 from lamina.options import struct_from
 from lamina.spec import LaminaError, Model, Task
 from lamina.store import RunFolder, versions
+from lamina.train.evaluate import check
 from lamina.train.settings import Settings
 
 
@@ -40,6 +41,7 @@ def open_run(
         raise LaminaError("the model has no parameters to learn")
     if not len(task.batches("train")):
         raise LaminaError("the training part has no batches; there is nothing to learn")
+    check(model, task)
     if out is None:
         if resume:
             raise LaminaError("resume=True needs the folder of a run; give it as out=")
