@@ -50,7 +50,7 @@ class Commands(Group):
             module = _module(COMMANDS[cmd_name][0])
         holder = typer.Typer(add_completion=False, rich_markup_mode=None)
         if (group := getattr(module, "app", None)) is not None:
-            holder.add_typer(group, name=cmd_name)
+            holder.add_typer(group, name=cmd_name, help=COMMANDS[cmd_name][1])
         else:
             holder.command(cmd_name, cls=Command)(getattr(module, cmd_name))
         return typer.main.get_group(holder).commands[cmd_name]

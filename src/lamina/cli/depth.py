@@ -10,8 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from lamina.cli.columns import check_columns
-from lamina.cli.fields import add_fields
+from lamina.cli.fields import add_fields, check_columns
 from lamina.cli.help import EXAMPLE, Command, Group
 from lamina.cli.show import network_name, next_command, note, picked, run_name
 from lamina.depth import Question, Verdict, search
@@ -24,7 +23,6 @@ from lamina.train import Settings
 
 app = typer.Typer(
     cls=Group,
-    help="Find out how many layers your data needs.",
     epilog="Trains several depths with several seeds until the evidence says which is enough. Run "
     "again with the same --out, a search resumes where it stopped.\n\n"
     f"\b\nFor instance:\n  {EXAMPLE}",

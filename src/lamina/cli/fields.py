@@ -1,4 +1,5 @@
-"""Command-line options made from the fields of option structs (:mod:`lamina.options`).
+"""Command-line options made from the fields of option structs (:mod:`lamina.options`), and a check
+of those that name a table's columns.
 
 A field's name is the option's, its description the help, its type and bounds the check. An option
 that is not given stays out of the values, and the struct's own default holds.
@@ -14,8 +15,12 @@ from typing import Annotated, Any, get_args, get_origin
 import msgspec
 import typer
 
+from lamina.data import SEQUENCES, TABLES
+from lamina.data.read.table import listed
 from lamina.options import alternatives, choices, description, extra, hints_of, refuse, unbounded
 from lamina.spec import LaminaError
+from lamina.tasks.base import is_corpus
+from lamina.tasks.many_to_one.data import ExampleData
 
 #: Of whole numbers that are given as options; sizes beyond it overflow.
 LARGEST = 2**32 - 1
@@ -78,6 +83,24 @@ def add_fields(
     run.__signature__ = inspect.Signature([*own, *parameters])  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in (*own, *parameters)}
     return run
+
+
+def check_columns(data: type, given: Mapping[str, Any]) -> None:
+    """Refuse a classifier's table without, or with both of, the text's column and the id's.
+
+    Raises:
+        LaminaError: with the options to give and the columns that there are.
+    """
+    if not issubclass(data, ExampleData) or ("text" in given) != ("id" in given):
+        return
+    source = given["source"]
+    if SEQUENCES.holds(source) or is_corpus(source, data.corpora):
+        return
+    raise LaminaError(
+        "need --text COLUMN (texts) or --id COLUMN (numeric sequences); the columns are "
+        f"{listed(TABLES.find(source, beside=(SEQUENCES,))(source).columns)}",
+        place=source,
+    )
 
 
 def flag(name: str, hint: Any = str, default: Any = None) -> str:

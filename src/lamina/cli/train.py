@@ -10,8 +10,7 @@ import msgspec
 import torch
 import typer
 
-from lamina.cli.columns import check_columns
-from lamina.cli.fields import add_fields
+from lamina.cli.fields import add_fields, check_columns
 from lamina.cli.help import Command, Group
 from lamina.cli.show import network_name, next_command, note, picked, run_name, shell, show_test
 from lamina.options import struct_from
@@ -23,7 +22,6 @@ from lamina.train import Result, Settings, evaluate, fit
 
 app = typer.Typer(
     cls=Group,
-    help="Train a network, or resume a run.",
     invoke_without_command=True,
     rich_markup_mode=None,
 )

@@ -87,7 +87,9 @@ def predict(
     With --file, each answer comes with the line of its text or the id of its sequence. Forecasts
     are printed as the rows that follow the end of the file.
     """
-    model = _load(run) if _has_torch() else _processor(run)
+    from lamina.tasks import load, load_processor
+
+    model = load(run) if _has_torch() else load_processor(run)
     if file is not None:
         if inputs:
             raise LaminaError(f"got texts and --file {file}; need one of the two")
@@ -109,12 +111,6 @@ def predict(
         else:
             ids, places = ([name[key]] if key in name else [] for key in ("id", "place"))
             print("\t".join([*ids, model.show(example, answer), *places]))
-
-
-def _processor(run: Path) -> Any:
-    from lamina.tasks import load_processor
-
-    return load_processor(run)
 
 
 def _has_torch() -> bool:
