@@ -17,6 +17,7 @@ from lamina.options import struct_from
 from lamina.spec import LaminaError
 from lamina.store import RunFolder
 from lamina.store.atomic import write_json
+from lamina.store.regular import read_regular
 from lamina.tasks import TASKS, reopen, task_class
 from lamina.train import Result, Settings, evaluate, fit
 
@@ -67,7 +68,7 @@ def train(
 def read_config(path: Path) -> dict[str, Any]:
     """A file like a run's ``config.json``: ``task``, ``model``, ``training``."""
     try:
-        config = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        config = msgspec.json.decode(read_regular(path), type=dict[str, Any])
     except OSError as error:
         raise LaminaError(f"cannot be read: {error.strerror}", place=str(path)) from None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

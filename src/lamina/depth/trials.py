@@ -12,6 +12,7 @@ from msgspec import Struct
 from lamina.depth.job import Job
 from lamina.spec import LaminaError, Metric
 from lamina.store.atomic import write_text
+from lamina.store.regular import read_regular
 
 
 class Trial(Struct, frozen=True):
@@ -136,8 +137,10 @@ def read_trial(out: Path, job: Job) -> Trial | None:
     if not file.exists():
         return None
     try:
-        trial = msgspec.json.decode(file.read_bytes(), type=Trial)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        trial = msgspec.json.decode(read_regular(file), type=Trial)
+    except OSError as error:
+        raise LaminaError(f"cannot be read: {error.strerror}", place=str(file)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise LaminaError(
             f"is not the trial of a search: {error}. Delete it, and the run is trained again.",
             place=str(file),

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lamina.spec import LaminaError
+from lamina.store.regular import read_regular
 
 #: The suffix of temporary files; those left by a killed process may be deleted.
 TEMPORARY = ".tmp"
@@ -75,7 +76,7 @@ def append_line(path: str | Path, text: str) -> None:
 
 def whole_lines(path: str | Path) -> list[str]:
     """The completely written lines of ``path``, without line ends."""
-    *lines, _torn = Path(path).read_bytes().split(b"\n")
+    *lines, _torn = read_regular(path).split(b"\n")
     return [line.decode("utf-8") for line in lines]
 
 

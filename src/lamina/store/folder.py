@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lamina.spec import LaminaError
 from lamina.store.atomic import TEMPORARY, append_line, whole_lines, write_json, write_text
+from lamina.store.regular import read_regular
 from lamina.store.tensors import read_checked, save_tensors, tensors_of
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ class RunFolder:
     def _write_asset(self, name: str, text: str) -> None:
         file = self._asset_file(name)
         # Assets do not change during a run: they are written once, before the first weights.
-        if not file.exists() or file.read_bytes() != text.encode():
+        if not file.exists() or read_regular(file) != text.encode():
             write_text(file, text)
 
     def _read_asset(self, name: str, sha: str) -> str:
@@ -227,6 +228,9 @@ class RunFolder:
             return []
         try:
             lines = whole_lines(self.history_file)
+        except OSError as error:
+            message = f"cannot be read: {error.strerror}"
+            raise LaminaError(message, place=str(self.history_file)) from None
         except UnicodeDecodeError:
             raise LaminaError("is not UTF-8 text", place=str(self.history_file)) from None
         return [
@@ -243,7 +247,7 @@ class RunFolder:
 
 def _read(file: Path) -> str:
     try:
-        return file.read_bytes().decode("utf-8")
+        return read_regular(file).decode("utf-8")
     except OSError as error:
         raise LaminaError(f"cannot be read: {error.strerror}", place=str(file)) from None
     except UnicodeDecodeError:

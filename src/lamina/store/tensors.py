@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lamina.spec import LaminaError
 from lamina.store.atomic import write_bytes
+from lamina.store.regular import open_regular
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -107,7 +108,8 @@ def read_checked(path: str | Path) -> tuple[bytes, dict[str, str]]:
     """
     place = str(path)
     try:
-        data = Path(path).read_bytes()
+        with open_regular(path) as file:
+            data = file.read()
     except OSError as error:
         raise LaminaError(f"cannot be read: {error.strerror}", place=place) from None
     try:

@@ -25,8 +25,8 @@ def test_texts_that_begin_with_a_quote_swallow_no_row() -> None:
 @pytest.mark.parametrize(
     ("suffix", "content", "need"),
     [
-        ("tsv", 'a\tb\n"x\ty\nz"\tw\n', [['"x', "y"], ['z"', "w"]]),
-        ("tsv", 'a\tb\n"x\ty\n\nz"\tw\n', [['"x', "y"], ['z"', "w"]]),
+        ("tsv", 'a\tb\n"x\ty\nm\tn\nz"\tw\n', [['"x', "y"], ["m", "n"], ['z"', "w"]]),
+        ("tsv", 'a\tb\n"x\ty\n\nm\tn\nz"\tw\n', [['"x', "y"], ["m", "n"], ['z"', "w"]]),
         ("tsv", 'a\tb\n"x" is said\ty\n', [['"x" is said', "y"]]),  # broken, if quotes quoted
         ("tsv", 'a\tb\n"x\tq\ty\nz"\tw\n', [["x\tq\ty\nz", "w"]]),
         ("tsv", 'a\tb\n"x\ny"\tw\n', [["x\ny", "w"]]),
@@ -46,6 +46,7 @@ def test_a_reading_that_is_certain(tmp_path: Path, suffix: str, content: str, ne
     [
         ("csv", 'a,b\n"x,y\nz",w\n'),
         ("csv", 'a\n"x\ny"\n'),
+        ("tsv", 'a\tb\n"x\ty\nz"\tw\n'),
         ("tsv", 'a\n"x\ny"\n'),
         ("tsv", 'a\tb\n"x\ty\nz"\tw\nshort\n'),
     ],

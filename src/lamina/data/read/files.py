@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from lamina.spec import LaminaError
+from lamina.store.regular import open_regular
 
 #: Bytes read at a time; a byte order mark must fit.
 CHUNK = 1 << 20
@@ -28,7 +29,7 @@ def fingerprint(path: str | Path) -> str:
     """
     digest = hashlib.sha256()
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             while block := file.read(CHUNK):
                 digest.update(block)
     except (OSError, ValueError) as error:
@@ -59,7 +60,7 @@ def byte_chunks(
         LaminaError: The file is missing, a folder, unreadable or a damaged gzip file.
     """
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             content = gzip.GzipFile(fileobj=file) if is_packed(path) else file
             while chunk := content.read(CHUNK):
                 yield chunk

@@ -10,6 +10,7 @@ import numpy as np
 
 from lamina.data.read.files import unreadable
 from lamina.spec import LaminaError
+from lamina.store.regular import open_regular
 
 #: Plausible sampling rates: anything outside is not a recording of speech.
 RATES = 1_000, 768_000
@@ -86,7 +87,7 @@ def _open(path: str | Path) -> Any:
             "Install it: pip install 'lamina[speech]'."
         ) from None
     try:
-        with open(path, "rb") as file:  # to get the system's own error message
+        with open_regular(path) as file:  # to get the system's own error message
             empty = not file.read(1)
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from None

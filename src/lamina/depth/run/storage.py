@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lamina.spec import LaminaError
+from lamina.store.regular import open_regular
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -39,6 +40,13 @@ def open_storage(url: str | None) -> BaseStorage:
     if parsed.get_backend_name() == "sqlite":
         arguments["connect_args"] = {"timeout": 60}  # seconds to wait for a lock held by others
         fresh = not (parsed.database and Path(parsed.database).exists())
+        if not fresh:
+            try:
+                open_regular(str(parsed.database)).close()
+            except OSError as error:
+                raise LaminaError(
+                    f"cannot be read: {error.strerror}", place=parsed.database
+                ) from None
     elif parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
     text = parsed.render_as_string(hide_password=False)

@@ -29,6 +29,7 @@ from lamina.depth.run.storage import close_storage, open_storage, quiet, shown, 
 from lamina.depth.trials import Trial, read_trial
 from lamina.spec import LaminaError, Metric
 from lamina.store.atomic import write_text
+from lamina.store.regular import read_regular
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -288,7 +289,7 @@ def _owner(out: Path) -> str:
     """Identifies the user of a folder across sessions; a folder belongs to one process at a
     time."""
     file = out / "owner.txt"
-    kept = file.read_bytes().decode("ascii", "replace").strip() if file.exists() else ""
+    kept = read_regular(file).decode("ascii", "replace").strip() if file.exists() else ""
     if not re.fullmatch("[0-9a-f]{32}", kept):
         kept = uuid.uuid4().hex
         write_text(file, kept + "\n")

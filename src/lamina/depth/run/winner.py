@@ -13,6 +13,7 @@ from lamina.depth.trials import Trial, run_folder
 from lamina.spec import LaminaError, Metric
 from lamina.store import RunFolder
 from lamina.store.atomic import write_bytes
+from lamina.store.regular import read_regular
 from lamina.train import Silent, evaluate
 
 
@@ -60,7 +61,7 @@ def present(best: Trial, folder: Path, setup: Setup) -> float | None:
     # The configuration last: without it, the folder does not count as a complete run.
     beside = [run.path / name for name in assets]
     for file in (*beside, run.weights_file, run.history_file, run.result_file, run.config_file):
-        write_bytes(folder / file.name, file.read_bytes())
+        write_bytes(folder / file.name, read_regular(file))
     task = setup.task
     try:
         if not len(task.batches("test")):

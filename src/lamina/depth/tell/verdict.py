@@ -16,6 +16,7 @@ from lamina.depth.tell.told import Told, tell
 from lamina.depth.trials import Trial, apart
 from lamina.spec import LaminaError, Metric
 from lamina.store.atomic import write_text
+from lamina.store.regular import read_regular
 
 #: Version of ``verdict.json``.
 FORMAT = 3
@@ -118,7 +119,7 @@ def load(path: str | Path) -> Verdict:
         LaminaError: the file is missing, truncated or of another version.
     """
     try:
-        text = Path(path).read_bytes()
+        text = read_regular(path)
     except OSError as error:
         raise LaminaError(f"cannot be read: {error.strerror}", place=str(path)) from None
     try:
@@ -130,7 +131,7 @@ def load(path: str | Path) -> Verdict:
                 place=str(path),
             )
         return msgspec.json.decode(text, type=Verdict)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise LaminaError(
             f"is not the verdict of a depth search: {error}", place=str(path)
         ) from None

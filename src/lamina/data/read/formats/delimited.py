@@ -41,8 +41,8 @@ def read_delimited(path: str | Path, delimiter: str) -> Table:
     Blank lines are skipped; a row with quoted line breaks has the line it begins on.
 
     Not every writer quotes: a text may just begin with ``"``. Where that opens a quote which runs
-    over line ends, though each line has all its fields already, a file with tabs is read without
-    quoting. One with commas is refused, since either reading could be right.
+    over several lines, though each has all its fields already, a file with tabs is read without
+    quoting. If either reading could be right, the file is refused.
 
     Args:
         path: The file.
@@ -90,17 +90,18 @@ def _quotes_quote(path: str, text: str, delimiter: str) -> bool:
     except LaminaError:  # no reading with quotes: said where the row is reached
         return not even or delimiter != "\t"
     # Rows over several lines, each of which has as many fields as the header by itself.
-    torn = [
-        (first, after - 1)
+    torn = {
+        first: (after - 1, len(covered))
         for first, after in itertools.pairwise([*begun, len(every) + 1])
         if len(covered := [line for line in every[first - 1 : after - 1] if line]) > 1
         and {line.count(delimiter) for line in covered} == {fields}
-    ]
+    }
     if not torn or not (even or delimiter == "\t"):
         return True
-    if even and fields and delimiter == "\t":
+    # One field with a line break can look like two rows, hardly like three or more.
+    if even and fields and delimiter == "\t" and max(n for _, n in torn.values()) > 2:
         return False
-    first, last = torn[0]
+    first, (last, _) = next(iter(torn.items()))
     raise LaminaError(
         f"a quote opens here and closes on line {last:,}, but each of these lines is a whole row "
         'by itself. If texts just begin with ", quote the fields and double each quote in them, or '
