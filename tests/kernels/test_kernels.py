@@ -231,7 +231,7 @@ def test_choice_says_why() -> None:
     plain = request(Case("lstm"))
     assert choose(plain).backend == "library"
     assert choose(request(Case("lstm", layer_norm=True))).backend == "reference"
-    assert choose(plain, "reference").why == "asked for by name"
+    assert choose(plain, "reference").why == "chosen by name"
     with pytest.raises(LaminaError, match="need one of auto, native, library, parallel, reference"):
         choose(plain, "nothing")
 

@@ -49,7 +49,7 @@ def choose(request: Request, backend: str = "auto") -> Choice:
             raise LaminaError(f"got backend {backend!r}; need one of auto, {', '.join(BACKENDS)}")
         if reason := BACKENDS[backend].refuses(request):
             raise LaminaError(f"backend {backend!r} cannot run this: {reason}. Use backend='auto'.")
-        return Choice(backend, "asked for by name")
+        return Choice(backend, "chosen by name")
     refused = []
     for name, module in BACKENDS.items():
         reason = module.refuses(request)

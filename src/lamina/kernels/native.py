@@ -27,7 +27,7 @@ except ImportError as error:
     MISSING = (
         f"the core cannot be loaded ({error})"
         if "_core" not in str(error)
-        else ("the core was not built, for want of a C++ compiler when lamina was installed")
+        else ("the core was not built, because there was no C++ compiler when lamina was installed")
     )
 
 

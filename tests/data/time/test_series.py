@@ -101,7 +101,7 @@ def test_what_is_missing_takes_what_came_before(tmp_path: Path) -> None:
         ("date,a\n2024-01-01,1\nsoon,2\n", {}, ":3", "'soon' is not of the form %Y-%m-%d"),
         ("date,a\nsoon,1\n2024-01-02,2\n", {}, ":2", "no form that is known"),
         ("date,a\n2024-01-01,1\n2024-01-03,2\n2024-01-02,3\n", {}, ":4", "goes back"),
-        ("date,a\n2024-01-01,1\n2024-01-01,2\n", {}, ":3", "stands there twice"),
+        ("date,a\n2024-01-01,1\n2024-01-01,2\n", {}, ":3", "is repeated"),
         ("t,a\n1,1\n2,1\n3,1\n5,1\n", {"time": "t"}, ":5", "1 time stamp is missing"),
         ("t,a\n2,1\n4,1\n6,1\n9,1\n", {"time": "t"}, ":5", "no whole step of 2"),
         ("date,a\n2024-01-01,1\n2024-01-02,2\n", {"columns": ["b"]}, "", "no column 'b'"),

@@ -299,7 +299,7 @@ def test_explain_says_which_kernel_runs_and_why() -> None:
     assert backends(dropped) == {"reference"}
     assert "dropout inside the recurrence" in dropped.explain()[0].why
     assert backends(dropped.eval()) == {"library"}
-    assert dropped.explain("reference")[0].why == "asked for by name"
+    assert dropped.explain("reference")[0].why == "chosen by name"
     with pytest.raises(LaminaError, match="cannot run this"):
         normed.explain("library")
 

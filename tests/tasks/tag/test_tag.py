@@ -197,7 +197,7 @@ def test_copies_of_a_sentence_stay_in_one_part(world: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda w: Tag(w / "ner.txt", label="9"), r"ner.txt:3: the label should stand in column 9"),
+        (lambda w: Tag(w / "ner.txt", label="9"), r"ner.txt:3: no column 9 for the label"),
         (lambda w: Tag(w / "ner.txt", label="upos"), "label is 'upos'; need the number"),
         (lambda w: Tag(w / "ner.txt", label="0"), "label is '0'; need the number"),
         (lambda w: Tag(w / "ner.txt", word=0), "word is 0"),
@@ -209,7 +209,7 @@ def test_copies_of_a_sentence_stay_in_one_part(world: Path) -> None:
         (lambda w: Tag(w / "bank.conllu", label="lemma"), "need upos or xpos"),
         (lambda w: Tag(w / "bank.conllu", scheme="IOB2"), "the labels mark no spans"),
         (lambda w: Tag(w / "residues.fasta"), r"need label= \(a FASTA file"),
-        (lambda w: proteins(w, test="t.fasta"), "stand in the headers"),
+        (lambda w: proteins(w, test="t.fasta"), "are given in the headers"),
         (lambda w: proteins(w).model(characters="recurrent"), "a residue is one"),
         (lambda w: Tag(w / "ner.txt", shceme="IOB2"), "did you mean 'scheme'"),
         (lambda w: Tag(w / "ner.txt", scheme="BIO"), "scheme"),

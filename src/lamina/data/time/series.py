@@ -156,8 +156,8 @@ def _check_order(table: TimedTable, times: np.ndarray, members: list[np.ndarray]
             before, at = (int(rows[back[0] + i]) for i in (0, 1))
             same = times[at] == times[before]
             raise LaminaError(
-                f"time {table.text(at)} {'stands there twice' if same else 'goes back'}; need "
-                "ascending times, each once. Sort the rows, and take copies out.",
+                f"time {table.text(at)} {'is repeated' if same else 'goes back'}; need "
+                "ascending times, each once. Sort the rows, and remove the copies.",
                 place=table.place(at),
             )
 

@@ -114,7 +114,7 @@ class TagData(SourceData, frozen=True, kw_only=True):
             raise LaminaError(f"got mask {self.mask!r}; only FASTA files have one")
         if inputs.residues and (self.validation or self.test):
             raise LaminaError(
-                "parts of FASTA files stand in the headers of the labels (SET=train, "
+                "the parts of FASTA files are given in the headers of the labels (SET=train, "
                 "SET=validation, SET=test); leave validation and test out"
             )
 

@@ -110,7 +110,7 @@ def _column(row: list[str], column: int, what: str, path: str | Path, line: int)
     if not -len(row) <= at < len(row):
         count = "1 column" if len(row) == 1 else f"{len(row)} columns"
         raise LaminaError(
-            f"the {what} should stand in column {column}, and there are {count}. Name another.",
+            f"no column {column} for the {what}; the line has {count}. Name another.",
             place=f"{path}:{line}",
         )
     if not row[at]:
