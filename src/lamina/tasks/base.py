@@ -87,6 +87,8 @@ class DataTask(ABC, Generic[M, B]):
     metric: Metric
     data: Any
     fingerprints: dict[str, str]
+    #: The model that :meth:`for_model` made the task for.
+    _scored: M | None = None
 
     def __init__(self, source: str | Path | Sequence[str | Path], **changes: Any):
         self._set(self.source_of(source), changes)
@@ -107,6 +109,7 @@ class DataTask(ABC, Generic[M, B]):
         task = cls.__new__(cls)
         task._set(str(path), {**cls.known(model), **changes})
         task.follow(model, given=changes)
+        task._scored = model
         return task
 
     def _set(self, source: str | tuple[str, ...], fields: Mapping[str, Any]) -> None:
@@ -173,7 +176,7 @@ class DataTask(ABC, Generic[M, B]):
         Raises:
             LaminaError: with the first thing that differs.
         """
-        if not isinstance(model, self.Network):
+        if model is self._scored or not isinstance(model, self.Network):
             return
         options = struct_from(self.Options, model.config()["options"], what="model option")
         here, there = (_meaning(each) for each in (self.network(options), model))
