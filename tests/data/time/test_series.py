@@ -15,7 +15,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lamina.data.time.series import read_series
-from lamina.data.time.timestamps import TimeStep, calendar_features, read_times, write_times
+from lamina.data.time.time_formats import read_times, write_times
+from lamina.data.time.timestamps import TimeStep, calendar_features
 from lamina.spec import LaminaError
 
 HOURS = [datetime(2024, 2, 28, 22) + timedelta(hours=i) for i in range(6)]

@@ -15,8 +15,9 @@ import numpy as np
 import polars as pl
 
 from lamina.data.read.table import shown
+from lamina.data.time.time_formats import read_times
 from lamina.data.time.timed_table import TimedTable
-from lamina.data.time.timestamps import TimeStep, find_step, read_times
+from lamina.data.time.timestamps import TimeStep, find_step
 from lamina.spec import LaminaError
 
 MissingSteps: TypeAlias = Literal["refuse", "forward"]

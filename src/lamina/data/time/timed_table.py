@@ -11,7 +11,7 @@ import polars as pl
 
 from lamina.data.read.registry import TABLES
 from lamina.data.read.table import Table, as_numbers, listed, shown
-from lamina.data.time.timestamps import shown_time
+from lamina.data.time.time_formats import shown_time
 from lamina.spec import LaminaError
 
 

@@ -1,47 +1,26 @@
-"""Timestamps of a series: reading and writing them, the step between them, calendar features.
+"""Times of a series: the step between them, and calendar features.
 
 A time is an int64: microseconds since 1970 (UTC), or, in a column of integers, the number itself.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal, TypeAlias, get_args
 
 import msgspec
 import numpy as np
-import polars as pl
 
-from lamina.data.read.table import shown
 from lamina.spec import LaminaError
+
+#: The format of a column of integers that are no dates.
+INDEX = "index"
 
 Unit: TypeAlias = Literal["index", "microsecond", "month", "month-end"]
 Calendar: TypeAlias = Literal["minute", "hour", "weekday", "day", "month", "yearday"]
 
-#: Formats of a time column, tried in this order on its first value.
-FORMATS = (
-    "%Y-%m-%d %H:%M:%S",
-    "%Y-%m-%d",
-    "%Y-%m-%dT%H:%M:%S",
-    "%Y-%m-%d %H:%M",
-    "%Y-%m-%dT%H:%M",
-    "%Y-%m-%d %H:%M:%S%.f",
-    "%Y-%m-%dT%H:%M:%S%.f",
-    "%Y-%m-%dT%H:%M:%S%#z",
-    "%Y-%m-%d %H:%M:%S%#z",
-    "%Y-%m",
-    "%Y/%m/%d",
-    "%Y/%m/%d %H:%M:%S",
-    "%Y/%m/%d %H:%M",
-)
-#: The format of a column of integers.
-INDEX = "index"
 #: Larger integers are not accepted as an index; sums of times below it do not overflow.
-_LARGEST = 2**53
-#: Microseconds at the first moment with a four-digit year, and just after the last.
-_YEARS = -62_135_596_800_000_000, 253_402_300_800_000_000
-
+LARGEST = 2**53
 _SECOND = 1_000_000
 _DAY = 86_400 * _SECOND
 #: Seasons by step length: an hour of the day, a day of the week, ...
@@ -58,7 +37,7 @@ class TimeStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     size: int
 
     def __post_init__(self) -> None:
-        if not 0 < self.size <= _LARGEST:
+        if not 0 < self.size <= LARGEST:
             raise LaminaError(f"size is {self.size}; need 1 to 2**53")
 
     def __str__(self) -> str:
@@ -99,99 +78,6 @@ class TimeStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             if self.size < shorter and length % self.size == 0:
                 return length // self.size
         return 52 if self.size == 7 * _DAY else 1
-
-
-def read_times(
-    column: pl.Series, place: Callable[[int], str], time_format: str | None
-) -> tuple[np.ndarray, str]:
-    """The times of a column, and their format.
-
-    Args:
-        column: text, integers, dates or date-times.
-        place: describes the position of a row.
-        time_format: in ``strftime`` notation; ``None``: detected from the first value.
-
-    Raises:
-        LaminaError: a value is not a time; the message says where.
-    """
-    if column.dtype == pl.Date:
-        found, form = column.cast(pl.Datetime("us")), "%Y-%m-%d"
-    elif isinstance(column.dtype, pl.Datetime):
-        aware = column.dtype.time_zone is not None
-        found = (column.dt.convert_time_zone("UTC") if aware else column).cast(pl.Datetime("us"))
-        whole = found.is_null().all() or (found.drop_nulls().dt.microsecond() == 0).all()
-        form = "%Y-%m-%d %H:%M:%S" + ("" if whole else "%.f") + ("%:z" if aware else "")
-    elif column.dtype.is_integer():
-        found, form = column.cast(pl.Int64, strict=False), INDEX
-    else:
-        text = column.cast(pl.String).str.strip_chars()
-        form = time_format or _form(text[0], place(0))
-        found = _parse(text, form)
-    low, high = (-_LARGEST, _LARGEST) if form == INDEX else _YEARS
-    numbers = found.cast(pl.Int64)
-    numbers = numbers.set((numbers < low) | (numbers >= high), None)
-    if numbers.null_count():
-        row = int(numbers.is_null().arg_true()[0])
-        if column.dtype.is_temporal() and column[row : row + 1].null_count() == 0:
-            raise LaminaError("time is not in the years 1 to 9999. Mend it.", place=place(row))
-        raise LaminaError(
-            f"time {shown_time(column, row)} is not of the form {form}. Mend it, or give the "
-            "column's form with time_format.",
-            place=place(row),
-        )
-    return numbers.to_numpy().astype(np.int64), form
-
-
-def shown_time(column: pl.Series, row: int) -> str:
-    """A time as written in the column, for messages."""
-    return shown(column[row : row + 1].cast(pl.String)[0] or "missing")
-
-
-def read_time(text: str, form: str, what: str) -> int:
-    """A single time given by the user as ``what``, in the format of a column or as a date."""
-    for each in (form, *FORMATS):
-        value = _parse(pl.Series([text], dtype=pl.String), each)[0]
-        if value is not None and (each == INDEX) == (form == INDEX):
-            return int(pl.Series([value]).cast(pl.Int64)[0])
-    raise LaminaError(f"{what} is {text!r}; need a time of the form {form}, as in the file")
-
-
-def write_times(times: np.ndarray, form: str) -> list[str]:
-    """Times in the format of a file."""
-    if form == INDEX:
-        return [str(time) for time in times.tolist()]
-    moments = pl.Series(times).cast(pl.Datetime("us"))
-    if "z" in form:
-        moments = moments.dt.replace_time_zone("UTC")
-        form = form.replace("%#z", "%:z")
-    return moments.dt.strftime(form).to_list()
-
-
-def _form(first: str | None, place: str) -> str:
-    if first is not None and re.fullmatch(r"[+-]?\d{1,18}", first):
-        return INDEX
-    for form in FORMATS:
-        if first is not None and _parse(pl.Series([first]), form)[0] is not None:
-            return form
-    raise LaminaError(
-        f"time {shown(first or 'missing')} is of no form that is known (2016-07-01 13:00:00, "
-        "2016-07-01, 2016-07, a whole number, ...). Say it with time_format, as strftime does: "
-        "%d.%m.%Y.",
-        place=place,
-    )
-
-
-def _parse(text: pl.Series, form: str) -> pl.Series:
-    """Datetimes, or integers; null where a text does not match."""
-    if form == INDEX:
-        return text.cast(pl.Int64, strict=False)
-    try:
-        parsed = text.str.to_datetime(form, strict=False, time_unit="us")
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
-        raise LaminaError(
-            f"time_format {form!r} is no form of a time; for instance %d.%m.%Y"
-        ) from None
-    return parsed.dt.replace_time_zone(None)
 
 
 def find_step(times: Sequence[np.ndarray], form: str) -> TimeStep:

@@ -11,7 +11,8 @@ from msgspec import Meta
 
 from lamina.data import TABLES, as_shares, find, fingerprint
 from lamina.data.time.series import MissingSteps, Series, SeriesTable, read_series
-from lamina.data.time.timestamps import Calendar, read_time, write_times
+from lamina.data.time.time_formats import read_time, write_times
+from lamina.data.time.timestamps import Calendar
 from lamina.spec import LaminaError
 from lamina.tasks.fields import SourceData
 from lamina.tasks.forecast.inputs import ForecastInputs, Loss, check_quantiles

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from lamina.cells import CellName
 from lamina.data.time.series import Series
-from lamina.data.time.timestamps import write_times
+from lamina.data.time.time_formats import write_times
 from lamina.nn import StackOptions
 from lamina.spec import LaminaError, Model
 from lamina.tasks.forecast.inputs import ForecastInputs

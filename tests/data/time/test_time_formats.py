@@ -1,0 +1,102 @@
+"""How times are written: found where it is certain, asked for where it is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from lamina.data.time.series import read_series
+from lamina.data.time.time_formats import read_times, write_times
+from lamina.data.time.timestamps import find_step
+from lamina.spec import LaminaError
+
+CASES = Path(__file__).parents[2] / "cases"
+
+
+def read(values: list, time_format: str | None = None):
+    return read_times(pl.Series(values), lambda row: f"t.csv:{row + 2}", time_format)
+
+
+@pytest.mark.parametrize(
+    ("values", "form", "step"),
+    [
+        ([20231230, 20231231, 20240101], "%Y%m%d", "1 day"),
+        (["20231230", "20231231", "20240101"], "%Y%m%d", "1 day"),
+        ([20231230, 20231231, 20231232, 20231233], "index", "1"),  # numbers that count
+        ([1, 2, 3], "index", "1"),
+        ([99999997, 99999998], "index", "1"),
+        (["12/30/2023", "12/31/2023"], "%m/%d/%Y", "1 day"),
+        (["30/12/2023", "31/12/2023"], "%d/%m/%Y", "1 day"),
+        (["01.02.2023 10:00", "01.02.2023 11:00"], "%d.%m.%Y %H:%M", "1 h"),
+        (["2023-Q3", "2023-Q4", "2024-Q1"], "%Y-Q%q", "3 months"),
+        (["2023Q4", "2024Q1"], "%YQ%q", "3 months"),
+        (["2020-W52", "2020-W53", "2021-W01"], "%G-W%V", "7 day"),
+        (["2024-01-01 00:00:00 UTC", "2024-01-01 01:00:00 UTC"], "%Y-%m-%d %H:%M:%S UTC", "1 h"),
+    ],
+)
+def test_a_format_that_is_certain(values: list, form: str, step: str) -> None:
+    times, found = read(values)
+    assert found == form
+    assert write_times(times, form) == list(map(str, values))
+    assert str(find_step([times], form)) == step
+
+
+@pytest.mark.parametrize("zone", ["Z", "+00:00", "+02:00"])
+@pytest.mark.parametrize("fraction", ["", ".000", ".500000"])
+def test_moments_with_a_zone(zone: str, fraction: str) -> None:
+    times, _ = read([f"2024-01-01T0{hour}:00:00{fraction}{zone}" for hour in (2, 3)])
+    need = 1_704_074_400 - 7200 * (zone == "+02:00") + 0.5 * fraction.startswith(".5")
+    assert times.tolist() == [int(1e6 * (need + 3600 * k)) for k in (0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("values", "time_format", "form"),
+    [
+        ([20231230, 20231231], "index", "index"),
+        ([2012012, 2012013], "%Y%j", "%Y%j"),
+        (["1/1/24", "2/1/24"], "%d/%m/%y", "%d/%m/%y"),
+        (["0032/01/24", "0032/01/25"], None, "%Y/%m/%d"),
+    ],
+)
+def test_a_format_that_was_given(values: list, time_format: str | None, form: str) -> None:
+    assert read(values, time_format)[1] == form
+
+
+@pytest.mark.parametrize(
+    ("values", "time_format", "message"),
+    [
+        (["1/1/24", "2/1/24"], None, r"t\.csv:2: time '1/1/24'.*year has two digits.*%d/%m/%y"),
+        (["24/1/1", "24/1/2"], None, "year has two digits"),
+        (["1/1/24", "2/1/24"], "%d/%m/%Y", r"t\.csv:2: time '1/1/24' is not of the form %d/%m/%Y"),
+        (["31/01/2024", "1/2/24"], None, r"t\.csv:3: time '1/2/24' is not of the form %d/%m/%Y"),
+        (["1/2/2024", "2/2/2024"], None, "could be of the form %d/%m/%Y or %m/%d/%Y.*time_format"),
+        ([20231230, 20231299, 20240101], None, r"t\.csv:3: time '20231299' is no date"),
+        ([1, 2], "%Y%m%d", "'1' is not of the form %Y%m%d"),
+        (["2023-Q1", "2023-Q5"], None, r"t\.csv:3: time '2023-Q5' is not of the form %Y-Q%q"),
+    ],
+)
+def test_what_is_not_certain_is_refused(values: list, time_format: str | None, message: str):
+    with pytest.raises(LaminaError, match=message):
+        read(values, time_format)
+
+
+@pytest.mark.parametrize(("name", "rows"), [("ymd_month.csv", 31), ("ymd.csv", 200)])
+def test_the_days_of_a_case_are_days(name: str, rows: int) -> None:
+    table = read_series(CASES / name, time="date")
+    assert (str(table.step), table.step.season) == ("1 day", 7)
+    assert len(table.series[0].times) == rows
+
+
+def test_a_column_of_integers_in_parquet_takes_a_format(tmp_path: Path) -> None:
+    pl.DataFrame({"t": [2012012, 2012013, 2012014], "y": [1.0, 2.0, 3.0]}).write_parquet(
+        tmp_path / "t.parquet"
+    )
+    table = read_series(tmp_path / "t.parquet", time="t", time_format="%Y%j")
+    assert (table.form, str(table.step)) == ("%Y%j", "1 day")
+
+
+def test_years_of_two_digits_in_a_case_are_refused() -> None:
+    with pytest.raises(LaminaError, match=r"dmyy31\.csv:2: .*year has two digits"):
+        read_series(CASES / "dmyy31.csv", time="date")
