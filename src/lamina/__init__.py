@@ -16,14 +16,15 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from lamina import cells, data, depth, kernels, nn, store, tasks, train
-    from lamina.spec import LaminaError
+    from lamina.spec import LaminaError, LaminaWarning
     from lamina.tasks import load
 
 _PACKAGES = ("cells", "data", "depth", "kernels", "nn", "store", "tasks", "train")
-_NAMES = {"LaminaError": "lamina.spec", "load": "lamina.tasks"}
+_NAMES = {"LaminaError": "lamina.spec", "LaminaWarning": "lamina.spec", "load": "lamina.tasks"}
 
 __all__ = [
     "LaminaError",
+    "LaminaWarning",
     "__version__",
     "cells",
     "data",

@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import io
 import sys
+import warnings
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +14,7 @@ import typer
 from lamina import __version__
 from lamina.cli.help import EXAMPLE, Command, Group
 from lamina.cli.main import INTERRUPTED, loading
-from lamina.spec import LaminaError
+from lamina.spec import LaminaError, LaminaWarning
 from lamina.tasks.saved import no_network
 
 #: typer carries a click of its own or uses the one installed, by version; this is the one it uses.
@@ -118,6 +119,8 @@ def root(
 def run(arguments: list[str] | None) -> int:
     """Run a command and return its exit status: 2, with one line on stderr, for what the user can
     fix."""
+    warnings.showwarning = _show
+    warnings.simplefilter("always", LaminaWarning)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # any script can be shown, if only as \\uXXXX
             stream.reconfigure(errors="backslashreplace")
@@ -145,6 +148,14 @@ def run(arguments: list[str] | None) -> int:
             "out of memory; need a smaller --width, --depth or --batch-size, or a smaller file"
         )
     return status if isinstance(status, int) else 0
+
+
+def _show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+    """A warning in one line on stderr; those of other libraries name their place."""
+    if issubclass(category, LaminaWarning):
+        print(f"lamina: note: {message}", file=sys.stderr)
+    else:
+        sys.stderr.write(warnings.formatwarning(message, category, *where[:2]))
 
 
 def _out_of_memory(error: Exception) -> bool:

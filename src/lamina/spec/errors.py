@@ -1,4 +1,4 @@
-"""The one error that a caller can mend."""
+"""The one error that a caller can mend, and the one warning."""
 
 from __future__ import annotations
 
@@ -14,3 +14,7 @@ class LaminaError(ValueError):
         self.place = place
         self.message = message
         super().__init__(f"{place}: {message}" if place else message)
+
+
+class LaminaWarning(UserWarning):
+    """Something was decided that the caller may want otherwise: what, and how to say so."""

@@ -10,13 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from lamina.data.read.columns import is_missing, numeric_columns
 from lamina.data.read.registry import SEQUENCES, TABLES
 from lamina.data.read.shapes import SequenceTable
-from lamina.data.read.table import Block, Table, listed, shown
+from lamina.data.read.table import Block, Table, shown
 from lamina.spec import LaminaError
-
-#: The cells that mean a missing number, in lower case.
-_MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "?"))
 
 
 def read_sequence_table(
@@ -38,8 +36,8 @@ def read_sequence_table(
         id: The column that says which sequence a row belongs to; the rows of an id need not be
             adjacent. Not used for ``.ts`` files, which have their own ids.
         label: A column that is the same in all rows of an id; ``None`` reads no labels.
-        features: The numeric columns; ``None`` means every other column in which at least half of
-            the first rows are numbers.
+        features: The numeric columns; ``None`` means every other column of numbers (see
+            :mod:`lamina.data.read.columns`).
         missing: Whether values may be missing (they become NaN): cells that are blank or read NA,
             N/A, NaN, null, none or ?.
         blank_labels: Whether a label may be blank.
@@ -85,7 +83,10 @@ def _assembled(
     arrays: list[np.ndarray] = []
     for block in table.blocks:
         if features is None:
-            features = _numeric_columns(table, block, skip=set(named), missing=missing)
+            others = {
+                name: block.series(at) for at, name in enumerate(table.columns) if name not in named
+            }
+            features = numeric_columns(table, others, "features")
         arrays.append(_numbers(table, block, features, missing=missing))
         keys = block.texts(id_at)
         names = keys if label_at is None else block.texts(label_at)
@@ -114,38 +115,6 @@ def _assembled(
     return SequenceTable(sequences, found, list(members), list(features), table.path)
 
 
-def _is_missing(value: str | None) -> bool:
-    return value is None or value.strip().lower() in _MISSING
-
-
-def _numeric_columns(table: Table, block: Block, *, skip: set[str], missing: bool) -> list[str]:
-    """The columns that look like numbers in the first block."""
-    candidates = [
-        name for at, name in enumerate(table.columns) if name not in skip and table.simple(at)
-    ]
-    found = []
-    for column in candidates:
-        position = table.position(column)
-        numbers = block.numbers(position)
-        no_number = numbers.null_count()
-        absent = 0
-        if missing:  # gaps count neither for nor against a column
-            gaps = [_is_missing(value) for value in block.texts(position)]
-            absent = sum(gaps)
-            no_number = sum(
-                none and not gap for none, gap in zip(numbers.is_null(), gaps, strict=True)
-            )
-        if 2 * no_number <= len(block) - absent and absent < len(block):
-            found.append(column)
-    if not found:
-        raise LaminaError(
-            f"no column of numbers among {listed(candidates)}; need at least one feature. Name the "
-            "feature columns, or add one.",
-            place=table.header,
-        )
-    return found
-
-
 def _numbers(table: Table, block: Block, features: list[str], *, missing: bool) -> np.ndarray:
     """``(len(block), I)`` float64, NaN where a value is missing (if ``missing`` allows it)."""
     out = np.empty((len(block), len(features)))
@@ -154,8 +123,9 @@ def _numbers(table: Table, block: Block, features: list[str], *, missing: bool) 
         out[:, i] = block.numbers(position).fill_null(float("nan")).to_numpy()
         wrong = np.flatnonzero(~(np.abs(out[:, i]) <= np.finfo(np.float32).max))  # NaN is wrong too
         values = block.texts(position) if len(wrong) else []
+        gaps = is_missing(block.series(position)) if len(wrong) else []
         for row in wrong.tolist():
-            absent = _is_missing(values[row])
+            absent = gaps[row]
             if missing and absent:
                 continue
             remedy = " Or say how to fill gaps: missing='forward' or 'mean'." if absent else ""

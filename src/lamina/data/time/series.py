@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 import polars as pl
 
+from lamina.data.read.columns import numeric_columns
 from lamina.data.read.table import shown
 from lamina.data.time.time_formats import read_times
 from lamina.data.time.timed_table import TimedTable
@@ -92,7 +93,9 @@ def read_series(
     table = TimedTable.read(path, time)
     named = [time, *([] if id is None else [id]), *columns, *covariates]
     table.table.check_roles(named)
-    values_of = list(columns) or table.numeric(skip=named)
+    table.column(time)  # missed before the other columns are judged
+    others = {name: column for name, column in table.columns.items() if name not in named}
+    values_of = list(columns) or numeric_columns(table.table, others, "columns")
     times, form = read_times(table.column(time), table.place, time_format)
     values, known = table.numbers(values_of), table.numbers(list(covariates))
     names, members = _members(table, id)

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from lamina.data.read.registry import TABLES
-from lamina.data.read.table import Table, as_numbers, listed, shown
+from lamina.data.read.table import Table, as_numbers, shown
 from lamina.data.time.time_formats import shown_time
 from lamina.spec import LaminaError
 
@@ -70,20 +70,6 @@ class TimedTable:
     def text(self, row: int) -> str:
         """The time of a row, for messages."""
         return shown_time(self.column(self.time), row)
-
-    def numeric(self, skip: Sequence[str]) -> list[str]:
-        """The columns in which at least half of the rows are numbers."""
-        others = [name for name in self.table.columns if name not in skip]
-        found = [
-            name for name in others if 2 * as_numbers(self.columns[name]).null_count() <= len(self)
-        ]
-        if not found:
-            raise LaminaError(
-                f"no column of numbers among {listed(others)}; need at least one series. Name the "
-                "columns, or add one.",
-                place=self.table.path,
-            )
-        return found
 
     def numbers(self, names: Sequence[str]) -> np.ndarray:
         """Columns as ``(rows, names)`` float64; not-a-number where a value is missing.
