@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import torch
 from hypothesis import HealthCheck, settings
 
 # Small tensors gain nothing from a second thread, and bits must not depend on the machine.
 torch.set_num_threads(1)
+
+# A process of pytest-xdist ignores Ctrl-C, and so would the processes that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile(
     "lamina", deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow]
