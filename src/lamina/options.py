@@ -68,6 +68,21 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
                 msgspec.structs.force_setattr(self, name, plain)
             refuse(name, plain, hints[name])
 
+    def without_effect(self, names: Iterable[str], why: str) -> None:
+        """Refuse fields that were changed and do nothing.
+
+        Args:
+            names: The fields that have no effect as the others are.
+            why: What they would need, for the message.
+
+        Raises:
+            LaminaError: One of them is not at its default.
+        """
+        defaults = {field.name: field.default for field in msgspec.structs.fields(self)}
+        for name in names:
+            if (value := getattr(self, name)) != defaults[name]:
+                raise LaminaError(f"{name} is {value!r}, which has no effect {why}; leave it out")
+
 
 @functools.cache
 def hints_of(kind: type) -> Mapping[str, Any]:

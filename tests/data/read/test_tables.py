@@ -255,7 +255,7 @@ def test_random_bytes_are_read_or_refused(tmp_path, suffix, content):
         lambda: read_text_table(path, text="text", label="label"),
         lambda: read_text_table(path, text="a", label=None),
         lambda: read_sequence_table(path, id="id", label="label"),
-        lambda: read_sequence_table(path, id="id", label="label", missing=True, blank_labels=True),
+        lambda: read_sequence_table(path, id="id", label="label", missing=True, separator=";"),
     ):
         try:
             call()

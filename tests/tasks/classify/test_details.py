@@ -116,3 +116,20 @@ def test_a_source_without_columns_takes_none(
         path.write_text("@data\n1,2:a\n3,4:b\n")
     with pytest.raises(LaminaError, match=r"leave (it|text=) out"):
         Classify(path if source == "case.ts" else source, **columns)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"text": "t", "missing": "mean"}, "missing is 'mean', which has no effect on texts"),
+        ({"text": "t", "features": ("x",)}, r"features is \('x',\), which has no effect on texts"),
+        ({"text": "t", "max_steps": 9}, "max_steps is 9, which has no effect on texts"),
+        ({"id": "i", "max_tokens": 9}, "max_tokens is 9, which has no effect on sequences"),
+        ({"id": "i", "level": "char"}, "level is 'char', which has no effect on sequences"),
+        ({"id": "i", "min_count": 3}, "min_count is 3, which has no effect on sequences"),
+        ({"text": "t", "threshold": 0.9}, "threshold is 0.9, which has no effect where each"),
+    ],
+)
+def test_an_option_without_effect_is_refused(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(LaminaError, match=message):
+        Classify("t.csv", **fields)

@@ -36,7 +36,7 @@ def cached_sequence_table(
     label: str | None,
     features: list[str] | None = None,
     missing: bool = False,
-    blank_labels: bool = False,
+    separator: str | None = None,
     option: str = "label",
 ) -> SequenceTable:
     """Like :func:`lamina.data.read_sequence_table`, but a large file is parsed only once; after
@@ -46,7 +46,7 @@ def cached_sequence_table(
         "label": label,
         "features": features,
         "missing": missing,
-        "blank_labels": blank_labels,
+        "separator": separator,
     }
     if SEQUENCES.holds(path):  # such files are small
         return read_sequence_table(path, **how, option=option)

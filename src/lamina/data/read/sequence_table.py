@@ -24,7 +24,7 @@ def read_sequence_table(
     label: str | None,
     features: list[str] | None = None,
     missing: bool = False,
-    blank_labels: bool = False,
+    separator: str | None = None,
     option: str = "label",
 ) -> SequenceTable:
     """Read sequences from a file that holds them (``.ts``), or from a table in long format.
@@ -40,7 +40,8 @@ def read_sequence_table(
             :mod:`lamina.data.read.columns`).
         missing: Whether values may be missing (they become NaN): cells that are blank or read NA,
             N/A, NaN, null, none or ?.
-        blank_labels: Whether a label may be blank.
+        separator: What separates several labels of one example, which may then also have none; a
+            list in JSON needs none, and is joined by it.
         option: The option that names the column of the label: what messages call a label.
 
     Raises:
@@ -50,7 +51,7 @@ def read_sequence_table(
     """
     if not SEQUENCES.holds(path):
         table = TABLES.find(path, beside=(SEQUENCES,))(path)
-        return _assembled(table, id, label, features, missing, blank_labels, option)
+        return _assembled(table, id, label, features, missing, separator, option)
     found = SEQUENCES.find(path)(path, labelled=label is not None, missing=missing)
     if features and len(found.features) != len(features):
         raise LaminaError(
@@ -66,7 +67,7 @@ def _assembled(
     label: str | None,
     features: list[str] | None,
     missing: bool,
-    blank_labels: bool,
+    separator: str | None,
     option: str,
 ) -> SequenceTable:
     """The sequences of a table in long format; see :func:`read_sequence_table`."""
@@ -96,7 +97,7 @@ def _assembled(
             codes.append(code)
             if label is None:
                 continue
-            value = table.label(line, label, name, blank_labels)
+            value = table.label(line, label, name, separator)
             if code == len(labels):
                 labels.append(value)
             elif labels[code] != value:

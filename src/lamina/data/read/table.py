@@ -8,6 +8,7 @@ needs a column (texts, sequences, time series, pairs, recordings) asks for it as
 from __future__ import annotations
 
 import difflib
+import json
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,23 @@ BLOCK = 1 << 16
 
 #: A row of a text format: its line, from 1, and its fields; ``None`` if JSON has no value.
 Row: TypeAlias = tuple[int, list[str | None]]
+
+
+class Nested(str):
+    """A field that holds a JSON list or object, as its source."""
+
+    __slots__ = ()
+
+    @property
+    def kind(self) -> str:
+        """What it is, in words."""
+        return "list" if self.startswith("[") else "object"
+
+    def items(self) -> list[str] | None:
+        """The texts of a list of texts."""
+        found = json.loads(self)
+        texts = isinstance(found, list) and all(isinstance(text, str) for text in found)
+        return found if texts else None
 
 
 @dataclass(frozen=True)
@@ -146,6 +164,11 @@ class Table:
         Raises:
             LaminaError: The value is missing or blank.
         """
+        if isinstance(value, Nested):
+            raise LaminaError(
+                f"column {shown(column)} has a JSON {value.kind} here; need a text or a number.",
+                place=self.place(line),
+            )
         if value is None or not value or value.isspace():
             raise LaminaError(
                 f"column {shown(column)} is empty here. Fill it or take the row out.",
@@ -153,14 +176,37 @@ class Table:
             )
         return value
 
-    def label(self, line: int, column: str, value: str | None, may_be_blank: bool) -> str:
+    def label(self, line: int, column: str, value: str | None, separator: str | None) -> str:
         """Return ``value`` as a label, stripped; canonically equivalent texts are one label.
 
         Raises:
-            LaminaError: It is blank, and ``may_be_blank`` is false.
+            LaminaError: It is blank, or a list, and there is no ``separator`` for several labels.
         """
-        label = value or "" if may_be_blank else self.filled(line, column, value)
+        if isinstance(value, Nested):
+            value = self.joined(line, column, value, separator)
+        label = value or "" if separator is not None else self.filled(line, column, value)
         return unicodedata.normalize("NFC", label).strip()
+
+    def joined(self, line: int, column: str, value: Nested, separator: str | None) -> str:
+        """The labels of a JSON list, with ``separator`` between them.
+
+        Raises:
+            LaminaError: It is no list of texts without the separator, or no separator is given.
+        """
+        if separator is None:
+            raise LaminaError(
+                f"column {shown(column)} has a JSON {value.kind} here; need one label. If there "
+                "may be several, give a separator: separator=';' (--separator).",
+                place=self.place(line),
+            )
+        labels = value.items()
+        if labels is None or any(separator in label or not label.strip() for label in labels):
+            raise LaminaError(
+                f"column {shown(column)} is {shown(value)} here; need a list of labels, each a "
+                f"text without {separator!r}",
+                place=self.place(line),
+            )
+        return separator.join(labels)
 
     def check_roles(self, columns: Sequence[str]) -> None:
         """Check that no column is named for two uses.

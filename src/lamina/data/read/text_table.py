@@ -28,7 +28,7 @@ def read_text_table(
     *,
     text: str,
     label: str | None,
-    blank_labels: bool = False,
+    separator: str | None = None,
     option: str = "label",
 ) -> TextTable:
     """Read texts, and labels if a column is named, from any table.
@@ -39,7 +39,8 @@ def read_text_table(
         path: The file.
         text: The column of the text.
         label: The column of the label; ``None`` reads no labels.
-        blank_labels: Whether a label may be blank.
+        separator: What separates several labels of one example, which may then also have none; a
+            list in JSON needs none, and is joined by it.
         option: The option that names the column of the label, for messages.
 
     Raises:
@@ -59,7 +60,7 @@ def read_text_table(
         for line, value, name in zip(block.lines, values, names, strict=True):
             texts.append(table.filled(line, text, value))
             if label is not None:
-                labels.append(table.label(line, label, name, blank_labels))
+                labels.append(table.label(line, label, name, separator))
             places.append(table.place(line))
     if not texts:
         raise table.no_rows()

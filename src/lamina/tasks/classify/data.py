@@ -78,6 +78,8 @@ class ClassifyData(ExampleData, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_separator(self.separator)
+        if self.separator is None:
+            self.without_effect(["threshold"], "where each example has one label (separator=)")
 
 
 #: Corpora that arrive with other packages, by part.

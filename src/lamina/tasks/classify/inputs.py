@@ -26,7 +26,7 @@ class _Labelled:
     @property
     def answer(self) -> Answer:
         """The column of the label."""
-        return Answer(self.label, "label", may_be_blank=self.separator is not None)
+        return Answer(self.label, "label", separator=self.separator)
 
 
 class LabelledTexts(_Labelled, TextInputs, frozen=True, kw_only=True, forbid_unknown_fields=True):

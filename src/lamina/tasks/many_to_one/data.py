@@ -98,6 +98,12 @@ class ExampleData(SourceData, frozen=True, kw_only=True):
                 "need either text= (the column of the text) or id= (the column that names the "
                 "sequence of a row of numbers)"
             )
+        if self.text is not None:
+            numbers = ("features", "missing", "missing_indicator", "max_steps")
+            self.without_effect(numbers, "on texts (text=)")
+        else:
+            texts = ("level", "normalize", "max_vocabulary", "min_count", "max_tokens")
+            self.without_effect(texts, "on sequences of numbers (id=)")
 
 
 def inputs_of(

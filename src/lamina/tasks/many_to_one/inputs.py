@@ -36,12 +36,12 @@ class Answer:
         column:       its name.
         field:        the field that names it, in the inputs and in the task's ``Data``; so also the
                       option on the command line.
-        may_be_blank: whether a blank cell is an answer.
+        separator:    what separates several answers, of which a cell may then also have none.
     """
 
     column: str
     field: str
-    may_be_blank: bool = False
+    separator: str | None = None
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class TextInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             path,
             text=self.text,
             label=answer.column if labelled else None,
-            blank_labels=answer.may_be_blank,
+            separator=answer.separator,
             option=answer.field,
         )
         return self.rows(table)
@@ -210,7 +210,7 @@ class SequenceInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             label=self.answer.column if labelled else None,
             features=list(self.features) or None,
             missing=self.missing != "refuse",
-            blank_labels=self.answer.may_be_blank,
+            separator=self.answer.separator,
             option=self.answer.field,
         )
 

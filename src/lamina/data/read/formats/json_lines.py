@@ -8,15 +8,15 @@ from pathlib import Path
 import msgspec
 
 from lamina.data.read.files import read_utf8
-from lamina.data.read.table import Row, Table, table_of_rows
+from lamina.data.read.table import Nested, Row, Table, table_of_rows
 from lamina.spec import LaminaError
 
 
 def read_json_lines(path: str | Path) -> Table:
     """One object a line; the columns are the keys of the first. Blank lines are skipped.
 
-    A value that is not a string is given as JSON writes it (``true``, ``0``, ``1.5``, the source of
-    a list); a key that a row lacks is as good as ``null``.
+    A value that is not a string is given as JSON writes it (``true``, ``0``, ``1.5``), a list or an
+    object as :class:`lamina.data.read.table.Nested`; a key that a row lacks is as good as ``null``.
 
     Raises:
         LaminaError: The file is not UTF-8 text or holds no object; and, while rows are read, a line
@@ -60,4 +60,5 @@ def _objects(path: str, text: str) -> Iterator[tuple[int, dict[str, object]]]:
 def _field(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value
-    return msgspec.json.encode(value).decode()
+    source = msgspec.json.encode(value).decode()
+    return Nested(source) if isinstance(value, list | dict) else source
