@@ -18,7 +18,7 @@ from torch.utils import dlpack
 from lamina.kernels import private, threads
 from lamina.kernels.library import fused_name
 from lamina.kernels.request import Request, look_up, transform
-from lamina.spec import LaminaError
+from lamina.kernels.twice import gradients_of_gradients
 
 try:
     from lamina.kernels import _core
@@ -272,19 +272,27 @@ class _Recurrence(torch.autograd.Function):
 
 
 class _RecurrenceBackward(torch.autograd.Function):
-    """:func:`recurrence_backward`, which cannot be differentiated."""
+    """:func:`recurrence_backward`, with a backward pass: see :mod:`lamina.kernels.twice`."""
 
     @staticmethod
     def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, ...]:  # type: ignore[override]
+        cell, reverse, needed, tokens, lengths, mask, *rest = inputs
+        given, (_, _, *seeds) = rest[:11], rest[11:]
+        ctx.cell, ctx.reverse, ctx.needed = cell, reverse, needed
+        ctx.save_for_backward(tokens, lengths, mask, *given, *seeds)
+        ctx.set_materialize_grads(False)
         with private.below_autograd():
             return tuple(recurrence_backward(*inputs))
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Any) -> Any:  # type: ignore[override]
-        raise LaminaError(
-            "the native kernel can be differentiated once only; use backend='reference' to "
-            "differentiate twice"
+    def backward(ctx: Any, *cotangents: Any) -> Any:  # type: ignore[override]
+        tokens, lengths, mask, *rest = ctx.saved_tensors
+        given, seeds = rest[:11], rest[11:]
+        made = gradients_of_gradients(
+            ctx.cell, ctx.reverse, tokens, lengths, mask, given, seeds, ctx.needed, cotangents
         )
+        # Outputs and what the first pass saved follow from `given`, which has all of the gradient.
+        return (None,) * 6 + (*made[:11], None, None, *made[11:])
 
 
 def differentiable(operation: Any, function: type[torch.autograd.Function]) -> Any:

@@ -134,6 +134,8 @@ def run_layers(
             outputs.append(out)
             finals.append(final)
         x = torch.cat(outputs, dim=2) if module.bidirectional else outputs[0]
+    if not module.bidirectional and x.requires_grad:
+        x = x.clone()  # may be changed in place, as torch's; the kernel keeps what it returned
     return x, tuple(torch.stack(parts) for parts in zip(*finals, strict=True))
 
 
