@@ -10,6 +10,7 @@ import torch
 
 from lamina.spec import LaminaError
 from lamina.tasks import Classify
+from lamina.tasks.base import _same
 from lamina.train import Silent, evaluate, fit
 from lamina.train.evaluate import check
 from task_cases import Case, each_shape, network
@@ -61,3 +62,19 @@ def test_a_task_takes_its_own_models_and_draws_nothing(
     before = torch.random.get_rng_state()
     check(model, task)
     assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ('{"tokens": ["a"], "unicode": "NFC"}', '{"tokens": ["a"]}', True),
+        ('{"tokens": ["a"], "unicode": "NFC"}', '{"tokens": ["b"]}', False),
+        ('{"mean": [1.0], "scale": [2.0]}', '{"mean": [1.0000001], "scale": [2.0]}', True),
+        ('{"mean": [1.0], "scale": [2.0]}', '{"mean": [1.1], "scale": [2.0]}', False),
+        ('{"mean": [1.0]}', '{"mean": [1.0, 2.0]}', False),
+        (["a", "b"], ["a", "c"], False),
+        ("a", "b", False),
+    ],
+)
+def test_what_earlier_versions_wrote_means_the_same(one: Any, other: Any, same: bool) -> None:
+    assert _same(one, other) is _same(other, one) is same

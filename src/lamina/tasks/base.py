@@ -29,6 +29,7 @@ Only type checkers need the names of the task and its network in ``lamina.tasks.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
@@ -50,6 +51,9 @@ B = TypeVar("B", bound=Batch)
 
 #: Fields of inputs that only say where in a file something is.
 COLUMNS = frozenset({"text", "id", "label", "target", "time", "word", "audio"})
+
+#: Fields of vocabularies that earlier versions did not write.
+FORMS = frozenset({"unicode", "normalizer"})
 
 
 class DataTask(ABC, Generic[M, B]):
@@ -181,7 +185,7 @@ class DataTask(ABC, Generic[M, B]):
         options = struct_from(self.Options, model.config()["options"], what="model option")
         here, there = (_meaning(each) for each in (self.network(options), model))
         for name in here:
-            if here[name] != there.get(name):
+            if not _same(here[name], there.get(name)):
                 raise LaminaError(
                     f"the model was made for other data: its {name} is not that of this task. "
                     f"Make a model with task.model(...), or score this one on a file with "
@@ -222,6 +226,26 @@ def _meaning(model: Model) -> dict[str, Any]:
     if isinstance(inputs := parts.get("inputs"), Mapping):
         parts["inputs"] = {k: v for k, v in inputs.items() if k not in COLUMNS}
     return {name: part for name, part in parts.items() if name != "options"}
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two parts of a model's configuration, or two of its files, mean the same: numbers but
+    for rounding, and in whatever form earlier versions wrote them."""
+    if one == other:
+        return True
+    if isinstance(one, str) and isinstance(other, str):
+        try:
+            return _same(msgspec.json.decode(one), msgspec.json.decode(other))
+        except msgspec.DecodeError:
+            return False
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        keys = (one.keys() | other.keys()) - FORMS
+        return all(_same(one.get(key), other.get(key)) for key in keys)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return math.isclose(one, other, rel_tol=1e-4)
+    return False
 
 
 def as_source(source: object) -> str:
