@@ -153,6 +153,11 @@ def test_a_name_that_is_taken_is_refused_but_not_to_the_same_cell() -> None:
     assert register(Leaky()) == register(Leaky()) == "leaky"
 
 
+def test_a_class_is_no_cell() -> None:
+    with pytest.raises(LaminaError, match=r"need an instance of a Cell, such as register\(MyCell"):
+        register(Leaky)  # type: ignore[arg-type]
+
+
 class Nameless(Leaky):
     name = ""
 

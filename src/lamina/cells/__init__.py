@@ -95,6 +95,8 @@ def register(cell: Cell) -> str:
         LaminaError: the cell's description does not fit together, or the name is taken by another
             cell.
     """
+    if not isinstance(cell, Cell):
+        raise LaminaError(f"got {cell!r}; need an instance of a Cell, such as register(MyCell())")
     cell.check()
     known = CELLS.get(cell.name)
     # A notebook that runs a cell's definition again makes a new class of the same name.

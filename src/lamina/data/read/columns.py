@@ -61,8 +61,8 @@ def numeric_columns(table: Table, columns: Mapping[str, pl.Series], option: str)
     if left_out:
         warnings.warn(
             LaminaWarning(
-                f"{table.path}: reads {listed(found)}; leaves out {', '.join(left_out)}. Name the "
-                f"columns to read others ({option})."
+                f"{table.path}: reads {listed(found)}; leaves out {', '.join(left_out)}. To "
+                f"choose the columns, use {option}."
             ),
             stacklevel=2,
         )
