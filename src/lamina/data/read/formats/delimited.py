@@ -85,6 +85,8 @@ def _quotes_quote(path: str, text: str, delimiter: str) -> bool:
     every = lines(text)
     counts = {line.count(delimiter) for line in every if line}
     even, fields = len(counts) == 1, every[0].count(delimiter)
+    if not even and delimiter != "\t":  # as good as every file with quotes that quote
+        return True
     try:
         begun = [line for line, _ in _records(path, text, delimiter, quotes=True)]
     except LaminaError:  # no reading with quotes: said where the row is reached
@@ -96,7 +98,7 @@ def _quotes_quote(path: str, text: str, delimiter: str) -> bool:
         if len(covered := [line for line in every[first - 1 : after - 1] if line]) > 1
         and {line.count(delimiter) for line in covered} == {fields}
     }
-    if not torn or not (even or delimiter == "\t"):
+    if not torn:
         return True
     # One field with a line break can look like two rows, hardly like three or more.
     if even and fields and delimiter == "\t" and max(n for _, n in torn.values()) > 2:
