@@ -74,6 +74,10 @@ def test_a_task_takes_its_own_models_and_draws_nothing(
         ('{"mean": [1.0]}', '{"mean": [1.0, 2.0]}', False),
         (["a", "b"], ["a", "c"], False),
         ("a", "b", False),
+        (["100001"], ["100003"], False),
+        (["1"], ["true"], False),
+        ('{"tokens": ["20000001"]}', '{"tokens": ["20000003"]}', False),
+        ({"a": 10000}, {"a": 10001}, False),
     ],
 )
 def test_what_earlier_versions_wrote_means_the_same(one: Any, other: Any, same: bool) -> None:

@@ -229,23 +229,26 @@ def _meaning(model: Model) -> dict[str, Any]:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Whether two parts of a model's configuration, or two of its files, mean the same: numbers but
-    for rounding, and in whatever form earlier versions wrote them."""
-    if one == other:
-        return True
-    if isinstance(one, str) and isinstance(other, str):
+    """Whether two parts of a model's configuration, or two of its files, mean the same, in whatever
+    form earlier versions wrote them."""
+    if isinstance(one, str) and isinstance(other, str) and one != other:
         try:
-            return _same(msgspec.json.decode(one), msgspec.json.decode(other))
-        except msgspec.DecodeError:
+            return _equal(msgspec.json.decode(one), msgspec.json.decode(other))
+        except (msgspec.DecodeError, RecursionError):
             return False
+    return _equal(one, other)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Equal, fractions but for the rounding of float32."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         keys = (one.keys() | other.keys()) - FORMS
-        return all(_same(one.get(key), other.get(key)) for key in keys)
+        return all(_equal(one.get(key), other.get(key)) for key in keys)
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
-        return len(one) == len(other) and all(map(_same, one, other))
-    if isinstance(one, int | float) and isinstance(other, int | float):
+        return len(one) == len(other) and all(map(_equal, one, other))
+    if isinstance(one, float) and isinstance(other, float):
         return math.isclose(one, other, rel_tol=1e-4)
-    return False
+    return type(one) is type(other) and one == other
 
 
 def as_source(source: object) -> str:

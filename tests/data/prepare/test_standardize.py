@@ -22,6 +22,12 @@ def test_a_constant_has_scale_1(value: float, steps: int, noise: int) -> None:
     assert Standardizer.fit([column[:, None]]).scale == [1.0]
 
 
+@pytest.mark.parametrize(("sequences", "steps"), [(1, 200_000), (20_000, 5)])
+def test_a_constant_of_many_steps_has_scale_1(sequences: int, steps: int) -> None:
+    parts = [np.full((steps, 2), [14.62, 1e6 / 3])] * sequences
+    assert Standardizer.fit(parts).scale.tolist() == [1.0, 1.0]
+
+
 @pytest.mark.parametrize("value", [14.62, 0.1, 1e-300, 0.0, -7e20])
 def test_what_comes_after_a_constant_is_no_number_out_of_this_world(value: float) -> None:
     scale = Standardizer.fit([np.full((40, 1), value), np.full((2, 1), value)])

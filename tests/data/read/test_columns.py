@@ -24,6 +24,7 @@ def rows(column: str, *values: str) -> str:
     ("content", "reason"),
     [
         (rows("note", "a", "b", "c"), r"'note' \(text\)"),
+        (rows("strand", "+", "-", "+"), r"'strand' \(text\)"),
         (rows("note", "1", "b", "c", "d"), r"'note' \(text\)"),
         (rows("on", "True", "False", "true"), r"'on' \(true or false; write 1 and 0 to read it\)"),
         (rows("void", "", " ", ""), r"'void' \(empty\)"),

@@ -52,6 +52,17 @@ def test_moments_with_a_zone(zone: str, fraction: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "values",
+    [
+        ["2024-01-01T00:00:00+02:00", "2024-01-01T01:00:00+02:00"],
+        ["2023-12-31T19:00:00-05:00", "2023-12-31T20:00:00-05:00"],
+    ],
+)
+def test_a_zone_may_move_a_time_into_another_year(values: list[str]) -> None:
+    assert str(find_step([read(values)[0]], "%z")) == "1 h"
+
+
+@pytest.mark.parametrize(
     ("values", "time_format", "form"),
     [
         ([20231230, 20231231], "index", "index"),

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import msgspec
 import numpy as np
 
 from lamina.spec import LaminaError
 
-#: A standard deviation below this share of the mean is one of rounding: a few hundred units in the
-#: last place of float64. What differs more was meant to differ.
+#: Numbers that differ by less than this share of their size differ by rounding: a few hundred units
+#: in the last place of float64. What differs more was meant to differ.
 ROUNDING = 2.0**-44
 
 
@@ -57,8 +58,12 @@ class Standardizer:
         mean = sum(np.nansum(s, axis=0, dtype=np.float64) for s in sequences) / count
         squares = sum(np.nansum(np.square(s - mean), axis=0) for s in sequences)
         scale = np.sqrt(squares / count)
-        # The mean of equal numbers is rounded, so their deviations are as small as that, not zero.
-        constant = scale <= ROUNDING * np.abs(mean)
+        # By the range: the mean of equal numbers is rounded, the more the more there are.
+        low, high = (
+            reduce(ufunc, (ufunc.reduce(s, axis=0) for s in sequences if len(s)))
+            for ufunc in (np.fmin, np.fmax)
+        )
+        constant = high - low <= ROUNDING * np.maximum(np.abs(low), np.abs(high))
         return cls(np.asarray(mean), np.where(constant, 1.0, scale))
 
     def __call__(self, sequence: np.ndarray) -> np.ndarray:

@@ -87,7 +87,8 @@ def _left_out(table: Table, name: str, values: pl.Series, option: str) -> str | 
     ):
         return "true or false; write 1 and 0 to read it"
     almost = there.cast(pl.String).str.strip_chars()
-    written = almost.filter(almost.str.contains(_ALMOST) & as_numbers(almost).is_null())
+    odd = almost.str.contains(_ALMOST) & almost.str.contains(r"\d")
+    written = almost.filter(odd & as_numbers(almost).is_null())
     if 2 * (len(written) + len(there) - numbers.null_count()) >= len(there) and len(written):
         raise LaminaError(
             f"column {shown(name)} has numbers such as {shown(written[0])}; need a decimal point, "

@@ -202,9 +202,7 @@ def _parse(text: pl.Series, form: str) -> pl.Series:
         ) from None
     parsed = parsed.dt.replace_time_zone(None)
     if "%Y" in form:  # which takes 24 for the year 24
-        years = parsed.dt.year().cast(pl.String).str.zfill(4)
-        short = ~pl.DataFrame({"t": text, "y": years}).select(
-            pl.col("t").str.contains(pl.col("y"), literal=True)
-        )["t"].fill_null(True)
+        written = text.str.contains(r"(^|\D)0\d{3}(\D|$)")
+        short = ((parsed.dt.year() < 1000) & ~written).fill_null(False)
         parsed = parsed.set(short, None)
     return parsed
