@@ -1,5 +1,6 @@
 """Interrupted and resumed, a training ends where it would have ended undisturbed."""
 
+import json
 import signal
 import threading
 import time
@@ -9,6 +10,7 @@ import torch
 
 from lamina.spec import LaminaError
 from lamina.store import RunFolder
+from lamina.tasks import Classify
 from lamina.train import Result, Silent, fit
 from lamina.train.result import TIME_FIELDS
 from toy import Points, Stream
@@ -339,3 +341,17 @@ def test_an_interrupt_in_the_last_evaluation_is_not_lost(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path / "run", Last(), epochs=1)
     assert RunFolder(tmp_path / "run").result() is not None
+
+
+def test_weights_do_not_go_on_with_another_scale(tmp_path, monkeypatch):
+    """That of other data, or of an earlier version, which rounded otherwise."""
+    task = Classify("digits", batch_size=400)
+    torch.manual_seed(0)
+    model = task.model(width=2, depth=1)
+    fit(model, task, epochs=2, until=1, out=tmp_path / "run", progress=Silent())
+    scale = json.loads(model.assets()["scale.json"])
+    scale["mean"][0] += 1e-9
+    monkeypatch.setattr(model, "assets", lambda: {"scale.json": json.dumps(scale)})
+    monkeypatch.setattr(task, "check_model", lambda model: None)
+    with pytest.raises(LaminaError, match=r"scale\.json: is not what this data gives now"):
+        fit(model, task, resume=True, out=tmp_path / "run", progress=Silent())

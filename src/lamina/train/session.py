@@ -63,7 +63,35 @@ def open_run(
                 f"cannot be resumed: {difference}. Resume it as it began, or train anew elsewhere.",
                 place=str(run.config_file),
             )
+    if run.result() is None and run.weights_file.exists():
+        _check_assets(run, model)
     return settings, run
+
+
+def _check_assets(run: RunFolder, model: Model) -> None:
+    """Refuse to go on with weights that were trained on another vocabulary or scale.
+
+    Raises:
+        LaminaError: with the file that differs.
+    """
+    _, stored = run.load_assets()
+    for name, text in model.assets().items():
+        if _content(stored.get(name, "")) != _content(text):
+            raise LaminaError(
+                "is not what this data gives now, with this version of lamina; its weights would "
+                "go on with other numbers. Train anew in another folder.",
+                place=str(run.path / name),
+            )
+
+
+def _content(text: str) -> Any:
+    """A file of a model without the marks that earlier versions did not write."""
+    try:
+        read = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    marks = ("unicode", "normalizer")
+    return {k: v for k, v in read.items() if k not in marks} if isinstance(read, dict) else read
 
 
 def _stored_settings(run: RunFolder, config: Mapping[str, Any]) -> Settings:
