@@ -85,8 +85,8 @@ def _quotes_quote(path: str, text: str, delimiter: str) -> bool:
     every = lines(text)
     counts = {line.count(delimiter) for line in every if line}
     even, fields = len(counts) == 1, every[0].count(delimiter)
-    if not even and delimiter != "\t":  # as good as every file with quotes that quote
-        return True
+    if not fields or (not even and delimiter != "\t"):
+        return True  # with no delimiter a line is no row; an uneven CSV is one whose quotes quote
     try:
         begun = [line for line, _ in _records(path, text, delimiter, quotes=True)]
     except LaminaError:  # no reading with quotes: said where the row is reached
@@ -101,9 +101,12 @@ def _quotes_quote(path: str, text: str, delimiter: str) -> bool:
     if not torn:
         return True
     # One field with a line break can look like two rows, hardly like three or more.
-    if even and fields and delimiter == "\t" and max(n for _, n in torn.values()) > 2:
+    many = max(n for _, n in torn.values()) > 2
+    if delimiter == "," and not many:
+        return True
+    if even and delimiter == "\t" and many:
         return False
-    first, (last, _) = next(iter(torn.items()))
+    first, (last, _) = max(torn.items(), key=lambda item: item[1][1])
     raise LaminaError(
         f"a quote opens here and closes on line {last:,}, but each of these lines is a whole row "
         'by itself. If texts just begin with ", quote the fields and double each quote in them, or '
@@ -115,8 +118,10 @@ def _quotes_quote(path: str, text: str, delimiter: str) -> bool:
 def _records(path: str, text: str, delimiter: str, quotes: bool) -> Iterator[tuple[int, list[str]]]:
     # A carriage return alone ends no line (see lamina.data.read.files.lines), but does for the
     # parser, which gets another character in its place.
-    stand_in = next(c for c in map(chr, range(0xE000, 0xF900)) if c not in text)
-    text = _LONE_RETURN.sub(stand_in, text)
+    stand_in = ""
+    if _LONE_RETURN.search(text):
+        stand_in = next(c for c in map(chr, range(0xE000, 0xF900)) if c not in text)
+        text = _LONE_RETURN.sub(stand_in, text)
     # newline="" leaves quoted line breaks to the parser, which counts the lines it has read.
     source = io.StringIO(text, newline="")
     quoting = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
@@ -130,7 +135,9 @@ def _records(path: str, text: str, delimiter: str, quotes: bool) -> Iterator[tup
             try:
                 for fields in islice(parser, _BLOCK):
                     if fields:
-                        block.append((read + 1, [f.replace(stand_in, "\r") for f in fields]))
+                        if stand_in:
+                            fields = [field.replace(stand_in, "\r") for field in fields]
+                        block.append((read + 1, fields))
                     read = parser.line_num
             except csv.Error as caught:
                 error = caught
