@@ -21,13 +21,15 @@ msgspec checks bounds when it converts, not in ``__init__``; :class:`Options` ch
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import functools
 import math
 import operator
 import os
 import types
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from numbers import Integral, Real
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -76,12 +78,28 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             why: What they would need, for the message.
 
         Raises:
-            LaminaError: One of them is not at its default.
+            LaminaError: One of them is not at its default, and was not read by :func:`as_stored`.
         """
+        if _STORED.get():
+            return
         defaults = {field.name: field.default for field in msgspec.structs.fields(self)}
         for name in names:
             if (value := getattr(self, name)) != defaults[name]:
                 raise LaminaError(f"{name} is {value!r}, which has no effect {why}; leave it out")
+
+
+#: Whether options come from a file that lamina wrote, where nobody can leave one out.
+_STORED: ContextVar[bool] = ContextVar("stored", default=False)
+
+
+@contextlib.contextmanager
+def as_stored() -> Iterator[None]:
+    """Options made meanwhile may be without effect: earlier versions accepted and stored them."""
+    token = _STORED.set(True)
+    try:
+        yield
+    finally:
+        _STORED.reset(token)
 
 
 @functools.cache

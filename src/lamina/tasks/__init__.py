@@ -6,12 +6,14 @@ Names load on first use, and nothing here loads torch but what needs a network.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lamina.options import as_stored
 from lamina.spec import LaminaError
 from lamina.store import RunFolder
 from lamina.tasks.saved import SavedModel, no_network
@@ -141,7 +143,8 @@ def reopen(config: Mapping[str, Any], place: str | None = None) -> Any:
     if not isinstance(fields, Mapping) or "source" not in fields:
         raise LaminaError("has no data with a source", place=place)
     fields = dict(fields)
-    task = kind(fields.pop("source"), **fields)
+    with as_stored() if "fingerprints" in config else contextlib.nullcontext():
+        task = kind(fields.pop("source"), **fields)
     for path, then in (config.get("fingerprints") or {}).items():
         if task.fingerprints.get(path, then) != then:
             raise LaminaError(

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lamina.data import Vocabulary
 from lamina.spec import LaminaError
-from lamina.tasks import Classify
+from lamina.tasks import Classify, reopen
 from lamina.train import evaluate
 
 
@@ -133,3 +133,9 @@ def test_a_source_without_columns_takes_none(
 def test_an_option_without_effect_is_refused(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(LaminaError, match=message):
         Classify("t.csv", **fields)
+
+
+def test_a_run_of_before_with_such_an_option_opens_again(animals: Path) -> None:
+    config = Classify(animals, text="text").config()
+    config["data"] = {**config["data"], "missing": "mean", "threshold": 0.9}
+    assert reopen(config).data.threshold == 0.9
