@@ -29,6 +29,7 @@ def rows(column: str, *values: str) -> str:
         (rows("on", "True", "False", "true"), r"'on' \(true or false; write 1 and 0 to read it\)"),
         (rows("void", "", " ", ""), r"'void' \(empty\)"),
         (rows("", "0", "1", "2"), r"'' \(row numbers\)"),
+        (rows("", "7", "3", "12"), r"'' \(row numbers\)"),  # shuffled
         (rows("Unnamed: 0", "7", "8", "9"), r"'Unnamed: 0' \(row numbers\)"),
         (rows("__index_level_0__", "0", "1", "2"), r"'__index_level_0__' \(row numbers\)"),
         (rows("day", "2024-01-01", "2024-01-02", "2024-01-03"), r"'day' \(text\)"),
@@ -41,14 +42,6 @@ def test_what_is_left_out_is_said_with_the_reason(
     with pytest.warns(LaminaWarning, match=rf"t\.csv: reads 'x'; leaves out {reason}"):
         table = read_sequence_table(tmp_path / "t.csv", id="id", label=None)
     assert table.features == ["x"]
-
-
-@pytest.mark.parametrize("values", [("3", "4", "4"), ("0", "2", "4")])
-def test_a_column_without_a_name_that_does_not_count_rows_is_read(tmp_path: Path, values) -> None:
-    (tmp_path / "t.csv").write_text(rows("", *values))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert read_sequence_table(tmp_path / "t.csv", id="id", label=None).features == ["x", ""]
 
 
 @pytest.mark.parametrize(

@@ -364,3 +364,17 @@ def test_etth1_is_split_as_in_the_literature() -> None:
     assert task.config()["sizes"] == {"train": 8209, "validation": 2785, "test": 2785}
     scores = task._naive("test", 1)
     assert (round(scores["mse"], 3), round(scores["mae"], 3)) == (1.294, 0.713)
+
+
+def test_the_order_of_day_and_month_is_kept_with_the_model(tmp_path: Path) -> None:
+    days = [f"{month:02}/{day:02}/2024" for month in (1, 2) for day in range(1, 29)]
+    rows = "\n".join(f"{day},{k % 7}" for k, day in enumerate(days))
+    (tmp_path / "a.csv").write_text(f"date,y\n{rows}\n")
+    start = "\n".join(f"{day},{k % 7}" for k, day in enumerate(days[:12]))
+    (tmp_path / "b.csv").write_text(f"date,y\n{start}\n")
+    task = Forecast(
+        tmp_path / "a.csv", look_back=6, horizon=3, missing="forward", fractions=(0.6, 0.2, 0.2)
+    )
+    model = task.model(width=2, segment=3)
+    answers = list(model.table(tmp_path / "b.csv"))
+    assert answers[0]["date"] == "01/13/2024"

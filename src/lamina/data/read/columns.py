@@ -77,10 +77,11 @@ def _left_out(table: Table, name: str, values: pl.Series, option: str) -> str | 
     there = values.filter(~is_missing(values))
     if not len(there):
         return "empty"
+    if _ROW_NUMBERS.fullmatch(name):  # in whatever order: rows may have been shuffled or left out
+        return "row numbers"
     numbers = as_numbers(there)
     if 2 * numbers.null_count() <= len(there):
-        counts = numbers.null_count() == 0 and numbers.diff().drop_nulls().eq(1).all()
-        return "row numbers" if counts and _ROW_NUMBERS.fullmatch(name) else None
+        return None
     if (
         kind == pl.Boolean
         or there.cast(pl.String).str.to_lowercase().is_in(("true", "false")).all()

@@ -154,7 +154,8 @@ def read(data: ForecastData) -> tuple[SeriesTable, ForecastInputs, dict[str, str
         series=tuple(table.columns),
         covariates=data.covariates,
         calendar=data.calendar,
-        time_format=data.time_format,
+        # Told from all the values: those of another file may not say which comes first.
+        time_format=data.time_format or (table.form if table.form[:2] in ("%d", "%m") else None),
         missing=data.missing,
         look_back=data.look_back,
         horizon=data.horizon,
