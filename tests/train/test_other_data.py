@@ -71,6 +71,9 @@ def test_a_task_takes_its_own_models_and_draws_nothing(
         ('{"tokens": ["a"], "unicode": "NFC"}', '{"tokens": ["b"]}', False),
         ('{"mean": [1.0], "scale": [2.0]}', '{"mean": [1.0000001], "scale": [2.0]}', True),
         ('{"mean": [1.0], "scale": [2.0]}', '{"mean": [1.1], "scale": [2.0]}', False),
+        ('{"mean": [1e-9], "scale": [1.0]}', '{"mean": [5e-18], "scale": [1.0]}', True),
+        ('{"mean": [1e-9], "scale": [1e-9]}', '{"mean": [5e-9], "scale": [1e-9]}', False),
+        ('{"mean": [1.0], "scale": [1.0]}', '{"mean": [1.0, 2.0], "scale": [1.0, 1.0]}', False),
         ('{"mean": [1.0]}', '{"mean": [1.0, 2.0]}', False),
         (["a", "b"], ["a", "c"], False),
         ("a", "b", False),
@@ -82,3 +85,13 @@ def test_a_task_takes_its_own_models_and_draws_nothing(
 )
 def test_what_earlier_versions_wrote_means_the_same(one: Any, other: Any, same: bool) -> None:
     assert _same(one, other) is _same(other, one) is same
+
+
+def test_a_task_of_ones_own_may_build_its_network_as_it_likes(tmp_path: Path) -> None:
+    class Spread(Classify):
+        def network(self, options: Any) -> Any:
+            assert torch.linspace(0, 1, 3)[1].item() == 0.5  # impossible without memory
+            return super().network(options)
+
+    task = Spread(table(tmp_path / "a.csv"), id="id")
+    fit(task.model(depth=1, width=3), task, epochs=1, progress=Silent())
