@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lamina.data import read_sequence_table, read_text_table
-from lamina.spec import LaminaError
+from lamina.spec import LaminaError, LaminaWarning
 from lamina.tasks import Classify
 
 CASES = Path(__file__).parents[2] / "cases"
@@ -64,3 +64,12 @@ def test_an_id_is_no_list(tmp_path: Path) -> None:
     path = written(tmp_path, {"id": 1, "x": 2}, {"id": [1], "x": 3})
     with pytest.raises(LaminaError, match=r"t\.jsonl:2: column 'id' has a JSON list"):
         read_sequence_table(path, id="id", label=None)
+
+
+def test_a_key_that_the_first_row_lacks_is_not_dropped_without_a_word(tmp_path: Path) -> None:
+    path = written(
+        tmp_path, {"text": "a"}, {"text": "b", "label": "x"}, {"text": "c", "label": "y"}
+    )
+    with pytest.warns(LaminaWarning, match=r"t\.jsonl:2: 'label' is read nowhere") as caught:
+        assert read_text_table(path, text="text", label=None).texts == ["a", "b", "c"]
+    assert len(caught) == 1

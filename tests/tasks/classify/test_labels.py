@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import unicodedata
 
 import numpy as np
 import pytest
@@ -163,3 +164,11 @@ def test_the_baseline_of_several_labels_is_the_best_constant_answer() -> None:
         kind = ManyLabels(list("abcd"), ";")
         found = kind.baseline(train.astype(np.float32), validation.astype(np.float32))
         assert math.isclose(found, f1(validation, best))
+
+
+def test_labels_of_before_are_known_in_composed_form() -> None:
+    """A model of an earlier version may keep them as its file had them."""
+    stored = unicodedata.normalize("NFD", "hässlich")
+    given = unicodedata.normalize("NFC", stored)
+    assert OneLabel([stored, "schön"]).targets([given], ["t.csv:2"]).tolist() == [0]
+    assert ManyLabels([stored, "x"], ";").targets([given], ["t.csv:2"]).tolist() == [[1, 0]]

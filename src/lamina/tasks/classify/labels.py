@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 from scipy.special import expit, softmax
 
+from lamina.data.text.normalize import composed
 from lamina.spec import ACCURACY, LaminaError, Metric
 
 MICRO_F1 = Metric(
@@ -30,7 +31,7 @@ class OneLabel:
 
     def targets(self, fields: Sequence[str], places: Sequence[str]) -> np.ndarray:
         """``(N,)`` int64. Raises LaminaError for a label that is none of ``names``."""
-        number = {name: i for i, name in enumerate(self.names)}
+        number = {composed(name): i for i, name in enumerate(self.names)}
         return np.array(
             [_number(number, *pair) for pair in zip(fields, places, strict=True)], np.int64
         )
@@ -83,7 +84,7 @@ class ManyLabels:
 
     def targets(self, fields: Sequence[str], places: Sequence[str]) -> np.ndarray:
         """``(N, C)`` float32 of 0 and 1. Raises LaminaError as :meth:`OneLabel.targets` does."""
-        number = {name: i for i, name in enumerate(self.names)}
+        number = {composed(name): i for i, name in enumerate(self.names)}
         targets = np.zeros((len(fields), len(self.names)), np.float32)
         for row, (field, place) in enumerate(zip(fields, places, strict=True)):
             for name in split_labels(field, self.separator):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
 from lamina.data.read.files import read_utf8
-from lamina.data.read.table import Nested, Row, Table, table_of_rows
-from lamina.spec import LaminaError
+from lamina.data.read.table import Nested, Row, Table, shown, table_of_rows
+from lamina.spec import LaminaError, LaminaWarning
 
 
 def read_json_lines(path: str | Path) -> Table:
@@ -30,7 +31,17 @@ def read_json_lines(path: str | Path) -> Table:
 
     def rows() -> Iterator[Row]:
         yield first[0], [_field(first[1].get(column)) for column in columns]
+        late: set[str] = set()
         for line, value in objects:
+            for key in sorted(value.keys() - first[1].keys() - late):
+                late.add(key)
+                warnings.warn(
+                    LaminaWarning(
+                        f"{path}:{line}: {shown(key)} is not read, as the first row lacks it: "
+                        "the columns of a table are the keys of its first row."
+                    ),
+                    stacklevel=2,
+                )
             yield line, [_field(value.get(column)) for column in columns]
 
     return table_of_rows(str(path), columns, rows())

@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 import traceback
+import warnings
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -19,7 +20,7 @@ import torch
 from lamina.depth.job import Job
 from lamina.depth.plan.kinds import run_job
 from lamina.depth.run.runners.parcel import unpack
-from lamina.spec import LaminaError
+from lamina.spec import LaminaError, LaminaWarning
 from lamina.train import Silent
 
 #: Minimum seconds between reported steps.
@@ -35,6 +36,7 @@ def work(pipe: Connection, parcel: bytes, out: Path, threads: int) -> None:
     ``("interrupted",)``.
     """
     torch.set_num_threads(threads)
+    warnings.simplefilter("ignore", LaminaWarning)  # what the data was read as is said already
     jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
     state = _State()
     threading.Thread(target=_listen, args=(pipe, jobs, state), daemon=True).start()
