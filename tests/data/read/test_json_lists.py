@@ -70,6 +70,6 @@ def test_a_key_that_the_first_row_lacks_is_not_dropped_without_a_word(tmp_path: 
     path = written(
         tmp_path, {"text": "a"}, {"text": "b", "label": "x"}, {"text": "c", "label": "y"}
     )
-    with pytest.warns(LaminaWarning, match=r"t\.jsonl:2: 'label' is read nowhere") as caught:
+    with pytest.warns(LaminaWarning, match=r"t\.jsonl:2: 'label' is not read") as caught:
         assert read_text_table(path, text="text", label=None).texts == ["a", "b", "c"]
     assert len(caught) == 1
