@@ -96,7 +96,7 @@ def test_what_is_missing_takes_what_came_before(tmp_path: Path) -> None:
     ("text", "options", "place", "message"),
     [
         ("date,a\n2024-01-01,1\n2024-01-02,x\n", {}, ":3", "'a' is 'x'"),
-        ("date,a\n2024-01-01,1\n2024-01-02,nan\n", {}, ":3", "'a' is 'nan'"),
+        ("date,a\n2024-01-01,1\n2024-01-02,nan\n", {}, ":3", "a value is missing here"),
         ("date,a\n2024-01-01,1\n2024-01-02,1e40\n", {}, ":3", "'a' is '1e40'"),
         ("date,a\n2024-01-01,1\n2024-01-02,\n", {}, ":3", "a value is missing"),
         ("date,a\n2024-01-01,1\nsoon,2\n", {}, ":3", "'soon' is not of the form %Y-%m-%d"),
@@ -219,3 +219,13 @@ def test_calendar_features_are_those_of_the_calendar(moment: datetime) -> None:
     ]
     want = [f(2 * np.pi * share) for share in shares for f in (np.sin, np.cos)]
     np.testing.assert_allclose(calendar_features(times, names)[0], want, atol=1e-7)
+
+
+@pytest.mark.parametrize("gap", ["", "NA", "n/a", "NaN", "null", "?"])
+def test_a_missing_value_has_the_same_names_in_every_task(tmp_path: Path, gap: str) -> None:
+    (tmp_path / "t.csv").write_text(f"date,y\n2024-01-01,1\n2024-01-02,{gap}\n2024-01-03,3\n")
+    found = read_series(tmp_path / "t.csv", time="date", missing="forward").series[0]
+    assert found.values[:, 0].tolist() == [1, 1, 3]
+    assert found.observed[:, 0].tolist() == [True, False, True]
+    with pytest.raises(LaminaError, match=r"t\.csv:3: a value is missing here"):
+        read_series(tmp_path / "t.csv", time="date")

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from lamina.data.read.columns import is_missing
 from lamina.data.read.registry import TABLES
 from lamina.data.read.table import Table, as_numbers, shown
 from lamina.data.time.time_formats import shown_time
@@ -84,7 +85,7 @@ class TimedTable:
             # A network could not read values beyond float32.
             wrong = np.abs(out[:, i]) > np.finfo(np.float32).max
             if column.dtype == pl.String:
-                wrong |= np.isnan(out[:, i]) & ~_blank(column)
+                wrong |= np.isnan(out[:, i]) & ~is_missing(column).to_numpy()
             elif not column.dtype.is_numeric():
                 wrong |= ~column.is_null().to_numpy()
             if wrong.any():
@@ -95,7 +96,3 @@ class TimedTable:
                     place=self.place(row),
                 )
         return out
-
-
-def _blank(column: pl.Series) -> np.ndarray:
-    return (column.is_null() | (column.str.strip_chars() == "")).fill_null(True).to_numpy()
