@@ -87,6 +87,8 @@ def _quotes_quote(path: str, text: str, delimiter: str) -> bool:
     even, fields = len(counts) == 1, every[0].count(delimiter)
     if not fields or (not even and delimiter != "\t"):
         return True  # with no delimiter a line is no row; an uneven CSV is one whose quotes quote
+    if delimiter != "\t" and not any(line.count('"') % 2 for line in every):
+        return True  # no quote runs over a line end
     try:
         begun = [line for line, _ in _records(path, text, delimiter, quotes=True)]
     except LaminaError:  # no reading with quotes: said where the row is reached
