@@ -265,6 +265,7 @@ def _measure(asked: _Asked, place: _Place) -> tuple[tuple[Cost, ...], Problem]:
         resolution=100 / asked.checked.count if metric.gain == "points" else 0.0,
         cost_per_layer=metric.utility_gain(question.cost_per_layer),
         looks=len(looks_before(place.ledger.agreed(), asked.way)),
+        baseline=asked.baseline,
         space=asked.space,
         trials=question.trials,
         facts=asked.facts,

@@ -54,13 +54,21 @@ class Metric:
         """For people: ``91.43%``, ``6.832``, ``0.0277``."""
         if self.gain == "points":
             return f"{100 * value:.2f}%"
-        return f"{value:.{self.decimals(value)}f}"
+        return f"{value:.3g}" if abs(value) >= 1e9 else f"{value:.{self.decimals(value)}f}"
 
     def decimals(self, value: float) -> int:
         """Of a score that is not a share: three, or below 0.1 as many as show three significant
         figures; less than 1e-6 is next to nothing and shown as 0.000."""
         small = 1e-6 <= abs(value) < 0.1
         return 2 - math.floor(math.log10(abs(value))) if small else 3
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The utilities between which every value lies: a share is at least 0, and at most 1 where
+        higher is better (an error rate may be more)."""
+        if self.gain == "relative":
+            return -math.inf, math.inf
+        return (0.0, 100.0) if self.higher_is_better else (-math.inf, 0.0)
 
     @property
     def unit(self) -> str:

@@ -61,7 +61,7 @@ def test_a_clear_answer_is_asked_again_for_less_risk_and_for_half_the_gain():
     deeper = {1: [90.0, 90.04, 89.96], 2: [90.75, 90.79, 90.71]}
     assert told(deeper)[1].endswith("the answer is 2 layers.")
     nearer = {1: CLEAR[1], 2: [90.6, 90.7, 90.5]}
-    assert "it would be open, and take about" in told(nearer)[1]
+    assert "it would be undecided; settling it takes about" in told(nearer)[1]
 
 
 def test_depths_that_were_trained_together_cost_one_training_a_seed():

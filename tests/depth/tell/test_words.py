@@ -13,6 +13,7 @@ from lamina.depth.tell.table import show, size
 from lamina.depth.tell.told import amount, gain_percent, score
 from lamina.spec import ACCURACY, BLEU, PERPLEXITY, Metric
 from lamina.tasks.forecast.task import MSE
+from lamina.tasks.transcribe.task import WORD_ERROR_RATE
 from verdict_maker import make_verdict
 from verdict_prose import FILE, prose
 
@@ -293,3 +294,34 @@ def test_no_number_of_a_wide_table_is_cut():
 def test_an_error_of_nothing_can_be_compared_with(baseline):
     verdict = make_verdict({1: [0.02, 0.03], 2: [0.0, 0.04]}, metric=MSE, baseline=baseline)
     assert "No depth is clearly better than an answer without a network (0.000)" in str(verdict)
+
+
+SHARES = st.lists(st.floats(0.0, 1.0), min_size=1, max_size=4)
+
+
+@given(SHARES, SHARES, st.sampled_from([ACCURACY, WORD_ERROR_RATE]))
+def test_intervals_of_gains_stay_within_what_scores_can_be(shallow, deep, metric):
+    told = make_verdict({1: shallow, 2: deep}, metric=metric).told()
+    for gain in told.gains:
+        if not gain.bounded:
+            continue
+        low, high = (
+            float(end) for end in gain.cell.replace("−", "-").split("[")[1][:-1].split(",")
+        )
+        found = told.decision.gain(1, 2)
+        assert low <= round(gain.gain, 2) <= high
+        if metric is ACCURACY:
+            assert -100 <= low <= high <= 100
+        else:
+            own = told.decision.score(1).low
+            # An error rate cannot fall below 0; what was open stays open.
+            assert high <= max(-own, found.needs) + 0.01 if own is not None else True
+        if found.side == "open" and found.low <= found.needs <= found.high:
+            assert low - 0.01 <= found.needs <= high + 0.01
+
+
+def test_a_loss_of_more_than_tenfold_is_only_named():
+    told = make_verdict({1: [1.0, 1.1, 0.9], 2: [30.0, 1e6, 2.0]}, metric=MSE).told()
+    (gain,) = told.gains
+    assert "below −1000 to 100.0" in gain.interval
+    assert "[below −1000," in gain.cell

@@ -74,6 +74,7 @@ def make_verdict(
         metric.utility_gain(min_gain),
         cost_per_layer=metric.utility_gain(cost_per_layer),
         look=len(looks),
+        baseline=None if baseline is None else metric.utility(baseline),
     )
     told = tell(decision, metric, trials, baseline)
     about = Checked(checked, "validation examples")

@@ -14,7 +14,6 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from lamina.depth.judge.decision import decide
 from lamina.depth.plan.problem import Problem
 from lamina.depth.plan.strategies import STRATEGIES
 from lamina.depth.tell.report import render
@@ -22,6 +21,7 @@ from lamina.depth.tell.surer import surer
 from lamina.depth.tell.table import show
 from lamina.depth.tell.verdict import Verdict
 from lamina.spec import PERPLEXITY
+from lamina.tasks.forecast.task import MSE
 from strategy_world import PROBLEMS, World, play
 from verdict_maker import make_verdict
 
@@ -48,6 +48,12 @@ CASES: dict[str, Verdict] = {
     "layers have a price, undecided": make_verdict(
         {1: [0.871, 0.884, 0.879], 2: [0.904, 0.917, 0.905]}, cost_per_layer=2.0
     ),
+    "nothing is learned": make_verdict({1: [0.5, 0.5], 2: [0.5, 0.5]}, baseline=0.52),
+    "a wrong scale": make_verdict(
+        {1: [9.2e24, 9.3e24], 2: [9.1e24, 9.4e24]}, metric=MSE, baseline=0.5
+    ),
+    "nothing is bounded": make_verdict({1: [0.75, 0.97], 2: [0.7, 0.95]}),
+    "the ceiling is near": make_verdict({1: [0.97, 0.975, 0.98], 2: [0.96, 0.99, 0.93]}),
     "one depth": make_verdict({2: [0.88, 0.881]}),
 }
 
@@ -96,12 +102,18 @@ def _surer(verdict: Verdict) -> tuple[str, ...]:
     metric, depths = verdict.metric, tuple(c.depth for c in verdict.candidates)
     margin, price = verdict.decision.margin, verdict.decision.cost_per_layer
     problem = Problem(
-        depths=depths, seeds=3, epochs=4, metric=metric, margin=margin, cost_per_layer=price
+        depths=depths,
+        seeds=3,
+        epochs=4,
+        metric=metric,
+        margin=margin,
+        cost_per_layer=price,
+        baseline=verdict.baseline,
     )
     utilities = {
         d: [trial.utility(metric) for trial in verdict.trials if trial.depth == d] for d in depths
     }
-    assert decide(utilities, margin, cost_per_layer=price) == verdict.decision
+    assert problem.decide(utilities) == verdict.decision
     return surer(problem, utilities, 1, verdict.trials)
 
 

@@ -116,6 +116,7 @@ from lamina.depth.judge.evidence import (
 )
 from lamina.depth.judge.failures import fails_more, rate_interval
 from lamina.depth.judge.outcome import Decision, Gain, Score, Stage
+from lamina.depth.judge.sense import senseless
 from lamina.spec import LaminaError
 
 
@@ -127,6 +128,7 @@ def decide(
     resolution: float = 0.0,
     cost_per_layer: float = 0.0,
     look: int = 1,
+    baseline: float | None = None,
 ) -> Decision:
     """The shallowest depth that no deeper one beats by ``margin`` or more, or undecided.
 
@@ -141,6 +143,8 @@ def decide(
             variance is at least that of rounding, ``resolution^2 / 12``.
         cost_per_layer: the gain required beyond the margin for each additional layer, in utilities.
         look: the number of looks at this search with different seeds, including this one.
+        baseline: the utility of the best answer that reads no input; None if unknown. Scores that
+            make no sense beside it (:mod:`lamina.depth.judge.sense`) give no verdict.
 
     Returns:
         The decision, with the statistics behind it.
@@ -168,6 +172,10 @@ def decide(
     elif last is not None and last.found == "open":
         outcome, between = "undecided", (last.depth, *last.against)
         more = seeds_to_settle(sample, margin, look_level(alpha, look + 1))
+    best = np.nanmax(sample.mean + price, initial=-np.inf, where=sample.free > 0)
+    nonsense = senseless(x, float(best), baseline)
+    if nonsense is not None:
+        outcome, depth, more, between = "none", None, None, ()
     return Decision(
         outcome,
         depth,
@@ -182,6 +190,7 @@ def decide(
         cost_per_layer,
         alpha,
         level,
+        nonsense,
     )
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from msgspec import Struct
+
+#: Why scores say nothing about depth: see :func:`lamina.depth.judge.sense.senseless`.
+Senseless: TypeAlias = Literal["constant", "far off"]
 
 
 class Score(Struct, frozen=True):
@@ -68,13 +71,14 @@ class Decision(Struct, frozen=True):
     Attributes:
         outcome: ``"use"`` (``depth`` is the answer), ``"undecided"`` (between the depths
             ``between``; ``more_seeds`` per depth would settle it, None if more than 30), or
-            ``"none"`` (no seed of any depth got through).
+            ``"none"`` (no seed of any depth got through, or the scores are ``senseless``).
         unstable: depths beyond :attr:`shown` that are shown to fail more often, or have no seed
             that got through.
         spread_growth: the spread of the deepest as a multiple of that of the shallowest; None if
             spread is not shown to grow with depth.
         margin, cost_per_layer: in utilities.
         alpha, level: the error probability of all looks, and of each test at this one.
+        senseless: why the scores say nothing about depth; None if they may.
     """
 
     outcome: Literal["use", "undecided", "none"]
@@ -90,6 +94,7 @@ class Decision(Struct, frozen=True):
     cost_per_layer: float
     alpha: float
     level: float
+    senseless: Senseless | None = None
 
     @property
     def confidence(self) -> float:

@@ -25,6 +25,7 @@ class Problem:
         metric: scores the trials.
         margin, alpha, resolution, cost_per_layer: as in :func:`lamina.depth.judge.decision.decide`.
         looks: number of earlier decisions of this search, asked in other ways.
+        baseline: the value of the best answer that reads no input; None if unknown.
         space: what may be varied besides the depth, by name; often empty.
         trials: settings that a sampling strategy may try, over all depths.
         facts: input of the rules of thumb; None if nothing is known about the data.
@@ -43,6 +44,7 @@ class Problem:
     resolution: float = 0.0
     cost_per_layer: float = 0.0
     looks: int = 0
+    baseline: float | None = None
     space: Mapping[str, Values | Range] = field(default_factory=dict)
     trials: int = 20
     facts: Facts | None = None
@@ -61,6 +63,7 @@ class Problem:
             resolution=self.resolution,
             cost_per_layer=self.cost_per_layer,
             look=self.looks + look,
+            baseline=None if self.baseline is None else self.metric.utility(self.baseline),
         )
 
     def seconds(self, job: Job) -> float:

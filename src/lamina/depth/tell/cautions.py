@@ -37,8 +37,8 @@ def cautions(
 
 
 def _chance(told: Told) -> list[str]:
-    if told.beats_baseline is not False:
-        return []
+    if told.beats_baseline is not False or told.decision.senseless:
+        return []  # or it has been said
     return [
         f"No depth is clearly better than an answer without a network ({told.baseline_text}):"
         " try more epochs or more data before more layers."

@@ -70,8 +70,9 @@ def _answer(found: Decision, depth: int, problem: Problem, seconds: tuple[float,
     if found.depth is not None:
         return f"the answer is {layers(found.depth)}"
     if found.more_seeds is None:
-        return f"it would be open, and take more than {MOST_MORE_SEEDS} more seeds per depth"
-    return f"it would be open, and take {_more(found.more_seeds, problem, seconds)}"
+        return f"it would be undecided, even with {MOST_MORE_SEEDS} more seeds per depth"
+    takes = _more(found.more_seeds, problem, seconds)
+    return f"it would be undecided; settling it takes {takes}"
 
 
 def _more(count: int, problem: Problem, seconds: tuple[float, ...]) -> str:

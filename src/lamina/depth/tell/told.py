@@ -32,7 +32,7 @@ def gain_percent(metric: Metric, utility: float) -> float:
 def amount(metric: Metric, percent: float, *, apart_from: float | None = None) -> str:
     """``2.3 points``, ``1 point``, ``0.4%``; with a second digit if it would otherwise look equal
     to ``apart_from`` or to zero."""
-    number = f"{percent:.1f}"
+    number = f"{percent:.1f}" if abs(percent) < 1000 else f"{percent:,.0f}"
     if abs(percent) < 0.1 or (apart_from is not None and number == f"{apart_from:.1f}"):
         number = f"{percent:.2f}".removesuffix("0")
     number = number.removesuffix(".0").replace("-", MINUS)
@@ -72,7 +72,10 @@ def score(metric: Metric, trials: Iterable[Trial]) -> str:
     text = metric.show(center)
     if len(values) > 1:
         sd, decimals = statistics.stdev(values), metric.decimals(center)
-        text += f" ± {100 * sd:.2f}" if metric.gain == "points" else f" ± {sd:.{decimals}f}"
+        if metric.gain == "points":
+            text += f" ± {100 * sd:.2f}"
+        else:
+            text += f" ± {sd:.3g}" if abs(center) >= 1e9 else f" ± {sd:.{decimals}f}"
     return f"{text} ({len(values)}/{len(trials)})" if lost else f"{text} ({len(values)})"
 
 
@@ -102,7 +105,10 @@ class ToldGain:
         side: the side of the required gain on which it is known to lie.
         needs: the gain required of the deeper network, ``1 point``.
         text: the gain without its sign, ``2.4 points``.
-        interval: ``95% interval 1.9 to 2.9``; empty if unknown (then not ``bounded``).
+        interval: ``95% interval 1.9 to 2.9``, no further than gains can be; empty if unknown (then
+            not ``bounded``).
+        open_end: whether the interval reaches beyond a perfect score, measured from the mean of
+            ``shallow``, and still includes the required gain.
         most: the upper end of the interval, or the gain itself; most_text: formatted so that it
             differs from ``needs``.
         short: how far ``most`` exceeds the required gain, on the scale of the decision.
@@ -122,6 +128,7 @@ class ToldGain:
     short: float
     cell: str
     confidence: float
+    open_end: bool
 
     @property
     def unchanged(self) -> bool:
@@ -184,7 +191,7 @@ def tell(
         metric=metric,
         decision=decision,
         scores=tuple(_score(each, metric, trials) for each in decision.scores),
-        gains=tuple(_gain(each, metric) for each in decision.gains),
+        gains=tuple(_gain(each, metric, decision) for each in decision.gains),
         least=utility_amount(metric, decision.margin),
         price=utility_amount(metric, decision.cost_per_layer) if decision.cost_per_layer else "",
         confidence=percent(decision.confidence),
@@ -211,22 +218,21 @@ def _score(found: Score, metric: Metric, trials: Sequence[Trial]) -> ToldScore:
 def _possible(metric: Metric, utility: float) -> float:
     """The end of an interval on a chart, limited to possible values: a share is not below 0, nor
     above 1 if higher is better (an error rate may be)."""
-    value = metric.value(utility)
-    if metric.gain == "points":
-        value = min(max(value, 0.0), 1.0 if metric.higher_is_better else math.inf)
-    return on_chart(metric, value)
+    least, most = metric.bounds
+    return on_chart(metric, metric.value(min(max(utility, least), most)))
 
 
-def _gain(found: Gain, metric: Metric) -> ToldGain:
+def _gain(found: Gain, metric: Metric, decision: Decision) -> ToldGain:
     gain, needs = (gain_percent(metric, utility) for utility in (found.gain, found.needs))
-    low, high = (
-        None if end is None else gain_percent(metric, end) for end in (found.low, found.high)
-    )
-    interval, cell = "", f"{gain:+.2f}"
-    if low is not None and high is not None:
-        interval = f"{percent(found.confidence)} interval {low:.1f} to {high:.1f}"
-        cell += f" [{low:.2f}, {high:.2f}]"
-    utility = found.gain if found.high is None else found.high
+    interval, cell, utility = "", f"{gain:+.2f}", found.gain
+    if found.low is not None and found.high is not None:
+        least, utility = _possible_gains(found, found.low, found.high, metric, decision)
+        low, high = gain_percent(metric, least), gain_percent(metric, utility)
+        interval = f"{percent(found.confidence)} interval {_end(low, 1)} to {_end(high, 1)}"
+        cell += f" [{_end(low, 2)}, {_end(high, 2)}]"
+    base = decision.score(found.shallow).mean
+    assert base is not None
+    perfect = metric.bounds[1] - base
     most = gain_percent(metric, utility)
     return ToldGain(
         found.shallow,
@@ -242,7 +248,29 @@ def _gain(found: Gain, metric: Metric) -> ToldGain:
         utility - found.needs,
         cell.replace("-", MINUS),
         found.confidence,
+        utility >= max(perfect, found.needs),
     )
+
+
+def _possible_gains(
+    found: Gain, low: float, high: float, metric: Metric, decision: Decision
+) -> tuple[float, float]:
+    """The interval of a gain, no further than scores can be: with an accuracy of at least 94% by
+    its own interval, nothing gains more than 6 points. What the test left open stays open."""
+    worst, best = metric.bounds
+    shallow, deep = (
+        worst if (end := decision.score(depth).low) is None else max(end, worst)
+        for depth in (found.shallow, found.deep)
+    )
+    least, most = max(low, deep - best), min(high, best - shallow)
+    if low <= found.needs <= high:
+        return min(least, found.needs), max(most, found.needs)
+    return least, most
+
+
+def _end(percent: float, decimals: int) -> str:
+    """An end of an interval; a loss of more than tenfold is only named."""
+    return f"{percent:.{decimals}f}" if percent >= -1000 else "below -1000"
 
 
 def _band(decision: Decision, metric: Metric) -> tuple[float, float] | None:

@@ -25,7 +25,7 @@ def headline(told: Told) -> str:
         less = ": deeper is unstable" if found.unstable else ""
         return f"Use {layers(found.depth)}{less}."
     if found.outcome == "none":
-        return "No depth can be recommended: training diverged at every depth."
+        return f"No depth can be recommended: {_obstacle(told)}."
     return f"Undecided between {listed(found.between)} layers."
 
 
@@ -44,7 +44,30 @@ def why(told: Told, costs: Sequence[Cost], kept: Trial | None, asked: int) -> tu
         return (*_too_shallow(told, found.depth), *_enough(told, found.depth, step_ms))
     if found.outcome == "undecided":
         return tuple(_undecided(told, step_ms, kept, asked))
-    return ("Try a smaller learning rate, gradient clipping, or a warm-up.",)
+    return (_REMEDIES[found.senseless],)
+
+
+#: What to do where no depth can be recommended, by the reason.
+_REMEDIES = {
+    None: "Try a smaller learning rate, gradient clipping, or a warm-up.",
+    "constant": "Depth made no difference because nothing was learned. Check the columns that are"
+    " read, and the labels; then try another learning rate, or more epochs.",
+    "far off": "Such scores say something about the data or the learning rate, not about depth."
+    " Check the columns that are read, and their scale; then try a smaller learning rate or"
+    " gradient clipping.",
+}
+
+
+def _obstacle(told: Told) -> str:
+    """Why no depth can be recommended."""
+    metric, found = told.metric, told.decision
+    if found.senseless is None:
+        return "training diverged at every depth"
+    best = metric.show(metric.value(max(s.mean for s in found.scores if s.mean is not None)))
+    if found.senseless == "constant":
+        return f"every training run scored {best}, no better than without a network"
+    without = f"{told.baseline_text} without a network"
+    return f"the best {metric.name}, {best}, is far worse than {without}"
 
 
 def passed_over(told: Told, stage: Stage) -> str:
@@ -141,7 +164,7 @@ def _enough(told: Told, chosen: int, step_ms: dict[int, float]) -> list[str]:
 
 
 def _no_more(told: Told, chosen: int, deeper: Sequence[ToldGain], step_ms: dict[int, float]) -> str:
-    """``A third layer gains at most 0.3 points, less than the 1 point you asked for, and ...``"""
+    """``A third layer gains at most 0.3 points, less than the 1 point that counts, and ...``"""
     first = deeper[0].deep
     nearest = max(deeper, key=lambda gain: gain.short)
     several = len(deeper) > 1
@@ -152,7 +175,8 @@ def _no_more(told: Told, chosen: int, deeper: Sequence[ToldGain], step_ms: dict[
         verb = "gain"
     what = f"{who} {verb} nothing"
     if nearest.most > 0:
-        must = f"that {more} must gain" if (more := _more(told, nearest)) else "you asked for"
+        more = _more(told, nearest)
+        must = f"that {more} must gain" if more else "that counts (--min-gain)"
         what = f"{who} {verb} at most {nearest.most_text}, less than the {nearest.needs} {must}"
     if slower := _slower(step_ms, chosen, first):
         makes = "makes" if verb == "gains" else "make"
@@ -184,11 +208,17 @@ def _undecided(told: Told, step_ms: dict[int, float], kept: Trial | None, asked:
         alone = max(score.seeds for score in told.decision.scores) == 1
         return ["One seed per depth cannot tell a gain from chance.", *found] if alone else found
     most = max(bounded, key=lambda gain: gain.most)
-    must = f"{more} must gain" if (more := _more(told, most)) else "you asked for"
-    found.append(
-        f"With {layers(shallow)} you may give up as much as {most.most_text} of"
-        f" {told.metric.name} ({must} {most.needs})."
-    )
+    if most.open_end:
+        found.append(
+            f"Nothing rules out yet that {layers(most.deep)} reach a perfect {told.metric.name}."
+        )
+    else:
+        more = _more(told, most)
+        must = f"{more} must gain {most.needs}" if more else f"gains count from {most.needs}"
+        found.append(
+            f"With {layers(shallow)} you may give up as much as {most.most_text} of"
+            f" {told.metric.name} ({must})."
+        )
     if slower := _slower(step_ms, shallow, rivals[0]):
         makes = "makes" if rivals[0] == 1 else "make"
         found.append(f"{layers(rivals[0]).capitalize()} {makes} {slower}.")
