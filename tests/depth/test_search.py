@@ -283,12 +283,13 @@ def test_memory_counts_every_storage_once():
 
 def test_costs_grow_with_depth_and_hold_the_optimizer():
     task = Toy()
-    costs = measure({d: task.model(depth=d, width=16) for d in (1, 3)}, task, QUICK)
+    costs = measure({d: task.model(depth=d, width=16) for d in (1, 3)}, task, {1: QUICK, 3: QUICK})
     sizes = [4 * sum(p.numel() for p in task.model(depth=d, width=16).parameters()) for d in (1, 3)]
     assert [c.weight_bytes for c in costs] == sizes
     # Plain SGD has no state; Adam's two moments are twice the weights and a few counters.
     plain = QUICK.changed(optimizer="sgd")
-    without = measure({d: task.model(depth=d, width=16) for d in (1, 3)}, task, plain)
+    models = {d: task.model(depth=d, width=16) for d in (1, 3)}
+    without = measure(models, task, {1: plain, 3: plain})
     for adam, sgd in zip(costs, without, strict=True):
         moments = adam.training_bytes - sgd.training_bytes
         assert 2 * adam.weight_bytes <= moments < 2 * adam.weight_bytes + 200

@@ -8,14 +8,14 @@ import inspect
 import json
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from lamina.depth.ask import advice
-from lamina.depth.ask.candidates import candidates_for
+from lamina.depth.ask.candidates import as_judged, candidates_for
 from lamina.depth.ask.measure import Checked, Cost, blind, measure, validation
 from lamina.depth.ask.setup import Setup, settings_for
 from lamina.depth.ask.space import Range, Values, checked_space
@@ -38,7 +38,7 @@ from lamina.depth.tell.cautions import cautions
 from lamina.depth.tell.progress import SearchPlan, SearchProgress, choose_progress, opening
 from lamina.depth.tell.surer import surer
 from lamina.depth.tell.verdict import Tested, Verdict
-from lamina.depth.trials import apart, spent
+from lamina.depth.trials import Trial, apart, spent
 from lamina.spec import LaminaError, Task
 from lamina.store import versions
 from lamina.train import Settings
@@ -245,7 +245,7 @@ def _measure(asked: _Asked, place: _Place) -> tuple[tuple[Cost, ...], Problem]:
 
     def make() -> Any:
         models = {c.depth: setup.model(Job(depth=c.depth, seed=0)) for c in setup.candidates}
-        costs = measure(models, setup.task, settings)
+        costs = measure(models, setup.task, dict.fromkeys(models, settings))
         return msgspec.to_builtins((costs, epoch_seconds(models, setup.task, settings)))
 
     depths = tuple(candidate.depth for candidate in setup.candidates)
@@ -277,6 +277,25 @@ def _measure(asked: _Asked, place: _Place) -> tuple[tuple[Cost, ...], Problem]:
     return costs, problem
 
 
+def _judged_costs(
+    costs: tuple[Cost, ...], judged: Sequence[Trial], setup: Setup, place: _Place
+) -> tuple[Cost, ...]:
+    """The cost of each depth as it is judged: measured again where a setting was chosen for it."""
+    if not any(trial.job.changes for trial in judged):
+        return costs
+    chosen = {trial.depth: trial.job.changes for trial in judged}
+    jobs = [Job(depth=c.depth, seed=0, changes=chosen.get(c.depth, ())) for c in setup.candidates]
+
+    def make() -> Any:
+        models = {job.depth: setup.model(job) for job in jobs}
+        threads = place.runner.threads
+        settings = {job.depth: setup.settings_of(job).changed(threads=threads) for job in jobs}
+        return msgspec.to_builtins(measure(models, setup.task, settings))
+
+    agreed = place.ledger.agree(f"times of {'; '.join(map(str, jobs))}", make)
+    return msgspec.convert(agreed, tuple[Cost, ...])
+
+
 def _run(asked: _Asked, problem: Problem, place: _Place) -> _Ran:
     """Train what the strategy requests beyond the runs of earlier sessions."""
     strategy = STRATEGIES[asked.strategy](problem)
@@ -298,6 +317,7 @@ def _run(asked: _Asked, problem: Problem, place: _Place) -> _Ran:
         tuple(done),
         problem.parallel,
         strategy.judged,
+        bool(asked.space),
     )
     place.progress.start(plan)
     try:
@@ -318,6 +338,8 @@ def _conclude(asked: _Asked, costs: tuple[Cost, ...], ran: _Ran, place: _Place) 
     before, own = count_looks(ledger.agreed(), way, keys, strategy.looks)
     problem = dataclasses.replace(strategy.problem, looks=len(before))
     decision = problem.decide(strategy.evidence(), own)
+    candidates = as_judged(setup.candidates, judged)
+    costs = _judged_costs(costs, judged, setup, place)
     best, value = hand_over(decision.shown, judged, setup, place.folder, place.progress)
     verdict = Verdict(
         headline="",
@@ -325,7 +347,7 @@ def _conclude(asked: _Asked, costs: tuple[Cost, ...], ran: _Ran, place: _Place) 
         metric=metric,
         min_gain=question.min_gain,
         decision=decision,
-        candidates=setup.candidates,
+        candidates=candidates,
         costs=costs,
         trials=judged,
         tried=tuple(trial for trial in strategy.trials.values() if trial not in judged),
@@ -351,7 +373,7 @@ def _conclude(asked: _Asked, costs: tuple[Cost, ...], ran: _Ran, place: _Place) 
         reasons=(
             *words.why(told, costs, best if place.kept else None, question.seeds),
             *cautions(told, question.min_gain, apart(judged), asked.checked, schedule),
-            words.about(told, setup.candidates, asked.checked, asked.space),
+            words.about(told, candidates, asked.checked, asked.space),
         ),
     )
 

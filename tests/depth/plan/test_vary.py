@@ -5,13 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
+from rich.console import Console
 
 from depth_toy import Toy, ToyOptions
 from lamina.depth import search
+from lamina.depth.ask.candidates import Candidate
 from lamina.depth.ask.space import Range
 from lamina.depth.plan.tuned import CHOOSING
 from lamina.depth.tell.progress import SilentSearch
+from lamina.depth.tell.table import show, table
 from lamina.depth.tell.verdict import Verdict, load
+from lamina.spec import ACCURACY
 from lamina.store import RunFolder
 from lamina.train import Settings
 
@@ -48,6 +52,38 @@ def test_the_best_setting_is_judged_and_handed_over(tmp_path: Path) -> None:
     assert config["training"]["lr"] == dict(best.job.changes)["lr"]
     assert tensors["head.weight"].shape == (2, shape.width)
     assert any(told.startswith(f"Depth {tested.depth}: lr ") for told in verdict.saw)
+
+
+def test_the_network_that_is_shown_is_the_one_that_is_judged(tmp_path: Path) -> None:
+    """Its width, size, time and memory are those of the setting that was chosen, not of the
+    default width."""
+    verdict = run(tmp_path, vary={"width": (2, 48)}, depths=(1, 3))
+    for trial in verdict.trials:
+        width = dict(trial.job.changes)["width"]
+        candidate, cost = verdict.candidate(trial.depth), verdict.cost(trial.depth)
+        model = Varied().model(depth=trial.depth, width=width)
+        parameters = sum(p.numel() for p in model.parameters())
+        assert (candidate.width, candidate.parameters) == (width, parameters)
+        assert cost.weight_bytes == 4 * parameters
+        assert f"{parameters:,}" in shown(verdict)
+    again = run(tmp_path, vary={"width": (2, 48)}, depths=(1, 3))
+    assert again.costs == verdict.costs  # agreed once, for every session
+
+
+def shown(verdict: Verdict) -> str:
+    console = Console(width=120)
+    with console.capture() as capture:
+        console.print(show(verdict))
+    return capture.get()
+
+
+def test_while_a_width_is_chosen_none_is_shown() -> None:
+    candidates = (Candidate(1, 7, 1234), Candidate(2, 7, 5678))
+    console = Console(width=120)
+    with console.capture() as capture:
+        console.print(table(ACCURACY, candidates, (), unknown={2}))
+    assert "1,234" in capture.get()
+    assert "5,678" not in capture.get()
 
 
 def test_rungs_are_pauses_of_one_training(tmp_path: Path) -> None:

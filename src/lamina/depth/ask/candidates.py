@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import torch
 from msgspec import Struct
 
+from lamina.depth.trials import Trial
 from lamina.spec import LaminaError, Task
 
 Width: TypeAlias = int | tuple[int, ...]
@@ -110,6 +111,18 @@ def equal_parameters(
                 f" {remedy}"
             )
     return fits
+
+
+def as_judged(candidates: Iterable[Candidate], judged: Iterable[Trial]) -> tuple[Candidate, ...]:
+    """The networks that are judged: where a search varies the width, or what else changes the size,
+    those of the settings found best. A depth without a judged trial keeps its candidate."""
+    found = {trial.depth: trial for trial in judged if trial.job.changes}
+    return tuple(
+        Candidate(c.depth, dict(trial.job.changes).get("width", c.width), trial.parameters)  # type: ignore[arg-type]
+        if (trial := found.get(c.depth))
+        else c
+        for c in candidates
+    )
 
 
 def parse_count(text: str | int) -> int:

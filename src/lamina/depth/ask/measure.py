@@ -69,15 +69,18 @@ def blind(task: Task) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def measure(models: Mapping[int, Model], task: Task, settings: Settings) -> tuple[Cost, ...]:
-    """The cost of each depth. Trains the models for a few steps.
+def measure(
+    models: Mapping[int, Model], task: Task, settings: Mapping[int, Settings]
+) -> tuple[Cost, ...]:
+    """The cost of each depth, with its own settings. Trains the models for a few steps.
 
     The same batch goes through every depth in turn, several times, and the median counts: if the
     machine is busy or slows down meanwhile, all depths are affected alike.
     """
     typical, largest = _batches(task)
-    steppers = {d: StepTimer(model, task, settings) for d, model in models.items()}
-    with cpu_threads(settings.threads):
+    steppers = {d: StepTimer(model, task, settings[d]) for d, model in models.items()}
+    (threads,) = {each.threads for each in settings.values()}  # of the machine, not of a depth
+    with cpu_threads(threads):
         memory = {d: stepper.bytes(largest) for d, stepper in steppers.items()}
         times: dict[int, list[float]] = {d: [] for d in steppers}
         begin = time.monotonic()

@@ -14,7 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from lamina.depth.ask.candidates import Candidate
+from lamina.depth.ask.candidates import Candidate, as_judged
 from lamina.depth.job import Job
 from lamina.depth.phrases import duration
 from lamina.depth.plan.clock import makespan, remaining
@@ -39,6 +39,7 @@ class SearchPlan:
         done: trials of earlier sessions.
         workers: jobs that run side by side.
         judged: selects, from all trials so far, those that a verdict would be based on.
+        varies: whether settings are chosen for each depth, so that its network is not yet known.
     """
 
     opening: str
@@ -50,6 +51,7 @@ class SearchPlan:
     done: tuple[Trial, ...] = ()
     workers: int = 1
     judged: Callable[[], Sequence[Trial]] = tuple
+    varies: bool = False
 
 
 class SearchProgress(Protocol):
@@ -180,7 +182,12 @@ class LiveSearch(SilentSearch):
             ProgressBar(pace.total, len(pace.done) + sum(shares), width=24),
             Text(pace.left().removeprefix("; "), style="dim"),
         )
-        grid = table(self.plan.metric, self.plan.candidates, self.plan.judged())
+        judged = self.plan.judged()
+        candidates = as_judged(self.plan.candidates, judged)
+        unknown = {c.depth for c in candidates} - {trial.depth for trial in judged}
+        grid = table(
+            self.plan.metric, candidates, judged, unknown=unknown if self.plan.varies else ()
+        )
         self.live.update(
             Group(grid, Text(), line, Text("\n".join(lines), style="dim")), refresh=True
         )

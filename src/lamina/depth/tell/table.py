@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -37,8 +37,10 @@ def table(
     trials: Iterable[Trial],
     told: Told | None = None,
     costs: Iterable[Cost] = (),
+    unknown: Collection[int] = (),
 ) -> Table:
-    """One row per depth. Before the decision, the columns of gains and costs are omitted."""
+    """One row per depth. Before the decision, the columns of gains and costs are omitted.
+    ``unknown``: depths whose width and size have not been chosen yet."""
     trials, cost = apart(trials), {c.depth: c for c in costs}
     grid = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 1))
     # If 80 columns are too few, the gain with its interval takes two lines.
@@ -55,8 +57,8 @@ def table(
         chosen = told is not None and d == told.decision.depth
         cells = [
             ("\N{BLACK RIGHT-POINTING SMALL TRIANGLE} " if chosen else "") + str(d),
-            width(candidate),
-            parameters(candidate.parameters),
+            "" if d in unknown else width(candidate),
+            "" if d in unknown else parameters(candidate.parameters),
             score(metric, [trial for trial in trials if trial.depth == d]),
         ]
         if told is not None:
