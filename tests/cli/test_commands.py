@@ -40,7 +40,9 @@ def test_reviews_are_searched_scored_and_predicted() -> None:
     first = done(lamina("depth", *REVIEWS, *shape))
     assert "layer" in first.out
     assert "test accuracy" in first.out
-    assert "4 trials of depths 1, 2" in first.err.splitlines()[0]
+    assert first.err.startswith("text ")
+    assert re.search(r"^classes +bad 24, good 24$", first.err, re.MULTILINE)
+    assert "4 trials of depths 1, 2" in first.err
     assert "lamina predict runs/reviews" in first.err
     assert json.loads(Path("runs/reviews/verdict.json").read_text())
     assert Path("runs/reviews/report.html").stat().st_size > 1000

@@ -10,11 +10,13 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from lamina.cli.description import announced
 from lamina.cli.fields import add_fields, check_columns
 from lamina.cli.help import EXAMPLE, Command, Group
 from lamina.cli.show import network_name, next_command, note, picked, run_name
 from lamina.depth import Question, Verdict, search
 from lamina.depth.ask.setup import EPOCHS, STEPS, settings_for
+from lamina.depth.tell.progress import choose_progress
 from lamina.depth.tell.report import write_report
 from lamina.depth.tell.table import show
 from lamina.options import struct_from
@@ -82,7 +84,8 @@ def run(
     """Search, write the report, and print the verdict, with what to do next (``None``: use the
     model)."""
     try:
-        verdict = search(task, question, out=out, **arguments)
+        progress = announced(task, choose_progress())
+        verdict = search(task, question, out=out, progress=progress, **arguments)
     except KeyboardInterrupt:
         note(f"lamina: interrupted; {out} keeps what is done, and the same command resumes it")
         raise typer.Exit(130) from None

@@ -10,6 +10,7 @@ import msgspec
 import torch
 import typer
 
+from lamina.cli.description import announced
 from lamina.cli.fields import add_fields, check_columns
 from lamina.cli.help import Command, Group
 from lamina.cli.show import network_name, next_command, note, picked, run_name, shell, show_test
@@ -20,6 +21,7 @@ from lamina.store.atomic import write_json
 from lamina.store.regular import read_regular
 from lamina.tasks import TASKS, reopen, task_class
 from lamina.train import Result, Settings, evaluate, fit
+from lamina.train.progress import choose_progress
 
 app = typer.Typer(
     cls=Group,
@@ -113,7 +115,8 @@ def run(
     torch.manual_seed(settings.seed)
     model = task.model(options)
     try:
-        result = fit(model, task, settings, out=out, resume=resume)
+        progress = announced(task, choose_progress())
+        result = fit(model, task, settings, out=out, resume=resume, progress=progress)
     except KeyboardInterrupt:  # a second Ctrl-C, or one between two steps
         if not RunFolder.is_run(out):
             raise

@@ -1,4 +1,4 @@
-"""The one error that a caller can mend, and the one warning."""
+"""The one error that a caller can mend, and the warnings."""
 
 from __future__ import annotations
 
@@ -18,3 +18,7 @@ class LaminaError(ValueError):
 
 class LaminaWarning(UserWarning):
     """Something was decided that the caller may want otherwise: what, and how to say so."""
+
+
+class LeftOutWarning(LaminaWarning):
+    """Columns of a table are not read; :meth:`lamina.tasks.DataTask.describe` has them too."""

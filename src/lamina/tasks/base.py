@@ -18,7 +18,8 @@ derives from :mod:`lamina.tasks.many_to_one`, which reads, splits, encodes and b
 
 Every field of ``Data`` and ``Options`` becomes an option of ``train`` and ``depth``. ``evaluate``
 has options only for ``label``, ``mask`` and ``target``, the fields that say where the answers are:
-a new task uses one of these names. Scores are printed as ``loss`` in nats and one line each for
+a new task uses one of these names. What is learned from is printed as
+:meth:`DataTask.describe` says it. Scores are printed as ``loss`` in nats and one line each for
 what else :meth:`DataTask.summary` returns; a task whose loss has another unit, or that compares its
 scores with baselines, also has ``report`` (:class:`lamina.spec.Reports`), which replaces these
 lines.
@@ -39,6 +40,7 @@ import msgspec
 
 from lamina.options import changed, struct_from
 from lamina.spec import Batch, LaminaError, Metric, Part, State, Step
+from lamina.tasks.describe import Facts
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -146,6 +148,12 @@ class DataTask(ABC, Generic[M, B]):
     @abstractmethod
     def sizes(self) -> dict[str, int]:
         """The size of each part, for display and ``config.json``."""
+
+    def describe(self) -> dict[str, Facts]:
+        """What is learned from: the columns or series, the size of each part, lengths, and classes
+        with their counts in the training part, by heading. ``lamina train`` and ``lamina depth``
+        print it. Here the sizes alone; each task says more."""
+        return {"parts": self.sizes()}
 
     @abstractmethod
     def batches(self, part: Part, *, epoch: int = 0, seed: int = 0) -> Sequence[B]:

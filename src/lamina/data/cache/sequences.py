@@ -10,13 +10,14 @@ import numpy as np
 
 from lamina.data.cache.arrays import ArrayFile, ArraySpec, open_array
 from lamina.data.cache.build import OnProgress, cached
+from lamina.data.read.columns import warn_left_out
 from lamina.data.read.registry import SEQUENCES
 from lamina.data.read.sequence_table import read_sequence_table
 from lamina.data.read.shapes import SequenceTable
 from lamina.spec import LaminaError
 
 #: Format version of the files below; other versions are rebuilt.
-FORMAT = 2
+FORMAT = 3
 
 _ABOUT, _STEPS = "about.json", "steps.bin"
 
@@ -26,6 +27,7 @@ class _About(msgspec.Struct, forbid_unknown_fields=True):
     labels: list[str] | None
     features: list[str]
     lengths: list[int]
+    left_out: dict[str, str]
     steps: ArraySpec
 
 
@@ -51,14 +53,25 @@ def cached_sequence_table(
     if SEQUENCES.holds(path):  # such files are small
         return read_sequence_table(path, **how, option=option)
 
+    built = False
+
     def build(folder: Path, on_progress: OnProgress) -> None:
+        nonlocal built
         table = read_sequence_table(path, **how, option=option)
         steps = ArrayFile(folder / _STEPS, "<f8", (len(table.features),))
         for sequence in table.sequences:
             steps.add(sequence)
         lengths = [len(sequence) for sequence in table.sequences]
-        about = _About(table.ids, table.labels, table.features, lengths, steps.close())
+        about = _About(
+            table.ids,
+            table.labels,
+            table.features,
+            lengths,
+            dict(table.left_out),
+            steps.close(),
+        )
         (folder / _ABOUT).write_bytes(msgspec.json.encode(about))
+        built = True
 
     def load(folder: Path, stays: bool) -> SequenceTable:
         try:
@@ -71,6 +84,11 @@ def cached_sequence_table(
         if not stays:
             steps = np.array(steps)
         sequences = np.split(steps, np.cumsum(about.lengths)[:-1])
-        return SequenceTable(sequences, about.labels, about.ids, about.features, str(path))
+        return SequenceTable(
+            sequences, about.labels, about.ids, about.features, str(path), about.left_out
+        )
 
-    return cached(path, "sequences", {"format": FORMAT, **how}, build, load)[0]
+    table, _ = cached(path, "sequences", {"format": FORMAT, **how}, build, load)
+    if not built:
+        warn_left_out(table.path, table.features, table.left_out, "features")
+    return table

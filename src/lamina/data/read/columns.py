@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
 from lamina.data.read.table import Table, as_numbers, listed, shown
-from lamina.spec import LaminaError, LaminaWarning
+from lamina.spec import LaminaError, LeftOutWarning
 
 #: The cells that mean a missing number, in lower case.
 MISSING = ("", "na", "n/a", "nan", "null", "none", "?")
@@ -32,8 +32,10 @@ def is_missing(column: pl.Series) -> pl.Series:
     return column.is_null() | column.is_nan() if column.dtype.is_float() else column.is_null()
 
 
-def numeric_columns(table: Table, columns: Mapping[str, pl.Series], option: str) -> list[str]:
-    """The names of the columns that are read as numbers.
+def numeric_columns(
+    table: Table, columns: Mapping[str, pl.Series], option: str
+) -> tuple[list[str], dict[str, str]]:
+    """The names of the columns that are read as numbers, and those of the others with the reason.
 
     Args:
         table: The table.
@@ -42,14 +44,12 @@ def numeric_columns(table: Table, columns: Mapping[str, pl.Series], option: str)
 
     Raises:
         LaminaError: No column is, or one would be if its numbers were written otherwise.
-
-    Warns:
-        LaminaWarning: With the columns that are left out, and why.
     """
-    found, left_out = [], []
+    found: list[str] = []
+    left_out: dict[str, str] = {}
     for name, values in columns.items():
         if why := _left_out(table, name, values, option):
-            left_out.append(f"{shown(name)} ({why})")
+            left_out[name] = why
         else:
             found.append(name)
     if not found:
@@ -58,15 +58,26 @@ def numeric_columns(table: Table, columns: Mapping[str, pl.Series], option: str)
             f"({option}), or add one.",
             place=table.header,
         )
+    return found, left_out
+
+
+def warn_left_out(
+    path: str, found: Sequence[str], left_out: Mapping[str, str], option: str
+) -> None:
+    """Say which columns are not read, and why.
+
+    Warns:
+        LeftOutWarning: Unless ``left_out`` is empty.
+    """
     if left_out:
+        reasons = ", ".join(f"{shown(name)} ({why})" for name, why in left_out.items())
         warnings.warn(
-            LaminaWarning(
-                f"{table.path}: reads {listed(found)}; leaves out {', '.join(left_out)}. To "
-                f"choose the columns, use {option}."
+            LeftOutWarning(
+                f"{path}: reads {listed(found)}; leaves out {reasons}. To choose the columns, use "
+                f"{option}."
             ),
-            stacklevel=2,
+            stacklevel=3,
         )
-    return found
 
 
 def _left_out(table: Table, name: str, values: pl.Series, option: str) -> str | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lamina.data.read.columns import is_missing, numeric_columns
+from lamina.data.read.columns import is_missing, numeric_columns, warn_left_out
 from lamina.data.read.registry import SEQUENCES, TABLES
 from lamina.data.read.shapes import SequenceTable
 from lamina.data.read.table import Block, Table, shown
@@ -78,6 +78,7 @@ def _assembled(
     id_at = table.position(id)
     label_at = None if label is None else table.position(label, option)
 
+    left_out: dict[str, str] = {}
     members: dict[str, int] = {}
     labels: list[str] = []
     codes: list[int] = []
@@ -87,7 +88,8 @@ def _assembled(
             others = {
                 name: block.series(at) for at, name in enumerate(table.columns) if name not in named
             }
-            features = numeric_columns(table, others, "features")
+            features, left_out = numeric_columns(table, others, "features")
+            warn_left_out(table.path, features, left_out, "features")
         arrays.append(_numbers(table, block, features, missing=missing))
         keys = block.texts(id_at)
         names = keys if label_at is None else block.texts(label_at)
@@ -113,7 +115,7 @@ def _assembled(
     ends = np.cumsum(np.bincount(codes))[:-1]
     sequences = np.split(np.concatenate(arrays)[order], ends)
     found = None if label is None else labels
-    return SequenceTable(sequences, found, list(members), list(features), table.path)
+    return SequenceTable(sequences, found, list(members), list(features), table.path, left_out)
 
 
 def _numbers(table: Table, block: Block, features: list[str], *, missing: bool) -> np.ndarray:

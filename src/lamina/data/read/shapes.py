@@ -18,7 +18,8 @@ from a table too. Running text needs no registry, since any UTF-8 file will do
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -33,6 +34,7 @@ class SequenceTable:
         ids: One per sequence, in order of first appearance in the file.
         features: The names of the ``I`` columns.
         path: The file.
+        left_out: The columns that are not read, each with the reason.
     """
 
     sequences: list[np.ndarray]
@@ -40,6 +42,7 @@ class SequenceTable:
     ids: list[str]
     features: list[str]
     path: str
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,16 @@ import torch
 from lamina.spec import Batch, Metric, State, Step
 from lamina.tasks.classify import losses
 from lamina.tasks.classify.data import ClassifyData, read, refuse_columns
-from lamina.tasks.classify.labels import Labelling, class_weights, label_names, labelling
+from lamina.tasks.classify.labels import (
+    Labelling,
+    class_weights,
+    label_names,
+    labelling,
+    split_labels,
+)
 from lamina.tasks.classify.network import NAME, Classifier
 from lamina.tasks.classify.processor import ClassifyProcessor
+from lamina.tasks.describe import Facts, counted
 from lamina.tasks.many_to_one.data import fit_inputs
 from lamina.tasks.many_to_one.inputs import Examples
 from lamina.tasks.many_to_one.task import ManyToOneTask
@@ -51,6 +58,12 @@ class Classify(ManyToOneTask[Classifier]):
         refuse_columns(self.data, given)
         self.class_weights = None
         super().follow(model, given)
+
+    def describe(self) -> dict[str, Facts]:
+        """See :class:`lamina.tasks.base.DataTask`."""
+        fields, separator = self.parts["train"].answers or (), self.data.separator
+        names = (name for field in fields for name in split_labels(field, separator))
+        return {**super().describe(), "classes": counted(names)}
 
     def encoded(self, examples: Examples) -> np.ndarray:
         """Numbers of the labels; see :class:`lamina.tasks.many_to_one.task.ManyToOneTask`."""

@@ -12,8 +12,10 @@ from torch import Tensor
 
 from lamina.data import PARTS, fingerprint
 from lamina.data.time.series import SeriesTable
+from lamina.data.time.time_formats import write_times
 from lamina.spec import LaminaError, Metric, Part, State, Step
 from lamina.tasks.base import DataTask
+from lamina.tasks.describe import Facts, filled
 from lamina.tasks.forecast.batch import WindowBatch, WindowBatches
 from lamina.tasks.forecast.data import ForecastData, read, split
 from lamina.tasks.forecast.errors import error_sums, mean_loss
@@ -84,6 +86,13 @@ class Forecast(DataTask[Forecaster, WindowBatch]):
         inputs = self.inputs
         if inputs.quantiles:
             self.metric = PINBALL
+        self.left_out = dict(table.left_out)
+        #: Rows in each part, of all ids together.
+        ends = np.diff(np.array(bounds), axis=1).sum(axis=0).tolist()
+        self.steps: dict[str, int] = dict(zip(PARTS, ends, strict=True))
+        edges = [t for series in table.series for t in (series.times[0], series.times[-1])]
+        first, last = write_times(np.array([min(edges), max(edges)]), table.form)
+        self.span = f"{first} to {last}, {table.step} apart"
         rows: list[np.ndarray] = []
         observed: list[np.ndarray] = []
         starts: dict[Part, list[np.ndarray]] = {part: [] for part in PARTS}
@@ -219,6 +228,27 @@ class Forecast(DataTask[Forecaster, WindowBatch]):
                 f"(should be {100 * (high - low):g}%)"
             )
         return lines
+
+    def describe(self) -> dict[str, Facts]:
+        """See :class:`lamina.tasks.base.DataTask`."""
+        inputs = self.inputs
+        return filled(
+            {
+                "series": list(inputs.series),
+                inputs.id or "id": list(inputs.ids) if inputs.id is not None else None,
+                "covariates": [*inputs.covariates, *inputs.calendar],
+                "left out": self.left_out,
+                "times": self.span,
+                "rows": self.steps,
+                "windows": self.sizes(),
+                "filled": self._filled(),
+            }
+        )
+
+    def _filled(self) -> dict[str, int]:
+        """How many values of each series were missing, in all parts."""
+        missing = (~self.observed).sum(dim=0).tolist()
+        return {name: n for name, n in zip(self.inputs.series, missing, strict=True) if n}
 
     def sizes(self) -> dict[str, int]:
         """Windows in each part."""

@@ -12,6 +12,7 @@ import torch
 from lamina.data import PARTS, ChainedBatches, Mixture, StreamBatches, Tokens, tokenise
 from lamina.spec import PERPLEXITY, LaminaError, Part, State, Step, StreamBatch, detach
 from lamina.tasks.base import DataTask, as_source
+from lamina.tasks.describe import Facts, filled
 from lamina.tasks.language.data import LanguageModelData, count, read, renumbered, vocabulary
 from lamina.tasks.language.network import NAME, LanguageModelOptions, LanguageNetwork
 
@@ -172,6 +173,19 @@ class LanguageModel(DataTask[LanguageNetwork, StreamBatch]):
         for name, (total, n) in each.items():
             found[f"perplexity[{name}]"] = _perplexity(total / n)
         return found
+
+    def describe(self) -> dict[str, Facts]:
+        """See :class:`lamina.tasks.base.DataTask`."""
+        several = len(self.names) > 1
+        lengths = zip(self.names, map(len, self.texts["train"]), strict=True)
+        return filled(
+            {
+                "level": self.vocabulary.level,
+                "tokens": self.sizes(),
+                "training texts": dict(lengths) if several else None,
+                "vocabulary": len(self.vocabulary),
+            }
+        )
 
     def sizes(self) -> dict[str, int]:
         """Tokens in each part."""

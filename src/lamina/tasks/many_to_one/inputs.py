@@ -8,7 +8,7 @@ A task derives both structs, adds the field that names the column of its answers
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -52,11 +52,13 @@ class Examples:
         values:  a text, or an array ``(T, I)``, each.
         answers: one an example, as text; ``None`` where none were read.
         places:  where each example is in its file.
+        left_out: the columns of the file that are not read, each with the reason.
     """
 
     values: Sequence[Any]
     answers: list[str] | None
     places: list[str]
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     def keys(self) -> list[Any]:
         """Equal for examples that are copies of each other."""
@@ -68,6 +70,7 @@ class Examples:
             [self.values[i] for i in index],
             None if self.answers is None else [self.answers[i] for i in index],
             [self.places[i] for i in index],
+            self.left_out,
         )
 
 
@@ -216,7 +219,8 @@ class SequenceInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     def rows(self, table: SequenceTable) -> Examples:
         """The sequences of a table that was read already."""
-        return Examples(table.sequences, table.labels, [f"{table.path}, id {i}" for i in table.ids])
+        places = [f"{table.path}, id {i}" for i in table.ids]
+        return Examples(table.sequences, table.labels, places, table.left_out)
 
     def arrays(self, rows: Examples, scale: Standardizer) -> list[np.ndarray]:
         """Each sequence on the scale of the training part, gaps filled: ``(T, size)`` float32."""

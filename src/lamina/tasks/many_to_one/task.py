@@ -12,6 +12,7 @@ import numpy as np
 from lamina.data import BucketedBatches, fingerprint
 from lamina.spec import Batch, Part
 from lamina.tasks.base import DataTask
+from lamina.tasks.describe import Facts, filled, lengths
 from lamina.tasks.many_to_one.inputs import Examples, TextInputs
 from lamina.tasks.many_to_one.network import ManyToOne, ManyToOneOptions
 from lamina.tasks.many_to_one.processor import ExampleProcessor
@@ -81,6 +82,28 @@ class ManyToOneTask(DataTask[N, Batch], Generic[N]):
             seed=seed,
             epoch=epoch,
             part=part,
+        )
+
+    def describe(self) -> dict[str, Facts]:
+        """See :class:`lamina.tasks.base.DataTask`; a task adds what it knows of its answers."""
+        inputs, train = self.processor.inputs, self.parts["train"]
+        steps = map(len, self.arrays["train"])
+        if isinstance(inputs, TextInputs):
+            return filled(
+                {
+                    "text": inputs.text,
+                    "texts": self.sizes(),
+                    "tokens a text": lengths(steps, inputs.max_tokens),
+                    "vocabulary": len(self.processor.fitted),
+                }
+            )
+        return filled(
+            {
+                "features": list(inputs.features),
+                "left out": dict(train.left_out),
+                "sequences": self.sizes(),
+                "steps each": lengths(steps, inputs.max_steps),
+            }
         )
 
     def sizes(self) -> dict[str, int]:

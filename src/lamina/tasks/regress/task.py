@@ -10,6 +10,7 @@ from torch.nn.functional import huber_loss, l1_loss, mse_loss
 
 from lamina.data.prepare.standardize import Standardizer
 from lamina.spec import Batch, LaminaError, Metric, Part, State, Step
+from lamina.tasks.describe import Facts
 from lamina.tasks.many_to_one.data import fit_inputs
 from lamina.tasks.many_to_one.inputs import Examples
 from lamina.tasks.many_to_one.processor import ExampleProcessor
@@ -64,6 +65,12 @@ class Regress(ManyToOneTask[Regressor]):
             part: float(targets.mean(dtype=np.float64)) if len(targets) else math.nan
             for part, targets in self.targets.items()
         }
+
+    def describe(self) -> dict[str, Facts]:
+        """See :class:`lamina.tasks.base.DataTask`."""
+        targets = numbers(self.parts["train"])
+        spread = f"{targets.min():.6g} to {targets.max():.6g}, mean {targets.mean():.6g}"
+        return {**super().describe(), "target": f"{self.data.target}: {spread}"}
 
     def encoded(self, examples: Examples) -> np.ndarray:
         """Standardised targets, ``(N,)`` float32."""

@@ -18,6 +18,8 @@ from lamina.data.text.lexicon import Lexicon
 from lamina.data.text.span_schemes import OUTSIDE, recognise
 from lamina.spec import ACCURACY, SPAN_F1, LaminaError, Part, State, Step
 from lamina.tasks.base import DataTask
+from lamina.tasks.describe import Facts, filled, lengths
+from lamina.tasks.describe import counted as occurrences
 from lamina.tasks.scores.sums import f1
 from lamina.tasks.tag.batch import NOT_COUNTED, WordBatch, collate
 from lamina.tasks.tag.data import TagData, counted, read
@@ -186,6 +188,21 @@ class Tag(DataTask[Tagger, WordBatch]):
         if self.spans is None:
             return scores
         return scores | f1(sums)
+
+    def describe(self) -> dict[str, Facts]:
+        """See :class:`lamina.tasks.base.DataTask`."""
+        train, scheme = self.parts["train"], self.labels.scheme
+        numbers = self._counted_labels("train")
+        residues = self.inputs.residues
+        return filled(
+            {
+                "chains" if residues else "sentences": self.sizes(),
+                f"{'residues' if residues else 'words'} each": lengths(len(s.words) for s in train),
+                "vocabulary": len(self.lexicon.words),
+                "spans": scheme,
+                "labels": occurrences(self.names[n] for n in numbers.tolist()),
+            }
+        )
 
     def sizes(self) -> dict[str, int]:
         """Sentences in each part."""

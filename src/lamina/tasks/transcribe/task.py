@@ -21,6 +21,7 @@ from lamina.data.read.manifest import Manifest
 from lamina.spec import LaminaError, Part, State, Step
 from lamina.tasks.base import DataTask
 from lamina.tasks.decode.ctc import frames_needed
+from lamina.tasks.describe import Facts, counted, filled, lengths
 from lamina.tasks.scores.error_rates import WORD_ERROR_RATE, error_counts
 from lamina.tasks.transcribe.batch import SpeechBatch, collate
 from lamina.tasks.transcribe.data import Recordings, TranscribeData, read
@@ -189,6 +190,24 @@ class Transcribe(DataTask[Transcriber, SpeechBatch]):
             WORD_ERROR_RATE.name: sums["word_errors"] / max(sums["words"], 1),
             "CER": sums["character_errors"] / max(sums["characters"], 1),
         }
+
+    def describe(self) -> dict[str, Facts]:
+        """See :class:`lamina.tasks.base.DataTask`."""
+        train, kind = self.parts["train"], self.inputs.features
+        seconds = [len(frames) * kind.step_ms / 1000 for frames in train.frames]
+        length = f"median {np.median(seconds):.3g}, longest {max(seconds):.3g}"
+        speakers = train.manifest.speakers
+        return filled(
+            {
+                "audio": f"{self.inputs.audio}, {kind.rate:,} samples a second",
+                "text": self.inputs.text,
+                "recordings": self.sizes(),
+                "seconds each": length,
+                "tokens a text": lengths(map(len, self.tokens["train"])),
+                "vocabulary": len(self.vocabulary),
+                "speakers": counted(speakers) if speakers else None,
+            }
+        )
 
     def sizes(self) -> dict[str, int]:
         """Recordings in each part."""

@@ -20,6 +20,7 @@ from lamina.nn.heads.cross_entropy import output_loss
 from lamina.spec import BLEU, LaminaError, Part, State, Step
 from lamina.tasks.base import DataTask
 from lamina.tasks.decode.beam import Hypothesis
+from lamina.tasks.describe import Facts, filled, lengths
 from lamina.tasks.scores.translation import check_installed, counts, scores
 from lamina.tasks.translate.batch import PairBatch, collate
 from lamina.tasks.translate.data import TranslateData, read, read_files
@@ -166,6 +167,24 @@ class Translate(DataTask[Translator, PairBatch]):
         ``greedy_bleu`` and ``greedy_chrf`` beside them where that was done with a beam."""
         greedy = {f"greedy_{name}": value for name, value in scores(sums, "greedy_").items()}
         return {**super().summary(sums, count), **scores(sums), **greedy}
+
+    def describe(self) -> dict[str, Facts]:
+        """See :class:`lamina.tasks.base.DataTask`."""
+        most = self.data.max_tokens
+        long = len(self.parts["train"]) - len(self.sources["train"])
+        vocabularies = (self.vocabulary, self.target_vocabulary)
+        sizes = [f"{len(v):,}" for v in vocabularies[: 1 if self.data.joint else 2]]
+        return filled(
+            {
+                "pairs": self.sizes(),
+                "left out": {f"{long:,} training pair{'s' * (long != 1)}": f"over {most} tokens"}
+                if long
+                else None,
+                "source tokens": lengths(map(len, self.sources["train"])),
+                "target tokens": lengths(len(t) - 1 for t in self.targets["train"]),
+                "vocabulary": " and ".join(sizes) + " subwords",
+            }
+        )
 
     def sizes(self) -> dict[str, int]:
         """Pairs in each part."""
