@@ -188,21 +188,30 @@ def struct_from(
         LaminaError: a name that is no field (with the nearest that is), or a value that does not
             fit its type or its bounds.
     """
+    refuse_unknown(kind, values, what, place)
     known = hints_of(kind)
-    for name, value in values.items():
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(known)}"
-            raise LaminaError(f"there is no {what} {name!r}; {hint}", place=place)
+    plain = {name: _plain(value) for name, value in values.items()}
+    for name, value in plain.items():
         refuse(name, value, known[name], place)
     try:
-        plain = {name: _plain(value) for name, value in values.items()}
         return msgspec.convert(plain, kind, strict=True)
     except msgspec.ValidationError as error:
         cause = error.__cause__
         if isinstance(cause, LaminaError):
             raise LaminaError(cause.message, place=place or cause.place) from None
         raise LaminaError(f"{what}s: {error}", place=place) from None
+
+
+def refuse_unknown(
+    kind: type[msgspec.Struct], names: Iterable[str], what: str, place: str | None = None
+) -> None:
+    """Refuse names that are no fields of ``kind``; see :func:`struct_from`."""
+    known = hints_of(kind)
+    for name in names:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(known)}"
+            raise LaminaError(f"there is no {what} {name!r}; {hint}", place=place)
 
 
 def changed(struct: S, changes: Mapping[str, Any], *, what: str) -> S:
@@ -256,8 +265,10 @@ _CALLED = {
 
 
 def _plain(value: Any) -> Any:
-    """``value`` as a file gives it back: Python's numbers, tuples and texts for numpy's numbers,
-    lists and paths."""
+    """``value`` as a file gives it back: Python's numbers, tuples and texts for numpy's numbers and
+    arrays, columns of a data frame, lists and paths."""
+    if hasattr(value, "dtype") and hasattr(value, "tolist"):  # numpy, pandas, torch
+        return _plain(value.tolist())
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, list | tuple):

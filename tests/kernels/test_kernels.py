@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -254,7 +255,17 @@ def test_native_is_chosen_for_float32_and_for_nothing_else() -> None:
         ({"state": (torch.zeros(3, 7), torch.zeros(3, 7))}, "need 1"),
         ({"lengths": torch.tensor([5, 0, 2])}, "go from 0 to 5; need each in 1..T=5"),
         ({"lengths": torch.tensor([6, 1, 2])}, "go from 1 to 6"),
-        ({"lengths": torch.tensor([5.0, 1.0, 2.0])}, "int64"),
+        ({"lengths": torch.tensor([5.0, 1.0, 2.0])}, "whole numbers"),
+        ({"lengths": [5.0, 1.0, 2.0]}, "lengths is a list of float64; need .* whole numbers"),
+        ({"lengths": 5}, "lengths is an int; need"),
+        ({"lengths": [5, 1, 2, 3, 1]}, r"need \(B=3,\) on the cpu. Is x \(B, T, I\)\?"),
+        ({"x": np.zeros((5, 3, 4))}, r"x is a numpy array; need .*: torch.from_numpy\(x\)"),
+        ({"x": torch.zeros(5, 3, 4).to_sparse()}, r"sparse_coo tensor; .* use to_dense\(\)"),
+        ({"x": torch.zeros(5, 3, 4, device="meta")}, "need the same device: x.to.'cpu'."),
+        (
+            {"weights": Weights(torch.zeros(21, 4), torch.zeros(21, 7).half())},
+            "the weights are torch.float16 and torch.float32; need one dtype",
+        ),
         ({"lengths": torch.tensor([5, 1])}, r"need \(B=3,\)"),
         ({"recurrent_mask": torch.ones(3, 6)}, "recurrent_mask"),
         (
@@ -287,8 +298,7 @@ def test_bad_arguments_are_refused(change: dict, message: str) -> None:
         ({"x": torch.zeros(5, 3, 4)}, r"x is \(5, 3, 4\); need a table \(V, I\)"),
         ({"x": torch.zeros(9, 3)}, "need 4 on the last axis"),
         ({"x": torch.zeros(0, 4)}, "need each in 0..-1"),
-        ({"tokens": torch.tensor([1, 2, 3])}, r"tokens are \(3,\) .*; need \(T, B\) int64"),
-        ({"tokens": torch.zeros(5, 3, dtype=torch.int32)}, "int32 on cpu; need"),
+        ({"tokens": torch.tensor([1, 2, 3])}, r"tokens are \(3,\) .*; need \(T, B\) whole"),
         ({"tokens": torch.zeros(5, 3)}, "float32 on cpu; need"),
         ({"tokens": torch.zeros(5, 3, dtype=torch.int64, device="meta")}, "on meta; need"),
         (

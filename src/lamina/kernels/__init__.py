@@ -2,14 +2,14 @@
 
 from lamina.cells.weights import LayerNormGains, Weights
 from lamina.kernels.door import BACKENDS, Choice, choose, scan
-from lamina.kernels.request import (
-    Request,
+from lamina.kernels.given import (
     check_lengths,
     check_rows,
+    check_tensor,
     check_tokens,
-    look_up,
     valid_steps,
 )
+from lamina.kernels.request import Request, look_up
 
 __all__ = [
     "BACKENDS",
@@ -19,6 +19,7 @@ __all__ = [
     "Weights",
     "check_lengths",
     "check_rows",
+    "check_tensor",
     "check_tokens",
     "choose",
     "look_up",

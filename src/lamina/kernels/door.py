@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from lamina.cells import Activation, Cell, Weights, cell_named
-from lamina.kernels import library, native, parallel, reference
+from lamina.kernels import library, native, parallel, private, reference
+from lamina.kernels.given import check_tensor
 from lamina.kernels.request import Request
 from lamina.spec import LaminaError
 
@@ -41,9 +42,8 @@ def choose(request: Request, backend: str = "auto") -> Choice:
     Raises:
         LaminaError: the backend asked for by name does not exist or cannot run the request.
     """
-    kind = request.x.device.type
-    if torch.is_autocast_enabled(kind):
-        request = request.to(torch.get_autocast_dtype(kind))
+    if (dtype := private.autocast_dtype(request.x)) is not None:
+        request = request.to(dtype)
     if backend != "auto":
         if backend not in BACKENDS:
             raise LaminaError(f"got backend {backend!r}; need one of auto, {', '.join(BACKENDS)}")
@@ -80,9 +80,10 @@ def scan(
             table ``(V, I)``, or ``(V, G*H)``, whose row ``tokens[t, b]`` is the input of a step.
         state: the parts that the cell names, each ``(B, H)``, before the first step computed.
         weights: see :class:`lamina.cells.Weights`.
-        lengths: ``(B,)`` int64 on the CPU, each in ``1..T``; ``None``: all are ``T``. ``x`` or
-            ``tokens`` at a step ``t >= length`` are not read, and may be anything.
-        tokens: ``(T, B)`` int64, where ``x`` is, each in ``0..V-1``.
+        lengths: ``(B,)`` whole numbers on the CPU, a tensor, an array or a list, each in ``1..T``;
+            ``None``: all are ``T``. ``x`` or ``tokens`` at a step ``t >= length`` are not read,
+            and may be anything.
+        tokens: ``(T, B)`` whole numbers, where ``x`` is, each in ``0..V-1``.
         reverse: from the last valid step to the first.
         activation: one of the cell's ``activations``.
         recurrent_mask: ``(B, H)``, multiplies ``h`` where it enters ``U h``, the same at every
@@ -100,14 +101,15 @@ def scan(
     request = Request(
         cell_named(cell), x, state, weights, lengths, tokens, reverse, activation, recurrent_mask
     )
-    if torch.is_autocast_enabled(kind := x.device.type):
+    check_tensor("x", x, "a tensor (T, B, I)" if tokens is None else "a table (V, I)")
+    if (dtype := private.autocast_dtype(x)) is not None:
         # Autocast casts here and there; a recurrence wants one type for all that it is given.
-        request = request.to(torch.get_autocast_dtype(kind))
-        with torch.autocast(kind, enabled=False):
+        request = request.to(dtype)
+        with torch.autocast(x.device.type, enabled=False):
             return _run(request, backend)
     return _run(request, backend)
 
 
 def _run(request: Request, backend: str) -> tuple[Tensor, tuple[Tensor, ...]]:
-    request.check()
+    request = request.checked()
     return BACKENDS[choose(request, backend).backend].scan(request)

@@ -23,7 +23,8 @@ from torch import Tensor
 
 from lamina.cells import GRU, LSTM, RNN, Activation, Cell, Weights
 from lamina.kernels import private
-from lamina.kernels.request import Request, look_up, transform, valid_steps
+from lamina.kernels.given import valid_steps
+from lamina.kernels.request import Request, look_up, transform
 
 #: Far enough for the logistic function to be exactly 0 or 1 in every dtype, near enough for
 #: half precision to hold it.

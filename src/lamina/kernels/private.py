@@ -20,6 +20,14 @@ def tangents() -> bool:
     return forward_ad._current_level >= 0
 
 
+def autocast_dtype(x: Tensor) -> torch.dtype | None:
+    """The dtype that ``torch.autocast`` wants where ``x`` is; ``None``: it is off there."""
+    kind = x.device.type
+    if not torch.amp.is_autocast_available(kind) or not torch.is_autocast_enabled(kind):  # pyright: ignore[reportPrivateImportUsage]
+        return None
+    return torch.get_autocast_dtype(kind)
+
+
 def functional_transform() -> bool:
     """Whether a transform of ``torch.func`` (``grad``, ``vmap``, ...) runs this code."""
     return torch._C._are_functorch_transforms_active()  # pyright: ignore[reportAttributeAccessIssue]

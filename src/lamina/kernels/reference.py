@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from lamina.cells import project
-from lamina.kernels.request import Request, look_up, valid_steps
+from lamina.kernels.given import valid_steps
+from lamina.kernels.request import Request, look_up
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"tanh": torch.tanh, "relu": torch.relu}
 

@@ -10,6 +10,13 @@ from torch.nn.functional import embedding
 
 from lamina.cells import Activation, Cell, Weights
 from lamina.kernels import private
+from lamina.kernels.given import (
+    check_lengths,
+    check_rows,
+    check_tensor,
+    check_tokens,
+    valid_steps,
+)
 from lamina.spec import LaminaError
 
 
@@ -53,8 +60,8 @@ class Request(NamedTuple):
             recurrent_mask=None if mask is None else mask.to(dtype),
         )
 
-    def check(self) -> None:
-        """Refuse what does not fit together.
+    def checked(self) -> Request:
+        """The same request with lengths and tokens as the kernels take them.
 
         Raises:
             LaminaError: a wrong number of axes, a shape, dtype or length that does not fit, an
@@ -75,9 +82,10 @@ class Request(NamedTuple):
         if tokens is not None and x.dim() != 2:
             raise LaminaError(f"x is {tuple(x.shape)}; need a table (V, I) where tokens are given")
         if tokens is not None:
-            check_tokens(tokens, x.device)
+            tokens = check_tokens(tokens, x.device)
         _check_weights(self.cell, x, weights)
-        hidden, batch = self.hidden, self.batch
+        steps, batch = (x if tokens is None else tokens).shape[:2]
+        hidden = self.hidden
         sizes = [hidden] * len(self.cell.parts)
         if weights.w_hr is not None:
             sizes[0] = weights.w_hr.shape[0]
@@ -86,17 +94,21 @@ class Request(NamedTuple):
                 f"got a state of {len(state)} tensors for {self.cell.name!r}; need {len(sizes)}"
             )
         for name, part, size in zip(self.cell.parts, state, sizes, strict=True):
+            check_tensor(f"{name}0", part, "a tensor (B, H)")
             if part.shape != (batch, size):
                 raise LaminaError(f"{name}0 is {tuple(part.shape)}; need (B={batch}, H={size})")
-            if part.dtype != x.dtype:
-                raise LaminaError(f"{name}0 is {part.dtype}, x is {x.dtype}; need the same dtype")
+            _check_alike(f"{name}0", part, "x", x)
         if mask is not None and mask.shape != (batch, sizes[0]):
             shape = tuple(mask.shape)
             raise LaminaError(f"recurrent_mask is {shape}; need (B={batch}, H={sizes[0]})")
-        if self.lengths is not None:
-            check_lengths(self.lengths, self.steps, batch)
+        lengths = self.lengths
+        if lengths is not None:
+            lengths = check_lengths(lengths, steps, batch)
         if tokens is not None:
-            check_rows(tokens, x.shape[0], self.lengths)
+            check_rows(tokens, x.shape[0], lengths)
+        if lengths is self.lengths and tokens is self.tokens:
+            return self
+        return self._replace(lengths=lengths, tokens=tokens)
 
 
 def _check_weights(cell: Cell, x: Tensor, weights: Weights) -> None:
@@ -132,15 +144,26 @@ def _check_weights(cell: Cell, x: Tensor, weights: Weights) -> None:
         shape = cell.recurrent_shape(rows // gates, outputs)
         if w_hh.shape != shape:
             raise LaminaError(f"w_hh is {tuple(w_hh.shape)}; need {shape} for {cell.name!r}")
-    for part in weights.tensors():
-        if part.dtype != x.dtype:
-            raise LaminaError(f"weights are {part.dtype}, x is {x.dtype}; need the same dtype")
+    parts = weights.tensors()
+    dtypes = {part.dtype for part in parts}
+    if len(dtypes) > 1:
+        got = " and ".join(sorted(map(str, dtypes)))
+        raise LaminaError(f"the weights are {got}; need one dtype: convert the whole network")
+    for part in parts:
+        _check_alike("x", x, "the weights", part)
 
 
-def valid_steps(lengths: Tensor, steps: int, device: torch.device) -> Tensor:
-    """``(T, B)`` bool: which steps belong to a sequence and which are padding."""
-    lengths = lengths.to(device, non_blocking=True)
-    return torch.arange(steps, device=device)[:, None] < lengths[None, :]
+def _check_alike(name: str, one: Tensor, other_name: str, other: Tensor) -> None:
+    """Refuse two tensors of different dtype or device."""
+    for what in ("dtype", "device"):
+        got, need = getattr(one, what), getattr(other, what)
+        if got != need:
+            are = "are" if other_name.endswith("s") else "is"
+            to = f"'{need}'" if what == "device" else need  # as it is written in a program
+            raise LaminaError(
+                f"{name} is {got}, {other_name} {are} {need}; need the same {what}: "
+                f"{name}.to({to}), or convert the whole network"
+            )
 
 
 def look_up(table: Tensor, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -161,48 +184,3 @@ def transform() -> str | None:
     if private.functional_transform():
         return "the transforms of torch.func"
     return None
-
-
-def check_tokens(tokens: Tensor, device: torch.device) -> None:
-    """Refuse tokens that are not ``(T, B)`` int64 on the device of the table."""
-    if tokens.dim() != 2 or tokens.dtype != torch.int64 or tokens.device != device:
-        got = f"{tuple(tokens.shape)} {tokens.dtype} on {tokens.device}"
-        raise LaminaError(f"tokens are {got}; need (T, B) int64 on {device}, where the weights are")
-
-
-def check_rows(tokens: Tensor, rows: int, lengths: Tensor | None) -> None:
-    """Refuse tokens that are not in ``0..rows-1`` at a valid step.
-
-    On the CPU only: a GPU refuses them in the look-up, and here the host would have to wait for it.
-    """
-    if tokens.device.type != "cpu":
-        return
-    valid = None if lengths is None else valid_steps(lengths, tokens.shape[0], tokens.device)
-    if torch.compiler.is_compiling():  # a graph has no values yet: it gets a check of its own
-        outside = (tokens < 0) | (tokens >= rows)
-        private.require(
-            ~(outside if valid is None else outside & valid), "a token is no row of the table"
-        )
-        return
-    if valid is not None:
-        tokens = tokens[valid]
-    if tokens.numel():
-        low, high = map(int, tokens.aminmax())
-        if low < 0 or high >= rows:
-            raise LaminaError(
-                f"tokens go from {low} to {high}; need each in 0..{rows - 1}, a row of the table, "
-                "where a step is valid. Use the vocabulary that the table was made for."
-            )
-
-
-def check_lengths(lengths: Tensor, steps: int, batch: int) -> None:
-    """Refuse lengths that are not ``(B,)`` int64 on the CPU with values in ``1..T``."""
-    if lengths.shape != (batch,) or lengths.dtype != torch.int64 or lengths.device.type != "cpu":
-        got = f"{tuple(lengths.shape)} {lengths.dtype} on {lengths.device.type}"
-        raise LaminaError(f"lengths are {got}; need (B={batch},) int64 on the cpu")
-    if torch.compiler.is_compiling():
-        private.require((lengths >= 1) & (lengths <= steps), "a length is not in 1..T")
-        return
-    if batch and (int(lengths.min()) < 1 or int(lengths.max()) > steps):
-        low, high = int(lengths.min()), int(lengths.max())
-        raise LaminaError(f"lengths go from {low} to {high}; need each in 1..T={steps}")

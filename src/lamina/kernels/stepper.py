@@ -8,6 +8,7 @@ state, and reads each weight once a step; with 8-bit weights it reads a quarter.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from lamina.cells import Activation, Cell, Weights, cell_named
 from lamina.kernels import threads
+from lamina.kernels.given import article
 from lamina.kernels.library import fused_name
 from lamina.spec import LaminaError, State
 
@@ -80,7 +82,7 @@ class Stepper:
                 "a stepper needs lamina's C++ core, which is not there; install lamina where a C++ "
                 "compiler is, or call the stack with T=1 and carry its state"
             )
-        if not 1 <= batch <= MOST_BATCH:
+        if not isinstance(batch, Integral) or not 1 <= batch <= MOST_BATCH:
             raise LaminaError(f"batch is {batch}; need 1 to {MOST_BATCH}, or call the stack itself")
         if weights not in ("float32", "int8"):
             raise LaminaError(f"weights is {weights!r}; need 'float32' or 'int8'")
@@ -90,7 +92,7 @@ class Stepper:
                 f"a stepper cannot run the cell {self.cell.name!r}, which the core does not know; "
                 "need rnn, gru or lstm, or call the stack with T=1 and carry its state"
             )
-        self.batch = batch
+        self.batch = batch = int(batch)
         self.widths = tuple(_hidden(self.cell, layer.weights) for layer in layers)
         w_ih = layers[0].weights.w_ih
         inputs = 0 if w_ih is None else w_ih.shape[1]
@@ -99,7 +101,7 @@ class Stepper:
             self._core = _core.Stepper(
                 given,
                 inputs,
-                batch,
+                int(batch),
                 weights == "int8",
                 None if table is None else _array(table),
                 _threads(layers, weights),
@@ -154,7 +156,10 @@ class Stepper:
     def state(self, state: State) -> None:
         parts = len(self.cell.parts)
         need = [((1, self.batch, width),) * parts for width in self.widths]
-        got = [tuple(tuple(part.shape) for part in layer) for layer in state]
+        try:
+            got: Any = [tuple(tuple(part.shape) for part in layer) for layer in state]
+        except (TypeError, AttributeError):
+            got = article(type(state).__name__)
         if got != need:
             raise LaminaError(
                 f"state is {got}; need {need}, one entry a layer with parts (1, B, H)"

@@ -131,7 +131,7 @@ def test_no_one_hot_of_a_large_vocabulary_is_built(norm: Any, backend: str) -> N
         (None, None, r"x is None; need \(T, B, I=3\)"),
         (torch.zeros(5, 2), torch.zeros(4, 2).long(), r"x is \(5, 2\); with tokens need a table"),
         (torch.zeros(4, 2, 3), torch.zeros(4, 2).long(), r"with tokens need a table \(V, I=3\)"),
-        (torch.zeros(5, 3), torch.zeros(4).long(), r"tokens are \(4,\) .*; need \(T, B\) int64"),
+        (torch.zeros(5, 3), torch.zeros(4).long(), r"tokens are \(4,\) .*; need \(T, B\) whole"),
         (torch.zeros(5, 3), torch.zeros(4, 2), "float32 on cpu; need"),
         (torch.zeros(5, 3), torch.full((4, 2), 5), r"from 5 to 5; need each in 0\.\.4, a row"),
         (None, torch.full((4, 2), 3), r"from 3 to 3; need each in 0\.\.2, a row of the table"),

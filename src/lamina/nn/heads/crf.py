@@ -14,7 +14,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from lamina.kernels import valid_steps
+from lamina.kernels import check_lengths, valid_steps
 
 #: Steps after which sums over paths are brought back near 0. They grow with time, and a float32
 #: that has grown to a million tells apart no two labels that differ by less than 0.06.
@@ -42,7 +42,8 @@ class CRF(nn.Module):
             scores:  ``(T, B, K)``; what stands at a step ``t >= length`` is not read.
             labels:  ``(T, B)``; a negative one is not known. Where some are not, it is the
                 probability of all paths through those that are (Tsuboi et al. 2008, equation 3).
-            lengths: ``(B,)`` int64 on the CPU, each in ``1..T``; ``None``: all are ``T``.
+            lengths: ``(B,)`` whole numbers on the CPU (a tensor, an array or a list), each in
+                ``1..T``; ``None``: all are ``T``.
         """
         scores, valid = _without_padding(scores, lengths)
         known = (labels >= 0) & valid
@@ -100,5 +101,5 @@ def _without_padding(scores: Tensor, lengths: Tensor | None) -> tuple[Tensor, Te
     steps, batch = scores.shape[:2]
     if lengths is None:
         return scores, scores.new_ones((steps, batch), dtype=torch.bool)
-    valid = valid_steps(lengths, steps, scores.device)
+    valid = valid_steps(check_lengths(lengths, steps, batch), steps, scores.device)
     return scores.masked_fill(~valid[:, :, None], 0.0), valid

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from lamina.kernels import valid_steps
+from lamina.kernels import check_lengths, valid_steps
 
 
 class Independent(nn.Module):
@@ -22,6 +22,7 @@ class Independent(nn.Module):
     def loss(self, scores: Tensor, labels: Tensor, lengths: Tensor | None = None) -> Tensor:
         """``-log p`` of the labels, in nats, summed: as :meth:`lamina.nn.CRF.loss`."""
         if lengths is not None:
+            lengths = check_lengths(lengths, *labels.shape)
             padded = ~valid_steps(lengths, len(labels), labels.device)
             labels = labels.masked_fill(padded, -1)
             scores = scores.masked_fill(padded[:, :, None], 0.0)
@@ -36,4 +37,5 @@ class Independent(nn.Module):
         best = scores.argmax(dim=2)
         if lengths is None:
             return best
+        lengths = check_lengths(lengths, *best.shape)
         return best.masked_fill(~valid_steps(lengths, len(best), best.device), 0)

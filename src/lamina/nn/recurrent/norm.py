@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from lamina.kernels import valid_steps
+from lamina.kernels import check_lengths, valid_steps
 
 
 class SequenceBatchNorm(nn.Module):
@@ -58,6 +58,7 @@ class SequenceBatchNorm(nn.Module):
             assert wx is not None
             valid, count = None, wx.shape[0] * wx.shape[1]
             if lengths is not None:
+                lengths = check_lengths(lengths, *wx.shape[:2])
                 valid = valid_steps(lengths, wx.shape[0], wx.device)[:, :, None]  # (T, B, 1)
                 count = int(lengths.sum())
             if wx.shape[0] * wx.shape[1]:  # not the sum: a traced graph knows sizes only

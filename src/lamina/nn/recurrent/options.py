@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from lamina.cells import Activation, Cell, CellName, cell_named, register
-from lamina.options import Options, Share
+from lamina.options import Options, Share, refuse_unknown
 from lamina.spec import LaminaError
 
 #: Bounds on what a file or a slip of the hand can ask for.
@@ -95,6 +95,7 @@ class StackOptions(Options, frozen=True, kw_only=True):
     def bare(self, **changes: Any) -> StackOptions:
         """These fields alone, without those that a task's options add, and some of them changed."""
         shape = {name: getattr(self, name) for name in StackOptions.__struct_fields__}
+        refuse_unknown(StackOptions, changes, "option")
         return StackOptions(**{**shape, **changes})
 
     def part(self, layers: slice, **changes: Any) -> StackOptions:

@@ -10,16 +10,26 @@ import torch
 from torch import Tensor, nn
 
 from lamina.cells import cell_named
-from lamina.kernels import Choice, check_lengths, check_rows, check_tokens
+from lamina.kernels import Choice, check_lengths, check_rows, check_tensor, check_tokens
 from lamina.kernels.stepper import Stepper, StepWeights
 from lamina.nn.recurrent import dropout
 from lamina.nn.recurrent.layer import Layer
-from lamina.nn.recurrent.options import StackOptions
+from lamina.nn.recurrent.options import StackOptions, Units
 from lamina.nn.recurrent.streaming import make_stepper
+from lamina.options import Natural, refuse
 from lamina.spec import LaminaError, State
 
 #: What a stack returns: outputs ``(T, B, D*H)``, and the state of its layers.
 Level: TypeAlias = tuple[Tensor, State]
+
+
+def shapes(state: Any) -> Any:
+    """The shape of each part of a state, layer by layer; of what is none, its type."""
+    if isinstance(state, Tensor):
+        return tuple(state.shape)
+    if isinstance(state, tuple | list):
+        return tuple(map(shapes, state))
+    return type(state).__name__
 
 
 class Stack(nn.Module):
@@ -44,6 +54,10 @@ class Stack(nn.Module):
 
     def __init__(self, inputs: int, options: StackOptions | None = None, **changes: Any):
         super().__init__()
+        refuse("inputs", inputs, Units)
+        if not isinstance(options, StackOptions | None):
+            got = f"{type(options).__name__} {options!r}"
+            raise LaminaError(f"options is {got}; need a StackOptions, or its fields by name")
         self.options = options = (options or StackOptions()).bare(**changes)
         self.inputs = inputs
         outputs = [options.directions * width for width in options.widths]
@@ -62,6 +76,10 @@ class Stack(nn.Module):
 
     def zero_state(self, batch: int) -> State:
         """The initial state, before the first step: each part ``(D, B, H)``."""
+        refuse("batch", batch, Natural)
+        return self._zeros(batch)
+
+    def _zeros(self, batch: int) -> State:
         bottom: Any = self.layers[0]
         like = bottom.directions[0].weight_ih
         d, cell = self.options.directions, cell_named(self.options.cell)
@@ -88,8 +106,9 @@ class Stack(nn.Module):
                 ``(V, I)`` whose row ``tokens[t, b]`` is the input of a step, or ``None`` for
                 one-hot input of size ``I``.
             state: The initial state, shaped like :meth:`zero_state`; ``None`` means that state.
-            lengths: ``(B,)`` int64 on the CPU, each in ``1..T``; ``None`` means ``T`` for all.
-            tokens: ``(T, B)`` int64, each in ``0..V-1`` at steps ``t < length``.
+            lengths: ``(B,)`` whole numbers on the CPU (a tensor, an array or a list), each in
+                ``1..T``; ``None`` means ``T`` for all.
+            tokens: ``(T, B)`` whole numbers, each in ``0..V-1`` at steps ``t < length``.
             generator: Draws the dropout masks; ``None`` uses torch's global generator.
             backend: See :func:`lamina.kernels.scan`.
 
@@ -121,8 +140,10 @@ class Stack(nn.Module):
         Each is what :meth:`forward` of that stack would return, but every layer is run only once.
         The arguments are those of :meth:`forward`.
         """
-        batch = self._batch(x, lengths, tokens)
-        state = self.zero_state(batch) if state is None else self._checked(state, batch)
+        batch, lengths, tokens = self._batch(x, lengths, tokens)
+        if not isinstance(generator, torch.Generator | None):
+            raise LaminaError(f"generator is {generator!r}; need a torch.Generator or None")
+        state = self._zeros(batch) if state is None else self._checked(state, batch)
         bottom, *above = self.layers
         outputs, bottom_state = bottom(x, state[0], lengths, generator, backend, tokens)
         final = (bottom_state,)
@@ -134,8 +155,13 @@ class Stack(nn.Module):
             final += (layer_state,)
             yield outputs, final
 
-    def _batch(self, x: Tensor | None, lengths: Tensor | None, tokens: Tensor | None) -> int:
-        """The batch size ``B``; raises LaminaError if the input is malformed."""
+    def _batch(
+        self, x: Tensor | None, lengths: Tensor | None, tokens: Tensor | None
+    ) -> tuple[int, Tensor | None, Tensor | None]:
+        """The batch size ``B``, and lengths and tokens as the kernels take them; raises LaminaError
+        if the input is malformed."""
+        if x is not None:
+            check_tensor("x", x, "a tensor (T, B, I)" if tokens is None else "a table (V, I)")
         got = None if x is None else tuple(x.shape)
         if tokens is None:
             if x is None or x.dim() != 3 or x.shape[2] != self.inputs:
@@ -145,13 +171,13 @@ class Stack(nn.Module):
             if x is not None and (x.dim() != 2 or x.shape[1] != self.inputs):
                 need = f"a table (V, I={self.inputs}), or None for one-hots"
                 raise LaminaError(f"x is {got}; with tokens need {need}")
-            check_tokens(tokens, next(self.parameters()).device)
+            tokens = check_tokens(tokens, next(self.parameters()).device)
             steps, batch = tokens.shape
         if lengths is not None:
-            check_lengths(lengths, steps, batch)
+            lengths = check_lengths(lengths, steps, batch)
         if tokens is not None:
             check_rows(tokens, self.inputs if x is None else len(x), lengths)
-        return batch
+        return batch, lengths, tokens
 
     def _between(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         p = self.options.dropout
@@ -160,8 +186,7 @@ class Stack(nn.Module):
         return dropout.KINDS[self.options.dropout_kind](x, p, generator)
 
     def _checked(self, state: State, batch: int) -> State:
-        need = [tuple(tuple(part.shape) for part in layer) for layer in self.zero_state(batch)]
-        got = [tuple(tuple(part.shape) for part in layer) for layer in state]
+        need, got = shapes(self._zeros(batch)), shapes(state)
         if got != need:
             raise LaminaError(
                 f"state is {got}; need {need}, one entry a layer with parts (D, B, H). "

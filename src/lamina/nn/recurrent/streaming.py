@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from lamina.kernels import Weights
+from lamina.kernels import Weights, check_tensor
 from lamina.kernels.stepper import StepLayer, Stepper, StepWeights
 from lamina.nn.recurrent.layer import Direction
 from lamina.nn.recurrent.options import StackOptions
@@ -60,7 +60,10 @@ def evaluated(direction: Direction) -> Weights:
 def products(w_ih: Tensor, embedding: Tensor | Literal["onehot"]) -> Tensor:
     """``W x`` of every token, ``(V, G*H)``."""
     if isinstance(embedding, str):
+        if embedding != "onehot":
+            raise LaminaError(f"embedding is {embedding!r}; need a table (V, I) or 'onehot'")
         return w_ih.T.to(torch.float32).contiguous()
+    check_tensor("embedding", embedding, "a tensor (V, I)")
     if embedding.dim() != 2 or embedding.shape[1] != w_ih.shape[1]:
         shape = tuple(embedding.shape)
         raise LaminaError(f"embedding is {shape}; need (V, I={w_ih.shape[1]})")

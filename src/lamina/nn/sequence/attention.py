@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from lamina.kernels import valid_steps
+from lamina.kernels import check_lengths, valid_steps
 from lamina.spec import LaminaError
 
 
@@ -33,6 +33,7 @@ class _Attention(nn.Module):
         """``outputs`` ``(S, B, M)`` as they are asked; what padded steps hold is not read."""
         valid = None
         if lengths is not None:
+            lengths = check_lengths(lengths, *outputs.shape[:2])
             steps = valid_steps(lengths, outputs.shape[0], outputs.device)  # (S, B)
             outputs = outputs.masked_fill(~steps[:, :, None], 0.0)  # 0 * nan would be nan
             valid = steps.T[:, None]

@@ -6,9 +6,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, pad
 
-from lamina.kernels import look_up, valid_steps
-from lamina.nn.recurrent.options import MOST_UNITS
-from lamina.spec import LaminaError
+from lamina.kernels import (
+    check_lengths,
+    check_rows,
+    check_tensor,
+    check_tokens,
+    look_up,
+    valid_steps,
+)
+from lamina.nn.recurrent.options import Units
+from lamina.options import refuse
 
 
 class Convolution(nn.Module):
@@ -44,7 +51,13 @@ class Convolution(nn.Module):
     ) -> tuple[Tensor, Tensor | None]:
         """``x`` ``(T, B, I)``, or a table ``(V, I)`` and ``tokens`` ``(T, B)``, and ``lengths``
         ``(B,)`` on the CPU -> ``(ceil(T / stride), B, C)`` and the lengths there."""
+        check_tensor("x", x, "a tensor (T, B, I)" if tokens is None else "a table (V, I)")
         if tokens is not None:
+            tokens = check_tokens(tokens, x.device)
+        if lengths is not None:
+            lengths = check_lengths(lengths, *(x if tokens is None else tokens).shape[:2])
+        if tokens is not None:
+            check_rows(tokens, len(x), lengths)
             x = look_up(x, tokens, lengths)
         if lengths is not None:
             x = x.masked_fill(~valid_steps(lengths, x.shape[0], x.device)[:, :, None], 0.0)
@@ -62,5 +75,4 @@ class Convolution(nn.Module):
 def check_convolution(channels: int, kernel: int, stride: int) -> None:
     """Refuse what is no size."""
     for name, value in (("convolution", channels), ("kernel", kernel), ("stride", stride)):
-        if not 1 <= value <= MOST_UNITS:
-            raise LaminaError(f"{name} is {value}; need 1 to {MOST_UNITS:,}")
+        refuse(name, value, Units)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from lamina.kernels import valid_steps
+from lamina.kernels import check_lengths, valid_steps
 from lamina.spec import LaminaError
 
 
@@ -22,7 +22,7 @@ class Last(nn.Module):
         if lengths is None:
             last = outputs[-1]
         else:
-            t = lengths.to(outputs.device, non_blocking=True) - 1
+            t = check_lengths(lengths, *outputs.shape[:2]).to(outputs.device, non_blocking=True) - 1
             last = outputs[t, torch.arange(batch, device=outputs.device)]
         f = self.forward_size
         return torch.cat((last[:, :f], outputs[0, :, f:]), dim=1)
@@ -39,8 +39,7 @@ class Mean(nn.Module):
         if lengths is None:
             return outputs.mean(dim=0)
         valid = _valid(outputs, lengths)
-        count = lengths.to(outputs.device, outputs.dtype, non_blocking=True)
-        return outputs.masked_fill(~valid, 0.0).sum(dim=0) / count[:, None]
+        return outputs.masked_fill(~valid, 0.0).sum(dim=0) / valid.sum(dim=0)
 
 
 class Max(nn.Module):
@@ -78,6 +77,7 @@ class Attention(nn.Module):
 
 
 def _valid(outputs: Tensor, lengths: Tensor) -> Tensor:
+    lengths = check_lengths(lengths, *outputs.shape[:2])
     return valid_steps(lengths, outputs.shape[0], outputs.device)[:, :, None]  # (T, B, 1)
 
 

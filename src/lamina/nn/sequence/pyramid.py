@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from lamina.kernels import check_lengths
 from lamina.nn.recurrent.dropout import drop
 from lamina.nn.recurrent.options import StackOptions
 from lamina.nn.recurrent.stack import Stack
@@ -85,6 +86,8 @@ class Pyramid(nn.Module):
         """
         if lengths is not None and state is not None:
             raise LaminaError("got lengths and a state; a stream's pieces have no padding")
+        if lengths is not None:
+            lengths = check_lengths(lengths, *x.shape[:2])
         if lengths is not None and len(lengths) and int(self.shorter(lengths).min()) < 1:
             raise LaminaError(
                 f"a sequence has {int(lengths.min())} frames; need {2**self.halvings} at least"
