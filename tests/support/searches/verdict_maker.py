@@ -32,17 +32,19 @@ def make_verdict(
     budget: int | None = None,
     baseline: float | None = None,
     improving: bool = False,
+    asked: Sequence[int] = (),
 ) -> Verdict:
     """A verdict on the given values of the metric; not-a-number is a diverged seed.
 
     step_ms: the same for every depth; None: longer with depth. budget: as near as whole units
     come to it, the size of every depth; None: one width. improving: up to the last epoch.
+    asked: the depths of the search, where not all were judged.
     """
     candidates = tuple(
         Candidate(d, 64, 20_000 + 25_000 * d)
         if budget is None
         else Candidate(d, 90 - d, budget - d)
-        for d in values
+        for d in asked or values
     )
     costs = tuple(Cost(d, step_ms or 2.0 + 6.0 * d, 100_000 * d, 900_000 * d) for d in values)
     trials = tuple(
@@ -76,7 +78,7 @@ def make_verdict(
         look=len(looks),
         baseline=None if baseline is None else metric.utility(baseline),
     )
-    told = tell(decision, metric, trials, baseline)
+    told = tell(decision, metric, trials, baseline, asked or values)
     about = Checked(checked, "validation examples")
     shown = decision.shown
     search: dict[str, Any] = {

@@ -54,6 +54,12 @@ CASES: dict[str, Verdict] = {
     ),
     "nothing is bounded": make_verdict({1: [0.75, 0.97], 2: [0.7, 0.95]}),
     "the ceiling is near": make_verdict({1: [0.97, 0.975, 0.98], 2: [0.96, 0.99, 0.93]}),
+    "deeper ones are not judged": make_verdict(
+        {1: [0.881, 0.884, 0.879], 2: [0.904, 0.907, 0.905]}, asked=(1, 2, 3, 4, 5)
+    ),
+    "open, and one is not judged": make_verdict(
+        {1: [0.881, 0.884, 0.879], 2: [0.888, 0.893, 0.884]}, asked=(1, 2, 4)
+    ),
     "one depth": make_verdict({2: [0.88, 0.881]}),
 }
 
@@ -111,7 +117,8 @@ def _surer(verdict: Verdict) -> tuple[str, ...]:
         baseline=verdict.baseline,
     )
     utilities = {
-        d: [trial.utility(metric) for trial in verdict.trials if trial.depth == d] for d in depths
+        score.depth: [t.utility(metric) for t in verdict.trials if t.depth == score.depth]
+        for score in verdict.decision.scores
     }
     assert problem.decide(utilities) == verdict.decision
     return surer(problem, utilities, 1, verdict.trials)

@@ -48,9 +48,11 @@ def surer(
     rarer = dataclasses.replace(problem, alpha=risk).decide(evidence, look)
     smaller = dataclasses.replace(problem, margin=margin).decide(evidence, look)
     now, half = 100 * problem.alpha, utility_amount(problem.metric, margin)
+    all_judged = len(found.scores) == len(problem.depths)
+    scope = "" if all_judged else " among the depths that were judged"
     return (
-        f"The rule allows each kind of error, too deep or too shallow, in at most {now:g}% of"
-        f" searches. At {100 * risk:g}%, {_answer(rarer, found.depth, problem, seconds)}.",
+        f"The rule allows each kind of error, too deep or too shallow{scope}, in at most {now:g}%"
+        f" of searches. At {100 * risk:g}%, {_answer(rarer, found.depth, problem, seconds)}.",
         f"For half the smallest gain, {half}, {_answer(smaller, found.depth, problem, seconds)}.",
     )
 

@@ -150,6 +150,7 @@ class Told:
         beats_baseline: whether a depth is clearly better than that; None if unknown.
         best_epoch: the depth that gains most from scoring the best epoch, the one that gains least,
             and the difference; None if it is small.
+        not_judged: depths of the search about which the decision says nothing.
     """
 
     metric: Metric
@@ -165,6 +166,7 @@ class Told:
     baseline_text: str
     beats_baseline: bool | None
     best_epoch: tuple[int, int, str] | None
+    not_judged: tuple[int, ...]
 
     def gain(self, shallow: int, deep: int) -> ToldGain | None:
         """Between two depths; None if no seed of one of them got through."""
@@ -177,7 +179,11 @@ class Told:
 
 
 def tell(
-    decision: Decision, metric: Metric, trials: Sequence[Trial], baseline: float | None
+    decision: Decision,
+    metric: Metric,
+    trials: Sequence[Trial],
+    baseline: float | None,
+    asked: Iterable[int],
 ) -> Told:
     """``decision`` in the user's units.
 
@@ -186,7 +192,9 @@ def tell(
         metric: scores the trials.
         trials: the judged trials, one per depth and seed (see :func:`lamina.depth.trials.apart`).
         baseline: the best value without a network; None if unknown.
+        asked: the depths of the search, judged or not.
     """
+    judged = {score.depth for score in decision.scores}
     return Told(
         metric=metric,
         decision=decision,
@@ -201,6 +209,7 @@ def tell(
         baseline_text="" if baseline is None else metric.show(baseline),
         beats_baseline=_beats(decision, metric, baseline),
         best_epoch=_best_epoch(decision, metric, trials),
+        not_judged=tuple(depth for depth in asked if depth not in judged),
     )
 
 

@@ -86,7 +86,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
     def told(self) -> Told:
         """The decision in the user's units."""
-        return tell(self.decision, self.metric, apart(self.trials), self.baseline)
+        depths = (candidate.depth for candidate in self.candidates)
+        return tell(self.decision, self.metric, apart(self.trials), self.baseline, depths)
 
     def cost(self, depth: int) -> Cost:
         """The cost of ``depth``."""

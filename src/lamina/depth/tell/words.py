@@ -23,10 +23,21 @@ def headline(told: Told) -> str:
         return f"{layers(told.scores[0].depth).capitalize()}, compared with no other depth."
     if found.outcome == "use" and found.depth is not None:
         less = ": deeper is unstable" if found.unstable else ""
-        return f"Use {layers(found.depth)}{less}."
+        return f"Use {layers(found.depth)}{less}{_not_judged(told)}."
     if found.outcome == "none":
         return f"No depth can be recommended: {_obstacle(told)}."
-    return f"Undecided between {listed(found.between)} layers."
+    return f"Undecided between {listed(found.between)} layers{_not_judged(told)}."
+
+
+def _not_judged(told: Told) -> str:
+    """``; 3 to 5 layers were not judged``; empty if all depths were."""
+    left = told.not_judged
+    if not left:
+        return ""
+    row = len(left) > 2 and left[-1] - left[0] == len(left) - 1
+    were = "was" if left == (1,) else "were"
+    last = layers(left[-1]).removeprefix(f"{left[-1]} ")
+    return f"; {listed_range(left) if row else listed(left)} {last} {were} not judged"
 
 
 def why(told: Told, costs: Sequence[Cost], kept: Trial | None, asked: int) -> tuple[str, ...]:
@@ -154,6 +165,8 @@ def _enough(told: Told, chosen: int, step_ms: dict[int, float]) -> list[str]:
         return [_no_more(told, chosen, deeper, step_ms), *failing]
     if len(told.scores) == 1:
         return ["Nothing shows whether it is enough, or more than enough."]
+    if any(depth > chosen for depth in told.not_judged):
+        return ["No deeper network was judged: --strategy grid judges every depth.", *failing]
     if all(score.depth <= chosen for score in told.scores):
         return [
             "It is the deepest that was tried; more layers may be better still"
