@@ -29,12 +29,11 @@ from lamina.store import RunFolder
 from lamina.store.atomic import write_json
 from lamina.store.cache import cache_folder
 from lamina.store.lock import hold
-from lamina.store.tensors import read_checked
 from lamina.store.versions import versions
 
 run = RunFolder.open(sys.argv[1])
 config, assets = run.load_assets()
-arrays = safetensors.numpy.load(read_checked(run.weights_file)[0])
+arrays = safetensors.numpy.load_file(run.weights_file)
 print(config["model"], assets, arrays["weight"].tolist())
 assert "torch" not in sys.modules
 """

@@ -6,14 +6,18 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from lamina.spec import LaminaError
 from lamina.store.atomic import TEMPORARY, append_line, whole_lines, write_json, write_text
-from lamina.store.regular import read_regular
-from lamina.store.tensors import read_checked, save_tensors, tensors_of
+from lamina.store.objects import parse_object, read_object, read_text
+from lamina.store.regular import read_regular, refuse_links
+from lamina.store.tensors import TensorFile, save_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -98,13 +102,16 @@ class RunFolder:
         Raises:
             LaminaError: The file is missing, malformed or of another version.
         """
-        if not self.is_run(self.path):
+        if not os.path.lexists(self.config_file):
             got = "not a run folder (no config.json)" if self.path.exists() else "no such folder"
             raise LaminaError(
                 f"{got}; need the folder of a training run or a depth search.",
                 place=str(self.path),
             )
-        config = _read_object(self.config_file)
+        files = (self.config_file, self.weights_file, self.history_file, self.result_file)
+        checkpoints = (self.checkpoint_file, self.previous_checkpoint_file)
+        refuse_links(self.path, (*files, self.checkpoint_folder, *checkpoints))
+        config = read_object(self.config_file)
         if config.get("format") != FORMAT:
             made_with = config.get("versions")
             version = made_with.get("lamina") if isinstance(made_with, dict) else None
@@ -124,7 +131,7 @@ class RunFolder:
 
     def result(self) -> dict[str, Any] | None:
         """The contents of ``result.json``; ``None`` until the run has ended."""
-        return _read_object(self.result_file) if self.result_file.exists() else None
+        return read_object(self.result_file) if self.result_file.exists() else None
 
     # -- the model
 
@@ -149,8 +156,8 @@ class RunFolder:
         Raises:
             LaminaError: A file is missing, truncated, altered or from another run.
         """
-        config, assets, data = self._checked_files()
-        return config, assets, tensors_of(data, str(self.weights_file))
+        with self.model_files() as (config, assets, weights):
+            return config, assets, weights.read()
 
     def load_assets(self) -> tuple[dict[str, Any], dict[str, str]]:
         """``config.json`` and the assets by name: enough to read a model's input and decode its
@@ -159,30 +166,49 @@ class RunFolder:
         Raises:
             LaminaError: As :meth:`load_model_files`.
         """
-        config, assets, _ = self._checked_files()
-        return config, assets
+        with self.model_files() as (config, assets, weights):
+            weights.check()
+            return config, assets
 
-    def _checked_files(self) -> tuple[dict[str, Any], dict[str, str], bytes]:
+    def load_weights(self, model: Model) -> None:
+        """Load the weights into ``model``; they are read once their shapes are known to fit.
+
+        Raises:
+            LaminaError: As :meth:`load_model_files`; or they do not fit.
+        """
+        with self.model_files() as (_, _, weights):
+            model.load_state_dict(weights.read(like=model.state_dict()))
+
+    @contextmanager
+    def model_files(self) -> Iterator[tuple[dict[str, Any], dict[str, str], TensorFile]]:
+        """``config.json``, the assets by name, and the open file of the weights, of which only the
+        header was read.
+
+        Raises:
+            LaminaError: As :meth:`load_model_files`.
+        """
         config = self.config()
         if not self.weights_file.exists():
             raise LaminaError(
                 "has no weights.safetensors yet: it ended before its first evaluation. Resume it.",
                 place=str(self.path),
             )
-        data, metadata = read_checked(self.weights_file)
-        if metadata.get("model") != _sha256(_canonical(config["model"])):
-            raise LaminaError(
-                "was changed after training, or belongs to another run: its model is not the one "
-                "of weights.safetensors",
-                place=str(self.config_file),
-            )
-        assets = {
-            name: self._read_asset(name, sha)
-            for name, sha in _parse_object(
-                metadata.get("assets", ""), str(self.weights_file)
-            ).items()
-        }
-        return config, assets, data
+        with TensorFile(self.weights_file) as weights:
+            if weights.metadata.get("model") != _sha256(_canonical(config["model"])):
+                raise LaminaError(
+                    "was changed after training, or belongs to another run: its model is not the "
+                    "one of weights.safetensors",
+                    place=str(self.config_file),
+                )
+            try:
+                sums = msgspec.json.decode(weights.metadata.get("assets", ""), type=dict[str, str])
+            except (msgspec.MsgspecError, RecursionError):
+                raise LaminaError(
+                    "does not say which files belong to it; lamina did not write it",
+                    place=str(self.weights_file),
+                ) from None
+            assets = {name: self._read_asset(name, sha) for name, sha in sums.items()}
+            yield config, assets, weights
 
     def _write_asset(self, name: str, text: str) -> None:
         file = self._asset_file(name)
@@ -192,7 +218,8 @@ class RunFolder:
 
     def _read_asset(self, name: str, sha: str) -> str:
         file = self._asset_file(name)
-        text = _read(file)
+        refuse_links(self.path, [file])
+        text = read_text(file)
         if _sha256(text) != sha:
             raise LaminaError(
                 "was changed after training, or belongs to another run: its content does not "
@@ -203,7 +230,8 @@ class RunFolder:
 
     def _asset_file(self, name: str) -> Path:
         # The name may come from a stranger's file; it must not point outside the folder.
-        if not name or name != os.path.basename(name) or name.startswith(".") or "\\" in name:
+        plain = name == os.path.basename(name) and name.isprintable() and "\\" not in name
+        if not name or not plain or name.startswith("."):
             raise LaminaError(f"{name!r} is not a plain file name", place=str(self.weights_file))
         return self.path / name
 
@@ -234,7 +262,7 @@ class RunFolder:
         except UnicodeDecodeError:
             raise LaminaError("is not UTF-8 text", place=str(self.history_file)) from None
         return [
-            _parse_object(text, f"{self.history_file}:{number}")
+            parse_object(text, f"{self.history_file}:{number}")
             for number, text in enumerate(lines, start=1)
         ]
 
@@ -243,29 +271,6 @@ class RunFolder:
     def drop_checkpoints(self) -> None:
         """Delete the checkpoints, which a finished run does not need."""
         shutil.rmtree(self.checkpoint_folder, ignore_errors=True)
-
-
-def _read(file: Path) -> str:
-    try:
-        return read_regular(file).decode("utf-8")
-    except OSError as error:
-        raise LaminaError(f"cannot be read: {error.strerror}", place=str(file)) from None
-    except UnicodeDecodeError:
-        raise LaminaError("is not UTF-8 text", place=str(file)) from None
-
-
-def _read_object(file: Path) -> dict[str, Any]:
-    return _parse_object(_read(file), str(file))
-
-
-def _parse_object(text: str, place: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        raise LaminaError("is not valid JSON; it was cut short or edited", place=place) from None
-    if not isinstance(value, dict):
-        raise LaminaError(f"holds a {type(value).__name__}; need a JSON object", place=place)
-    return value
 
 
 def _canonical(obj: Any) -> str:

@@ -1,7 +1,8 @@
 """Opening files that somebody names, or that came with a stranger's folder.
 
-A name may be that of a pipe, which waits for a writer forever, or of a device, which never ends:
-only regular files are opened.
+A name may be that of a pipe, which waits for a writer forever, of a device, which never ends, or of
+a link to what is none of the folder's business: only regular files are opened, and of a folder only
+its own.
 """
 
 from __future__ import annotations
@@ -9,8 +10,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
+
+from lamina.spec import LaminaError
 
 #: More than any text file of a run or a search holds.
 MOST_BYTES = 1 << 29
@@ -54,4 +58,26 @@ def read_regular(path: str | Path, most: int = MOST_BYTES) -> bytes:
         size = os.fstat(file.fileno()).st_size
         if size > most:
             raise OSError(errno.EFBIG, f"it has {size:,} bytes; need at most {most:,}", str(path))
-        return file.read()
+        return file.read(size)  # files of /proc say that they have none, and may never end
+
+
+def refuse_links(folder: str | Path, files: Iterable[str | Path]) -> None:
+    """Refuse files of a folder that are links to somewhere else, or to nowhere.
+
+    A stranger's folder could otherwise have a file read that is not its own, or written to. The
+    folder itself may be a link.
+
+    Raises:
+        LaminaError: with the first such file.
+    """
+    inside = os.path.join(os.path.realpath(folder), "")
+    for file in files:
+        if not os.path.islink(file):
+            continue
+        target = os.path.realpath(file)
+        if not target.startswith(inside) or not os.path.exists(target):
+            raise LaminaError(
+                "is a link that leads out of its folder or nowhere; need the file itself. Copy "
+                "it there.",
+                place=str(file),
+            )

@@ -1,15 +1,22 @@
 """Named tensors in a safetensors file with a digest, so that damage is detected.
 
-Writing, and reading as torch tensors, loads torch; checking a file does not.
+Writing, and reading as torch tensors, loads torch; checking a file does not. A file may come from a
+stranger who made its digest fit: what the header says is checked against the size of the file, and
+against what is needed, before any tensor takes memory.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import math
+import os
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+from msgspec import Meta
 
 from lamina.spec import LaminaError
 from lamina.store.atomic import write_bytes
@@ -23,29 +30,62 @@ DIGEST = "sha256"
 #: The only metadata entry: safetensors writes several in random order, and equal contents should
 #: give equal files.
 ENTRY = "lamina"
+#: The longest header of the format.
+MOST_HEADER = 100_000_000
+#: Bytes that are hashed at a time.
+_CHUNK = 1 << 20
 
-
-#: safetensors' name of each type, and torch's, which the digest holds.
+#: safetensors' name of each type; torch's, which the digest holds; and its bytes.
 _TYPES = {
-    "BOOL": "torch.bool",
-    "U8": "torch.uint8",
-    "U16": "torch.uint16",
-    "U32": "torch.uint32",
-    "U64": "torch.uint64",
-    "I8": "torch.int8",
-    "I16": "torch.int16",
-    "I32": "torch.int32",
-    "I64": "torch.int64",
-    "F8_E4M3": "torch.float8_e4m3fn",
-    "F8_E4M3FNUZ": "torch.float8_e4m3fnuz",
-    "F8_E5M2": "torch.float8_e5m2",
-    "F8_E5M2FNUZ": "torch.float8_e5m2fnuz",
-    "F16": "torch.float16",
-    "BF16": "torch.bfloat16",
-    "F32": "torch.float32",
-    "F64": "torch.float64",
-    "C64": "torch.complex64",
+    "BOOL": ("torch.bool", 1),
+    "U8": ("torch.uint8", 1),
+    "U16": ("torch.uint16", 2),
+    "U32": ("torch.uint32", 4),
+    "U64": ("torch.uint64", 8),
+    "I8": ("torch.int8", 1),
+    "I16": ("torch.int16", 2),
+    "I32": ("torch.int32", 4),
+    "I64": ("torch.int64", 8),
+    "F8_E4M3": ("torch.float8_e4m3fn", 1),
+    "F8_E4M3FNUZ": ("torch.float8_e4m3fnuz", 1),
+    "F8_E5M2": ("torch.float8_e5m2", 1),
+    "F8_E5M2FNUZ": ("torch.float8_e5m2fnuz", 1),
+    "F16": ("torch.float16", 2),
+    "BF16": ("torch.bfloat16", 2),
+    "F32": ("torch.float32", 4),
+    "F64": ("torch.float64", 8),
+    "C64": ("torch.complex64", 8),
 }
+_NAMES = frozenset(name for name, _ in _TYPES.values())
+
+_Natural = Annotated[int, Meta(ge=0)]
+
+
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A tensor in the header of a file.
+
+    Attributes:
+        dtype: safetensors' name of its type.
+        shape: its sizes.
+        data_offsets: where its bytes begin and end.
+    """
+
+    dtype: str
+    shape: Annotated[tuple[_Natural, ...], Meta(max_length=64)]
+    data_offsets: tuple[_Natural, _Natural]
+
+    @property
+    def kind(self) -> str:
+        """torch's name of its type: ``torch.float32``."""
+        return _TYPES[self.dtype][0]
+
+    @property
+    def bytes(self) -> int:
+        """What its shape takes."""
+        return math.prod(self.shape) * _TYPES[self.dtype][1]
+
+    def __str__(self) -> str:
+        return f"{self.kind.removeprefix('torch.')} {self.shape}"
 
 
 def save_tensors(
@@ -62,18 +102,18 @@ def save_tensors(
     import torch
 
     for name, tensor in tensors.items():
-        if str(tensor.dtype) not in _TYPES.values():
+        if str(tensor.dtype) not in _NAMES:
             kind = str(tensor.dtype).removeprefix("torch.")
             raise LaminaError(
                 f"tensor {name!r} is {kind}, which safetensors files do not hold; convert it first",
                 place=str(path),
             )
     plain = _separate(tensors)
-    parts = (
-        (name, str(t.dtype), list(t.shape), t.reshape(-1).view(torch.uint8).numpy().data)
-        for name, t in sorted(plain.items())
-    )
-    noted = {**metadata, DIGEST: _digest(parts, metadata)}
+    sha = _digest_of(metadata)
+    for name, t in sorted(plain.items()):
+        sha.update(_line(name, str(t.dtype), t.shape))
+        sha.update(t.reshape(-1).view(torch.uint8).numpy().data)
+    noted = {**metadata, DIGEST: sha.hexdigest()}
     entry = json.dumps(noted, sort_keys=True, ensure_ascii=False)
     write_bytes(path, safetensors.torch.save(plain, {ENTRY: entry}))
 
@@ -84,74 +124,168 @@ def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     Raises:
         LaminaError: The file is missing, truncated, altered or not safetensors.
     """
-    data, metadata = read_checked(path)
-    return tensors_of(data, str(path)), metadata
+    with TensorFile(path) as file:
+        return file.read(), file.metadata
 
 
-def tensors_of(data: bytes, place: str) -> dict[str, Tensor]:
-    """The torch tensors in the bytes that :func:`read_checked` returned."""
-    import safetensors.torch
+class TensorFile:
+    """A file whose header was read, and describes exactly the bytes that follow it. A context
+    manager, which closes the file.
 
-    try:
-        # Cloning gives each tensor torch's own memory alignment, so that vectorised sums over it
-        # are the same to the last bit.
-        return {name: tensor.clone() for name, tensor in safetensors.torch.load(data).items()}
-    except (safetensors.SafetensorError, ValueError, LookupError, RuntimeError, TypeError):
-        raise _broken(place) from None
-
-
-def read_checked(path: str | Path) -> tuple[bytes, dict[str, str]]:
-    """The bytes and metadata of ``path``, after checking the content against its digest.
+    Attributes:
+        place: Its path, for messages.
+        metadata: What :func:`save_tensors` was given; as reliable as the digest once :meth:`check`
+            or :meth:`read` has returned.
+        entries: What each tensor is, by name.
 
     Raises:
-        LaminaError: The file is missing, truncated, altered or not safetensors.
+        LaminaError: The file is missing, truncated, or not safetensors that lamina wrote.
     """
-    place = str(path)
-    try:
-        with open_regular(path) as file:
-            data = file.read()
-    except OSError as error:
-        raise LaminaError(f"cannot be read: {error.strerror}", place=place) from None
-    try:
-        start = 8 + int.from_bytes(data[:8], "little")
-        header = json.loads(data[8:start])
-        metadata = dict(json.loads(header.pop("__metadata__", {}).get(ENTRY, "{}")))
-        written = metadata.pop(DIGEST, None)
-        found = _digest(_parts(header, memoryview(data)[start:]), metadata)
-    except (ValueError, LookupError, RecursionError, TypeError, AttributeError):
-        raise _broken(place) from None
-    if written is None:
-        raise LaminaError(f"has no {DIGEST} in its metadata; lamina did not write it", place=place)
-    if written != found:
-        raise LaminaError(
-            f"was changed after it was written: its content does not match its {DIGEST}. "
-            "Copy it again, or train again.",
-            place=place,
-        )
-    return data, metadata
+
+    def __init__(self, path: str | Path):
+        self.place = str(path)
+        try:
+            self._file = open_regular(path)
+        except OSError as error:
+            raise LaminaError(f"cannot be read: {error.strerror}", place=self.place) from None
+        try:
+            self._read_header()
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
+            self._file.close()
+            raise _broken(self.place) from None
+        if self._written is None:
+            self._file.close()
+            raise LaminaError(
+                f"has no {DIGEST} in its metadata; lamina did not write it", place=self.place
+            )
+
+    def __enter__(self) -> TensorFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def _read_header(self) -> None:
+        size = os.fstat(self._file.fileno()).st_size
+        if size < 8:
+            raise ValueError("no header")
+        length = int.from_bytes(self._file.read(8), "little")
+        self._start = 8 + length
+        if length > MOST_HEADER or self._start > size:
+            raise ValueError("no header")
+        header = msgspec.json.decode(self._file.read(length), type=dict[str, msgspec.Raw])
+        noted = msgspec.json.decode(header.pop("__metadata__", b"{}"), type=dict[str, str])
+        self.metadata = msgspec.json.decode(noted.get(ENTRY, "{}"), type=dict[str, str])
+        self._written = self.metadata.pop(DIGEST, None)
+        self.entries = {
+            name: msgspec.json.decode(header[name], type=Entry) for name in sorted(header)
+        }
+        end = 0  # tensors lie one after another, and fill the file
+        for entry in sorted(self.entries.values(), key=lambda entry: entry.data_offsets):
+            first, last = entry.data_offsets
+            if entry.dtype not in _TYPES or first != end or last - first != entry.bytes:
+                raise ValueError("not the bytes of its tensors")
+            end = last
+        if self._start + end != size:
+            raise ValueError("cut short")
+
+    def check(self) -> None:
+        """Check the content against the digest, with little memory.
+
+        Raises:
+            LaminaError: The file was altered.
+        """
+        buffer = memoryview(bytearray(_CHUNK))
+
+        def pieces(name: str, entry: Entry) -> Iterable[memoryview]:
+            left = entry.bytes
+            while left:
+                piece = buffer[: min(left, _CHUNK)]
+                self._fill(piece)
+                yield piece
+                left -= len(piece)
+
+        self._digest(pieces)
+
+    def read(self, like: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
+        """The tensors, on the CPU.
+
+        Args:
+            like: What is needed: a tensor of the same type and shape for each name, of which only
+                these are looked at; ``None``: whatever the file holds.
+
+        Raises:
+            LaminaError: The file was altered, or it does not hold what is needed; in that case
+                nothing was read.
+        """
+        import torch
+
+        if like is not None:
+            self.fits(like)
+        tensors: dict[str, Tensor] = {}
+
+        def whole(name: str, entry: Entry) -> Iterable[memoryview]:
+            dtype = getattr(torch, entry.kind.removeprefix("torch."))
+            tensors[name] = torch.empty(entry.shape, dtype=dtype, device="cpu")
+            content = tensors[name].reshape(-1).view(torch.uint8).numpy().data
+            self._fill(content)
+            yield content
+
+        self._digest(whole)
+        return tensors
+
+    def fits(self, like: Mapping[str, Tensor]) -> None:
+        """Refuse a file that does not hold tensors ``like`` these, and no others.
+
+        Raises:
+            LaminaError: with the first that differs.
+        """
+        need = {name: describe(tensor) for name, tensor in like.items()}
+        got = {name: str(entry) for name, entry in self.entries.items()}
+        for name in sorted(need.keys() | got.keys()):
+            if need.get(name) != got.get(name):
+                raise LaminaError(
+                    f"tensor {name!r} is {got.get(name, 'missing')}; need "
+                    f"{need.get(name, 'no such tensor')}. It does not belong to this run's "
+                    "config.json.",
+                    place=self.place,
+                )
+
+    def _fill(self, content: memoryview) -> None:
+        if self._file.readinto(content) != len(content):  # type: ignore[attr-defined]
+            raise _broken(self.place)
+
+    def _digest(self, pieces: Callable[[str, Entry], Iterable[memoryview]]) -> None:
+        sha = _digest_of(self.metadata)
+        try:
+            for name, entry in self.entries.items():
+                sha.update(_line(name, entry.kind, entry.shape))
+                self._file.seek(self._start + entry.data_offsets[0])
+                for piece in pieces(name, entry):
+                    sha.update(piece)
+        except OSError as error:
+            raise LaminaError(f"cannot be read: {error.strerror}", place=self.place) from None
+        if self._written != sha.hexdigest():
+            raise LaminaError(
+                f"was changed after it was written: its content does not match its {DIGEST}. "
+                "Copy it again, or train again.",
+                place=self.place,
+            )
 
 
-def _parts(
-    header: Mapping[str, Any], content: memoryview
-) -> Iterable[tuple[str, str, list[int], memoryview]]:
-    """Name, type, shape and bytes of each tensor, by name."""
-    ends = [entry["data_offsets"][1] for entry in header.values()]
-    if max(ends, default=0) != len(content):
-        raise ValueError("cut short")
-    for name, entry in sorted(header.items()):
-        first, last = entry["data_offsets"]
-        yield name, _TYPES[entry["dtype"]], list(entry["shape"]), content[first:last]
+def describe(tensor: Tensor) -> str:
+    """What a tensor is, in words: ``float32 (8, 4)``."""
+    return f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"
 
 
-def _digest(
-    parts: Iterable[tuple[str, str, list[int], memoryview]], metadata: Mapping[str, str]
-) -> str:
-    """The sha256 over names, types, shapes and bytes of all tensors, and over the metadata."""
-    sha = hashlib.sha256(json.dumps(dict(metadata), sort_keys=True).encode())
-    for name, kind, shape, content in parts:
-        sha.update(json.dumps([name, kind, shape]).encode())
-        sha.update(content)
-    return sha.hexdigest()
+def _digest_of(metadata: Mapping[str, str]) -> Any:
+    """The sha256 over the metadata, for :func:`_line` and the bytes of each tensor, by name, to be
+    added."""
+    return hashlib.sha256(json.dumps(dict(metadata), sort_keys=True).encode())
+
+
+def _line(name: str, kind: str, shape: Iterable[int]) -> bytes:
+    return json.dumps([name, kind, list(shape)]).encode()
 
 
 def _broken(place: str) -> LaminaError:

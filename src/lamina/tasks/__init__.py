@@ -169,22 +169,22 @@ def load(path: str | Path, *, device: str | torch.device = "cpu") -> Model:
     except ImportError:
         raise no_network(str(path)) from None
 
-    config, assets, tensors = RunFolder(path).load_model_files()
-    place = str(Path(path) / "config.json")
-    kind = task_class(config["model"].get("task"), place)
-    with torch.device("meta"):  # shapes only, until the tensors are known to fit
-        try:
-            model = kind.Network.from_saved(SavedModel(config["model"], assets, place))
-        except (RuntimeError, TypeError, OverflowError, MemoryError) as error:
-            what = " ".join(str(error).split())[:100]
-            raise LaminaError(f"describes no model that can be: {what}", place=place) from None
-    need, got = _shapes(model.state_dict()), _shapes(tensors)
-    for name in sorted(need.keys() | got.keys()):
-        if need.get(name) != got.get(name):
+    with RunFolder(path).model_files() as (config, assets, weights):
+        place = str(Path(path) / "config.json")
+        kind = task_class(config["model"].get("task"), place)
+        with torch.device("meta"):  # shapes only, until the tensors are known to fit
+            try:
+                model = kind.Network.from_saved(SavedModel(config["model"], assets, place))
+            except (RuntimeError, TypeError, OverflowError, MemoryError) as error:
+                what = " ".join(str(error).split())[:100]
+                raise LaminaError(f"describes no model that can be: {what}", place=place) from None
+        tensors = weights.read(like=model.state_dict())
+    for name, tensor in tensors.items():
+        if not torch.isfinite(tensor).all():
             raise LaminaError(
-                f"tensor {name} is {got.get(name, 'missing')}, config.json needs "
-                f"{need.get(name, 'none')}; the files do not belong together",
-                place=str(Path(path) / "weights.safetensors"),
+                f"tensor {name!r} holds numbers that are not finite; lamina does not write such "
+                "weights",
+                place=weights.place,
             )
     model.load_state_dict(tensors, assign=True)
     for parameter in model.parameters():
@@ -209,11 +209,3 @@ def load_processor(path: str | Path) -> Answers:
     return importlib.import_module(module).PROCESSOR.from_saved(
         SavedModel(config["model"], assets, place)
     )
-
-
-def _shapes(tensors: Mapping[str, torch.Tensor]) -> dict[str, str]:
-    """What each tensor is, in words: ``float32 (8, 4)``."""
-    return {
-        name: f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"
-        for name, tensor in tensors.items()
-    }

@@ -2,23 +2,36 @@
 
 A checkpoint is one safetensors file, written completely or not at all. The previous one is kept
 as well: if a file is truncated or altered on disk, only the work since then is lost.
+
+A checkpoint may come from a stranger: its numbers are held against :class:`Journal` and
+:class:`Numbers`, its tensors against what this training run would write, before any is read.
 """
 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 import torch
+from msgspec import Meta
 from torch import Tensor
 
-from lamina.spec import LaminaError, Model, State, state_from, state_tensors
-from lamina.store import RunFolder, load_tensors, save_tensors
+from lamina.options import NonNegative, Tally, Threads
+from lamina.spec import LaminaError, Model, State, Step, state_from, state_tensors
+from lamina.store import RunFolder, save_tensors
+from lamina.store.tensors import TensorFile
 from lamina.train.meter import Totals
 from lamina.train.schedules import Schedule
+
+#: A number in a line of ``history.jsonl``.
+Figure = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | float | None
+#: A word of a generator's state.
+Word = Annotated[int, Meta(ge=0, lt=2**32)]
 
 
 class Journal(msgspec.Struct):
@@ -42,21 +55,58 @@ class Journal(msgspec.Struct):
         threads: CPU threads; sums over another number of threads differ in the last bits.
     """
 
-    epoch: int = 0
-    batch: int = 0
-    step: int = 0
+    epoch: Tally = 0
+    batch: Tally = 0
+    step: Tally = 0
     totals: Totals = msgspec.field(default_factory=Totals)
     schedule: Schedule = msgspec.field(default_factory=Schedule)
     lr: float = 0.0
     watched: float | None = None
-    waited: int = 0
+    waited: Tally = 0
     best: dict[str, float | None] = {}
-    best_epoch: int = 0
-    history: list[dict[str, Any]] = []
-    seconds: float = 0.0
-    train_seconds: float = 0.0
-    tokens: int = 0
-    threads: int = 0
+    best_epoch: Tally = 0
+    history: list[dict[str, Figure]] = []
+    seconds: NonNegative = 0.0
+    train_seconds: NonNegative = 0.0
+    tokens: Tally = 0
+    threads: Threads = 1
+
+    def agrees(self, epochs: int, batches: int) -> bool:
+        """Whether its numbers agree with each other, with the epochs of the training run, and with
+        the batches of the epoch that it is in."""
+        return (
+            self.epoch < epochs
+            and self.batch <= batches
+            and (self.step == 0) == (self.epoch == self.batch == 0)
+            and self.batch <= self.totals.steps <= self.step
+            and self.best_epoch <= self.epoch
+            and max(self.waited, len(self.history)) <= self.epoch
+            and all(isinstance(line.get("epoch"), int) for line in self.history)
+        )
+
+
+class Numbers(msgspec.Struct, frozen=True):
+    """The states of Python's and NumPy's generators, as they give them.
+
+    Attributes:
+        python: Version, 624 words with the position after them, and a number held back.
+        numpy: Name, 624 words, the position, and whether a number is held back, and which.
+    """
+
+    python: tuple[
+        Literal[3], Annotated[tuple[Word, ...], Meta(min_length=625, max_length=625)], float | None
+    ]
+    numpy: tuple[
+        Literal["MT19937"],
+        Annotated[tuple[Word, ...], Meta(min_length=624, max_length=624)],
+        Annotated[int, Meta(ge=0, le=624)],
+        Literal[0, 1],
+        float,
+    ]
+
+    def __post_init__(self) -> None:
+        if self.python[1][-1] > 624:
+            raise ValueError("the position of Python's generator is beyond its words")
 
 
 @dataclass
@@ -113,69 +163,116 @@ class Checkpoint:
     place: str
     tensors: dict[str, Tensor]
     journal: Journal
-    random: dict[str, Any]
+    numbers: Numbers
 
     def restore(self, training: Training) -> None:
         """Put ``training`` back in the state in which the checkpoint was written."""
         device = training.device
         training.journal = self.journal
-        load_weights(training.model, self._group("model"), self.place)
-        training.best = {name: value.to(device) for name, value in self._group("best").items()}
-        carried = {name: value.to(device) for name, value in self._group("state").items()}
-        training.state = state_from(carried)
+        training.model.load_state_dict(_group("model", self.tensors))
+        best, carried = (
+            {name: value.to(device) for name, value in _group(kind, self.tensors).items()}
+            for kind in ("best", "state")
+        )
+        training.best, training.state = best, state_from(carried)
         values: dict[int, dict[str, Tensor]] = {}
-        for name, value in self._group("optimizer").items():
+        for name, value in _group("optimizer", self.tensors).items():
             index, _, part = name.partition(".")
             values.setdefault(int(index), {})[part] = value
         groups = training.optimizer.state_dict()["param_groups"]
         training.optimizer.load_state_dict({"state": values, "param_groups": groups})
-        _set_random(self._group("random"), self.random, device)
-
-    def _group(self, prefix: str) -> dict[str, Tensor]:
-        start = prefix + "."
-        return {
-            name.removeprefix(start): self.tensors[name]
-            for name in sorted(self.tensors)
-            if name.startswith(start)
-        }
+        _set_random(_group("random", self.tensors), self.numbers, device)
 
 
-def load(run: RunFolder) -> Checkpoint | None:
+#: A training step of the run where a journal says that it was, with the names of its sums and the
+#: shapes of its state; ``None`` before the first step.
+Sample = Callable[[Journal], Step | None]
+
+
+def load(run: RunFolder, training: Training, sample: Sample) -> Checkpoint | None:
     """The newest intact checkpoint of ``run``; ``None`` if none was written yet.
 
+    Args:
+        run: The run.
+        training: The training run that goes on; not changed.
+        sample: It raises LaminaError where the run never is.
+
     Raises:
-        LaminaError: There are checkpoints, but none is intact.
+        LaminaError: There are checkpoints, but none is intact; or the newest is of another run.
     """
     files = [file for file in (run.checkpoint_file, run.previous_checkpoint_file) if file.exists()]
     problem: LaminaError | None = None
     for file in files:
         try:
-            tensors, metadata = load_tensors(file)
-            journal = msgspec.json.decode(metadata["journal"], type=Journal)
-            numbers = msgspec.json.decode(metadata["random"])
-            if problem is not None:  # else the next save would replace this one with it
-                run.checkpoint_file.unlink()
-            return Checkpoint(str(file), tensors, journal, numbers)
+            found = _read(file, training, sample)
         except LaminaError as error:
             problem = problem or error
-        except (KeyError, msgspec.DecodeError):
-            problem = problem or LaminaError("is not a checkpoint", place=str(file))
+            continue
+        if problem is not None:  # else the next save would replace this one with it
+            run.checkpoint_file.unlink()
+        return found
     if problem is not None:
         raise problem
     return None
 
 
-def load_weights(model: Model, tensors: dict[str, Tensor], place: str) -> None:
-    """Load weights into ``model``.
-
-    Raises:
-        LaminaError: They do not fit the model; in one line, with ``place``.
-    """
+def _read(path: Path, training: Training, sample: Sample) -> Checkpoint:
+    with TensorFile(path) as file:
+        try:
+            journal = msgspec.json.decode(file.metadata.get("journal", ""), type=Journal)
+            numbers = msgspec.json.decode(file.metadata.get("random", ""), type=Numbers)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            raise LaminaError(f"is not a checkpoint: {error}", place=file.place) from None
+        try:
+            step = sample(journal)
+        except LaminaError as error:
+            raise LaminaError(error.message, place=file.place) from None
+        sums = set(step.sums) if step is not None and journal.totals.steps else set()
+        if journal.totals.sums.keys() != sums:
+            raise LaminaError(
+                f"has sums of {sorted(journal.totals.sums)}; need those of {sorted(sums)}. It does "
+                "not belong to this run's config.json.",
+                place=file.place,
+            )
+        state = None if step is None else step.state
+        tensors = file.read(like=_needed(training, journal, state, set(file.entries)))
     try:
-        model.load_state_dict(tensors)
-    except RuntimeError as error:
-        detail = str(error).replace("\n\t", " ")
-        raise LaminaError(f"the weights do not fit the model: {detail}", place=place) from None
+        torch.Generator().set_state(tensors["random.cpu"])
+    except RuntimeError:
+        raise LaminaError(
+            "has no valid state of torch's random number generator", place=file.place
+        ) from None
+    return Checkpoint(file.place, tensors, journal, numbers)
+
+
+def _needed(
+    training: Training, journal: Journal, state: State | None, found: set[str]
+) -> dict[str, Tensor]:
+    """Tensors like those that a checkpoint of ``training`` has where its journal is.
+
+    A parameter that has had no gradient yet has no state in the optimizer, so whether there is one
+    is up to the names that were ``found``.
+    """
+    model, optimizer = training.model.state_dict(), training.optimizer
+    needed = {
+        **_named("model", model),
+        **_named("best", model if journal.best_epoch else {}),
+        **_named("state", dict(state_tensors(state))),
+        **_named("random", _random_tensors(training.device)),
+    }
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for index, parameter in enumerate(parameters):
+        own = _named(f"optimizer.{index}", _optimizer_tensors(optimizer, parameter))
+        if found & own.keys():
+            needed |= own
+    return needed
+
+
+def _optimizer_tensors(optimizer: torch.optim.Optimizer, parameter: Tensor) -> dict[str, Tensor]:
+    """Tensors like those that the optimizer keeps for a parameter, by name."""
+    if isinstance(optimizer, torch.optim.SGD):
+        return {"momentum_buffer": parameter} if optimizer.param_groups[0]["momentum"] else {}
+    return {"step": torch.tensor(0.0), "exp_avg": parameter, "exp_avg_sq": parameter}
 
 
 def seed_everything(seed: int) -> None:
@@ -185,8 +282,18 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
 
 
-def _named(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _named(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def _group(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The inverse of :func:`_named`, of tensors with several prefixes."""
+    start = prefix + "."
+    return {
+        name.removeprefix(start): tensors[name]
+        for name in sorted(tensors)
+        if name.startswith(start)
+    }
 
 
 def _random_tensors(device: torch.device) -> dict[str, Tensor]:
@@ -203,12 +310,12 @@ def _random_numbers() -> dict[str, Any]:
     return {"python": random.getstate(), "numpy": [kind, np.asarray(keys).tolist(), *rest]}
 
 
-def _set_random(tensors: dict[str, Tensor], numbers: dict[str, Any], device: torch.device) -> None:
+def _set_random(tensors: dict[str, Tensor], numbers: Numbers, device: torch.device) -> None:
     torch.set_rng_state(tensors["cpu"])
     if device.type == "cuda" and "cuda" in tensors:
         torch.cuda.set_rng_state(tensors["cuda"], device)
     elif device.type == "mps" and "mps" in tensors:
         torch.mps.set_rng_state(tensors["mps"])
-    version, keys, gauss = numbers["python"]
-    random.setstate((version, tuple(keys), gauss))
-    np.random.set_state(tuple(numbers["numpy"]))
+    random.setstate(numbers.python)
+    name, words, at, held, gauss = numbers.numpy
+    np.random.set_state((name, np.array(words, np.uint32), at, held, gauss))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ import msgspec
 from lamina.spec import LaminaError, Model, Task
 from lamina.store import RunFolder, hold
 from lamina.train import checkpoint
-from lamina.train.checkpoint import Training, load_weights
-from lamina.train.loop import Loop
+from lamina.train.checkpoint import Training
+from lamina.train.loop import Loop, first_step
 from lamina.train.progress import Progress, choose_progress
 from lamina.train.result import Diverged, Result
 from lamina.train.session import Interrupt, cpu_threads, make_optimizer, open_run
@@ -84,7 +85,9 @@ def _fit(
     device = settings.choose_device()
     model.to(device)
     training = Training(model, make_optimizer(model, settings), device)
-    saved = checkpoint.load(run) if run is not None else None
+    saved = None
+    if run is not None:
+        saved = checkpoint.load(run, training, partial(first_step, task, settings, training))
     threads = saved.journal.threads if saved is not None else settings.threads
     with cpu_threads(threads), Interrupt() as interrupt:
         if saved is None:
@@ -111,8 +114,7 @@ def _ended(run: RunFolder, values: dict[str, Any], model: Model, settings: Setti
             f"is not the result of a training run: {error}", place=str(run.result_file)
         ) from None
     if result.best_epoch:
-        _, _, tensors = run.load_model_files()
-        load_weights(model, tensors, str(run.weights_file))
+        run.load_weights(model)
     model.to(settings.choose_device()).eval()
     run.drop_checkpoints()  # in case it was killed before it could
     if result.stopped == "diverged":

@@ -10,10 +10,10 @@ from typing import Any, NoReturn
 
 import torch
 
-from lamina.spec import Metric, State, Task
+from lamina.spec import LaminaError, Metric, State, Step, Task
 from lamina.store import RunFolder
 from lamina.train import checkpoint
-from lamina.train.checkpoint import Training
+from lamina.train.checkpoint import Journal, Training
 from lamina.train.evaluate import score
 from lamina.train.meter import Meter, Totals
 from lamina.train.progress import Plan, Progress
@@ -73,7 +73,7 @@ class Loop:
                 for group in self.optimizer.param_groups:
                     group["lr"] = journal.lr
 
-                with self.precision():
+                with precision(settings, self.training.device):
                     state = None if batch.fresh else self.training.state
                     step = self.task.step(self.model, batch, state)
                 self.optimizer.zero_grad(set_to_none=True)
@@ -116,11 +116,6 @@ class Loop:
             self.run.write_history(journal.history)
         else:
             self.checkpoint(self.run)
-
-    def precision(self) -> contextlib.AbstractContextManager[Any]:
-        if self.settings.precision == "bf16":
-            return torch.autocast(self.training.device.type, dtype=torch.bfloat16)
-        return contextlib.nullcontext()
 
     def look(self) -> None:
         """Fetch the sums from the device; raise Diverged if they are not finite."""
@@ -229,6 +224,36 @@ class Loop:
         if self.run is not None and stopped == "interrupted":
             self.progress.note(f"Resume with: lamina train --resume {self.run.path}")
         return result
+
+
+def precision(settings: Settings, device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    """In which numbers a training step computes."""
+    if settings.precision == "bf16":
+        return torch.autocast(device.type, dtype=torch.bfloat16)
+    return contextlib.nullcontext()
+
+
+def first_step(task: Task, settings: Settings, training: Training, journal: Journal) -> Step | None:
+    """The first training step of the epoch that ``journal`` is in, as far as its sums have names
+    and its state has shapes, as at every step: it is taken without a gradient, and with whatever
+    weights there are. ``None`` before the first epoch.
+
+    Raises:
+        LaminaError: The run is never where ``journal`` is.
+    """
+    batches = task.batches("train", epoch=journal.epoch, seed=settings.seed)
+    if not journal.agrees(settings.epochs, len(batches)):
+        raise LaminaError(
+            f"is not of this run, which has {settings.epochs} epochs of {len(batches)} batches: it "
+            f"was written in epoch {journal.epoch + 1} before batch {journal.batch + 1}, after "
+            f"{journal.step} steps, of which {journal.totals.steps} since the last evaluation"
+        )
+    if not journal.step:
+        return None
+    training.model.train()
+    batch = batches[0].to(training.device)
+    with torch.no_grad(), precision(settings, training.device):
+        return task.step(training.model, batch, None)
 
 
 def _own(state: State | None) -> State | None:

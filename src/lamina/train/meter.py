@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from torch import Tensor
 
+from lamina.options import NonNegative, Tally
 from lamina.spec import Batch, Step
 
 
@@ -27,12 +28,12 @@ class Totals(msgspec.Struct):
     """
 
     sums: dict[str, float] = {}
-    count: int = 0
-    norms: float = 0.0
-    steps: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-    data_seconds: float = 0.0
+    count: Tally = 0
+    norms: NonNegative = 0.0
+    steps: Tally = 0
+    tokens: Tally = 0
+    seconds: NonNegative = 0.0
+    data_seconds: NonNegative = 0.0
 
     @property
     def finite(self) -> bool:

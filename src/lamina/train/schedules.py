@@ -10,6 +10,7 @@ import math
 
 import msgspec
 
+from lamina.options import Tally
 from lamina.train.settings import Settings
 
 
@@ -41,7 +42,7 @@ class Schedule(msgspec.Struct):
     """
 
     factor: float = 1.0
-    waited: int = 0
+    waited: Tally = 0
 
     def rate(self, settings: Settings, step: int, epoch: int, share: float) -> float:
         """The learning rate of ``step``, which is in ``epoch``, of which ``share`` is done."""

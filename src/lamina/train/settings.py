@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from lamina.options import Count, Natural, NonNegative, Options, Positive, Seed, Share, changed
+from lamina.options import (
+    Count,
+    Natural,
+    NonNegative,
+    Options,
+    Positive,
+    Seed,
+    Share,
+    Threads,
+    changed,
+)
 from lamina.spec import LaminaError
 
 if TYPE_CHECKING:
@@ -90,7 +100,7 @@ class Settings(Options, frozen=True, kw_only=True):
         Meta(description="Device; auto uses CUDA if available, else the CPU."),
     ] = "auto"
     threads: Annotated[
-        Count | None, Meta(description="CPU threads for training; None: torch's setting.")
+        Threads | None, Meta(description="CPU threads for training; None: torch's setting.")
     ] = None
 
     def __post_init__(self) -> None:

@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from depth_toy import Toy
 from lamina.depth import search
 from lamina.depth.run import study
@@ -30,7 +32,7 @@ class Mortal(Toy):
         self.folder, self.depth, self.lives = folder, depth, lives
 
     def step(self, model: Any, batch: Any, state: Any) -> Any:
-        if model.training and model.options.depth == self.depth and self._elsewhere():
+        if _learns(model) and model.options.depth == self.depth and self._elsewhere():
             steps = _count(self.folder / f"steps-{os.getpid()}")
             if steps == 3 and _count(self.folder / "deaths") <= self.lives:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -61,12 +63,17 @@ class Slow(Toy):
         self.seconds, self.steps = seconds, 0
 
     def step(self, model: Any, batch: Any, state: Any) -> Any:
-        if model.training:
+        if _learns(model):
             self.steps += 1
             # 2 epochs of 4 batches: whoever waits for the end of the first has time to act.
             if self.steps > 8:
                 time.sleep(self.seconds)
         return super().step(model, batch, state)
+
+
+def _learns(model: Any) -> bool:
+    """Whether this is a step of training; a run that is resumed first looks at one."""
+    return model.training and torch.is_grad_enabled()
 
 
 def mortal(folder: Path, **arguments: Any) -> Mortal:

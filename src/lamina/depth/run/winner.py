@@ -57,7 +57,7 @@ def present(best: Trial, folder: Path, setup: Setup) -> float | None:
     """Copy the run of ``best`` into ``folder``; return its value on the test part, None if the data
     has none."""
     run = RunFolder.open(run_folder(folder, best.job))
-    _, assets, tensors = run.load_model_files()
+    _, assets = run.load_assets()
     # The configuration last: without it, the folder does not count as a complete run.
     beside = [run.path / name for name in assets]
     for file in (*beside, run.weights_file, run.history_file, run.result_file, run.config_file):
@@ -69,6 +69,6 @@ def present(best: Trial, folder: Path, setup: Setup) -> float | None:
     except LaminaError:
         return None
     model = setup.model(best.job)
-    model.load_state_dict(tensors)
+    run.load_weights(model)
     model.to(setup.settings.choose_device())
     return evaluate(model, task, "test")[task.metric.name]
