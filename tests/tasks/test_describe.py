@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from lamina.cli.description import LINES, block
-from lamina.spec import LeftOutWarning
+from lamina.spec import ColumnsWarning
 from lamina.tasks import TASKS, Classify, Forecast, Translate
 from task_cases import CASES, Case, each_case
 from task_world import ROWS, SIZES, write_world
@@ -76,14 +76,14 @@ def test_figures_are_those_of_the_files(world: Path) -> None:
 def test_columns_and_pairs_that_are_left_out(tmp_path: Path) -> None:
     rows = [f"{i // 3},{i},a,{i // 3 % 2}" for i in range(60)]
     (tmp_path / "s.csv").write_text("\n".join(["id,x,note,label", *rows]) + "\n")
-    with pytest.warns(LeftOutWarning):
+    with pytest.warns(ColumnsWarning):
         task = Classify(tmp_path / "s.csv", id="id")
     facts = task.describe()
     assert facts["features"] == ["x"]
     assert facts["left out"] == {"note": "text"}
     rows = [f"{i},{i % 7},a" for i in range(60)]
     (tmp_path / "f.csv").write_text("\n".join(["date,x,note", *rows]) + "\n")
-    with pytest.warns(LeftOutWarning):
+    with pytest.warns(ColumnsWarning):
         forecast = Forecast(tmp_path / "f.csv", look_back=4, horizon=2)
     assert forecast.describe()["left out"] == {"note": "text"}
     assert forecast.describe()["times"] == "0 to 59, 1 apart"

@@ -14,7 +14,7 @@ import typer
 from lamina import __version__
 from lamina.cli.help import EXAMPLE, Command, Group
 from lamina.cli.main import INTERRUPTED, loading
-from lamina.spec import LaminaError, LaminaWarning, LeftOutWarning
+from lamina.spec import ColumnsWarning, LaminaError, LaminaWarning
 from lamina.tasks.saved import no_network
 
 #: typer carries a click of its own or uses the one installed, by version; this is the one it uses.
@@ -121,7 +121,7 @@ def run(arguments: list[str] | None) -> int:
     fix."""
     warnings.showwarning = _show
     warnings.simplefilter("always", LaminaWarning)
-    warnings.simplefilter("ignore", LeftOutWarning)  # said where the data is shown
+    warnings.simplefilter("ignore", ColumnsWarning)  # said where the data is shown
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # any script can be shown, if only as \\uXXXX
             stream.reconfigure(errors="backslashreplace")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from lamina.spec.answers import TYPED_TEXT, Generates, Tabular
 from lamina.spec.batch import Batch, Step, StreamBatch
-from lamina.spec.errors import LaminaError, LaminaWarning, LeftOutWarning
+from lamina.spec.errors import ColumnsWarning, LaminaError, LaminaWarning
 from lamina.spec.metric import ACCURACY, BLEU, PERPLEXITY, SPAN_F1, Metric
 from lamina.spec.state import LayerState, State, detach, state_from, state_tensors
 from lamina.spec.task import ChecksModels, Part, Reports, Task
@@ -30,11 +30,11 @@ __all__ = [
     "TYPED_TEXT",
     "Batch",
     "ChecksModels",
+    "ColumnsWarning",
     "Generates",
     "LaminaError",
     "LaminaWarning",
     "LayerState",
-    "LeftOutWarning",
     "Metric",
     "Model",
     "Part",

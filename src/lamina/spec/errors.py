@@ -20,5 +20,6 @@ class LaminaWarning(UserWarning):
     """Something was decided that the caller may want otherwise: what, and how to say so."""
 
 
-class LeftOutWarning(LaminaWarning):
-    """Columns of a table are not read; :meth:`lamina.tasks.DataTask.describe` has them too."""
+class ColumnsWarning(LaminaWarning):
+    """Columns of a table were chosen by their values: which are read, and how.
+    :meth:`lamina.tasks.DataTask.describe` says it too."""

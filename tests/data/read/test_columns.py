@@ -5,13 +5,15 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 from command_line import done, lamina
 from lamina.data import read_sequence_table
+from lamina.data.read import table
 from lamina.data.time.series import read_series
-from lamina.spec import LaminaError, LaminaWarning
+from lamina.spec import ColumnsWarning, LaminaError, LaminaWarning
 
 CASES = Path(__file__).parents[2] / "cases"
 
@@ -25,14 +27,21 @@ def rows(column: str, *values: str) -> str:
     [
         (rows("note", "a", "b", "c"), r"'note' \(text\)"),
         (rows("strand", "+", "-", "+"), r"'strand' \(text\)"),
+        (rows("void", "-", "--", "."), r"'void' \(empty\)"),
         (rows("note", "1", "b", "c", "d"), r"'note' \(text\)"),
-        (rows("on", "True", "False", "true"), r"'on' \(true or false; write 1 and 0 to read it\)"),
         (rows("void", "", " ", ""), r"'void' \(empty\)"),
         (rows("", "0", "1", "2"), r"'' \(row numbers\)"),
         (rows("", "7", "3", "12"), r"'' \(row numbers\)"),  # shuffled
         (rows("Unnamed: 0", "7", "8", "9"), r"'Unnamed: 0' \(row numbers\)"),
         (rows("__index_level_0__", "0", "1", "2"), r"'__index_level_0__' \(row numbers\)"),
-        (rows("day", "2024-01-01", "2024-01-02", "2024-01-03"), r"'day' \(text\)"),
+        (rows("day", "2024-01-01", "2024-01-02", "2024-01-03"), r"'day' \(dates\)"),
+        (rows("ip", "192.168.100.120", "10.0.0.1"), r"'ip' \(text\)"),
+        (rows("ip", "192.168.100.120", "192.168.100.121"), r"'ip' \(text\)"),
+        (rows("version", "1.2.3", "1.10.0"), r"'version' \(text\)"),
+        (rows("version", "1.2", "1.2.3", "1.4.5"), r"'version' \(text\)"),
+        (rows("tel", "+49 171 555", "+1 555 123"), r"'tel' \(text\)"),
+        (rows("tel", "0171 123 456", "030 111 222"), r"'tel' \(text\)"),
+        (rows("code", "0x10", "0xff"), r"'code' \(text\)"),
     ],
 )
 def test_what_is_left_out_is_said_with_the_reason(
@@ -45,8 +54,11 @@ def test_what_is_left_out_is_said_with_the_reason(
 
 
 @pytest.mark.parametrize(
-    "written", ["-0,98", "1,234.5", "1.234,5", "50%", "50 %", "12'000", "1 234"]
-)
+    "written",
+    ["-0,98", "1,234.5", "1.234,5", "50%", "50 %", "12'000", "12’000", "1 234", "1_000",
+     "1.234.567", "1.234.567.890", "1\u00a0234", "1\u202f234,5", "$5.20", "5,20 €", "−5",
+     "٣", "１２"],
+)  # fmt: skip
 def test_numbers_in_another_notation_are_refused_by_name(tmp_path: Path, written: str) -> None:
     (tmp_path / "t.csv").write_text(rows("signal", *[f'"{written}"'] * 3))
     for read in (
@@ -58,7 +70,10 @@ def test_numbers_in_another_notation_are_refused_by_name(tmp_path: Path, written
         assert repr(written) in str(caught.value)
 
 
-@pytest.mark.parametrize("values", [("1", "", "", ""), ("1", "NA", "NA", "NA"), ("NaN", "?", "2")])
+@pytest.mark.parametrize(
+    "values",
+    [("1", "", "", ""), ("1", "NA", "NA", "NA"), ("NaN", "?", "2"), ("1", "-", "--", ".")],
+)
 def test_a_column_with_gaps_is_refused_by_name_and_not_dropped(tmp_path: Path, values) -> None:
     (tmp_path / "t.csv").write_text(rows("heat", *values))
     with pytest.raises(LaminaError, match="feature 'heat' is"):
@@ -78,8 +93,61 @@ def test_types_of_parquet(tmp_path: Path) -> None:
     pl.DataFrame(
         {"t": [1, 2, 3], "y": [1.0, 2.0, 3.0], "on": [True, False, True], "many": [[1], [2], [3]]}
     ).write_parquet(tmp_path / "t.parquet")
-    with pytest.warns(LaminaWarning, match=r"leaves out 'on' \(true or false.*'many' \(list"):
-        assert read_series(tmp_path / "t.parquet", time="t").columns == ["y"]
+    with pytest.warns(ColumnsWarning) as said:
+        assert read_series(tmp_path / "t.parquet", time="t").columns == ["y", "on"]
+    (note,) = (str(warning.message) for warning in said)
+    assert "reads 'on' as 1 for true, 0 for false" in note
+    assert note.endswith("leaves out 'many' (list). To choose the columns, use series.")
+
+
+@pytest.mark.parametrize(
+    "values", [("True", "False", "true"), ("yes", "NO", "Yes"), ("false", "false", "no")]
+)
+def test_true_and_false_are_1_and_0(tmp_path: Path, values: tuple[str, ...]) -> None:
+    (tmp_path / "t.csv").write_text(rows("on", *values))
+    with pytest.warns(LaminaWarning, match="reads 'on' as 1 for true, 0 for false"):
+        found = read_sequence_table(tmp_path / "t.csv", id="id", label=None)
+    need = [float(value.lower() in ("true", "yes")) for value in values]
+    assert found.sequences[0][:, 1].tolist() == need
+    with pytest.warns(LaminaWarning, match="reads 'on' as 1"):
+        series = read_series(tmp_path / "t.csv", time="x")
+    assert series.series[0].values[:, series.columns.index("on")].tolist() == need
+    again = read_sequence_table(tmp_path / "t.csv", id="id", label=None, features=["on"])
+    assert again.sequences[0][:, 0].tolist() == need
+
+
+@pytest.mark.parametrize("values", [("21.5", "no", "22"), ("1", "True", "0", "1")])
+def test_a_word_among_numbers_is_no_number(tmp_path: Path, values: tuple[str, ...]) -> None:
+    (tmp_path / "t.csv").write_text(rows("heat", *values))
+    with pytest.raises(LaminaError, match=r":3: feature 'heat' is '(no|True)'"):
+        read_sequence_table(tmp_path / "t.csv", id="id", label=None, missing=True)
+    with pytest.raises(LaminaError, match=r":3: 'heat' is '(no|True)'"):
+        read_series(tmp_path / "t.csv", time="x", missing="forward")
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "BLOCK", 4)
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("late", [False, True])
+def test_all_rows_are_judged_not_the_first(tmp_path: Path, late: bool) -> None:
+    """Columns that are empty, or text, until late; and numbers or flags that stop being so."""
+    (tmp_path / "t.csv").write_text(rows("heat", *[""] * 10, *map(str, range(20))))
+    found = read_sequence_table(tmp_path / "t.csv", id="id", label=None, missing=True)
+    assert found.features == ["x", "heat"]
+    assert np.nansum(found.sequences[0][:, 1]) == sum(range(20))
+    turned = ["1"] * 10 + (["x"] if late else ["True"] * 4) + ["1"] * 15
+    (tmp_path / "t.csv").write_text(rows("heat", *turned))
+    with pytest.raises(LaminaError, match=rf":1[0-4]: feature 'heat' is '{turned[10]}'"):
+        read_sequence_table(tmp_path / "t.csv", id="id", label=None)
+    (tmp_path / "t.csv").write_text(rows("heat", *["True"] * 4, *["1"] * 4, "False"))
+    with pytest.raises(LaminaError, match=":6: feature 'heat' is '1' here; need either"):
+        read_sequence_table(tmp_path / "t.csv", id="id", label=None, features=["heat"])
+    (tmp_path / "t.csv").write_text(rows("heat", *["1"] * 4, *["x"] * 9))
+    with pytest.warns(ColumnsWarning, match=r"'heat' \(text\)"):
+        assert read_sequence_table(tmp_path / "t.csv", id="id", label=None).features == ["x"]
 
 
 def test_the_cases() -> None:

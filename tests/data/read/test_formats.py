@@ -191,8 +191,9 @@ LONG = {
 def test_sequences(put: Callable[..., Path], read: Callable[..., Any]) -> None:
     found = read(put(LONG), id="id", label="label")
     assert (found.ids, found.labels) == (["7", "8"], ["a", "b"])
-    assert found.features == ["x", "y"]  # truth values and dates are no numbers
-    whole = np.array([LONG["x"], LONG["y"]]).T
+    assert found.features == ["x", "y", "on"]  # truth values are 1 and 0, dates are no numbers
+    assert (found.choice.flags, [*found.choice.left_out]) == (["on"], ["day"])
+    whole = np.array([LONG["x"], LONG["y"], LONG["on"]]).T
     np.testing.assert_array_equal(found.sequences[0], whole[[0, 2, 4]])
     np.testing.assert_array_equal(found.sequences[1], whole[[1, 3]])
     assert np.signbit(found.sequences[1][1, 1])
@@ -224,8 +225,9 @@ def test_series(put: Callable[..., Path]) -> None:
     hours = [datetime(2024, 2, 28, 22 + i) for i in range(2)] + [datetime(2024, 2, 29)]
     columns = {"time": hours, "load": [1, 2, 3], "heat": [0.1, 1 / 3, 1e-300], "up": [True] * 3}
     table = read_series(put(columns), time="time")
-    assert table.columns == ["load", "heat"]
-    np.testing.assert_array_equal(table.series[0].values.T, [columns["load"], columns["heat"]])
+    assert table.columns == ["load", "heat", "up"]
+    need = [columns["load"], columns["heat"], [1, 1, 1]]
+    np.testing.assert_array_equal(table.series[0].values.T, need)
     seconds = [(hour - datetime(1970, 1, 1)).total_seconds() for hour in hours]
     assert (table.series[0].times / 1e6).tolist() == seconds
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from lamina.data.cache.arrays import ArrayFile, ArraySpec, open_array
 from lamina.data.cache.build import OnProgress, cached
-from lamina.data.read.columns import warn_left_out
+from lamina.data.read.columns import Choice
 from lamina.data.read.registry import SEQUENCES
 from lamina.data.read.sequence_table import read_sequence_table
 from lamina.data.read.shapes import SequenceTable
@@ -27,7 +27,7 @@ class _About(msgspec.Struct, forbid_unknown_fields=True):
     labels: list[str] | None
     features: list[str]
     lengths: list[int]
-    left_out: dict[str, str]
+    choice: Choice
     steps: ArraySpec
 
 
@@ -67,7 +67,7 @@ def cached_sequence_table(
             table.labels,
             table.features,
             lengths,
-            dict(table.left_out),
+            table.choice,
             steps.close(),
         )
         (folder / _ABOUT).write_bytes(msgspec.json.encode(about))
@@ -85,10 +85,10 @@ def cached_sequence_table(
             steps = np.array(steps)
         sequences = np.split(steps, np.cumsum(about.lengths)[:-1])
         return SequenceTable(
-            sequences, about.labels, about.ids, about.features, str(path), about.left_out
+            sequences, about.labels, about.ids, about.features, str(path), about.choice
         )
 
     table, _ = cached(path, "sequences", {"format": FORMAT, **how}, build, load)
     if not built:
-        warn_left_out(table.path, table.features, table.left_out, "features")
+        table.choice.warn(table.path, "features")
     return table

@@ -6,15 +6,20 @@ Numbers stay float64: they become float32 when they are standardised, and not be
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
 
-from lamina.data.read.columns import is_missing, numeric_columns, warn_left_out
+from lamina.data.read.columns import Choice, is_missing, numeric_columns, read_numbers
 from lamina.data.read.registry import SEQUENCES, TABLES
 from lamina.data.read.shapes import SequenceTable
 from lamina.data.read.table import Block, Table, shown
-from lamina.spec import LaminaError
+from lamina.spec import LaminaError, LaminaWarning
 
 
 def read_sequence_table(
@@ -50,8 +55,8 @@ def read_sequence_table(
             have the named number of features.
     """
     if not SEQUENCES.holds(path):
-        table = TABLES.find(path, beside=(SEQUENCES,))(path)
-        return _assembled(table, id, label, features, missing, separator, option)
+        read = TABLES.find(path, beside=(SEQUENCES,))
+        return _assembled(partial(read, path), id, label, features, missing, separator, option)
     found = SEQUENCES.find(path)(path, labelled=label is not None, missing=missing)
     if features and len(found.features) != len(features):
         raise LaminaError(
@@ -62,7 +67,7 @@ def read_sequence_table(
 
 
 def _assembled(
-    table: Table,
+    read: Callable[[], Table],
     id: str,
     label: str | None,
     features: list[str] | None,
@@ -71,6 +76,7 @@ def _assembled(
     option: str,
 ) -> SequenceTable:
     """The sequences of a table in long format; see :func:`read_sequence_table`."""
+    table = read()
     named = [id] if label is None else [id, label]
     table.check_roles([*named, *(features or [])])
     if features == []:
@@ -78,19 +84,17 @@ def _assembled(
     id_at = table.position(id)
     label_at = None if label is None else table.position(label, option)
 
-    left_out: dict[str, str] = {}
+    choice = Choice()
+    if features is None:
+        choice, table = _chosen(table, named, read)
+        features = choice.names
+    flags: dict[str, bool] = {}
     members: dict[str, int] = {}
     labels: list[str] = []
     codes: list[int] = []
     arrays: list[np.ndarray] = []
     for block in table.blocks:
-        if features is None:
-            others = {
-                name: block.series(at) for at, name in enumerate(table.columns) if name not in named
-            }
-            features, left_out = numeric_columns(table, others, "features")
-            warn_left_out(table.path, features, left_out, "features")
-        arrays.append(_numbers(table, block, features, missing=missing))
+        arrays.append(_numbers(table, block, features, flags, missing=missing))
         keys = block.texts(id_at)
         names = keys if label_at is None else block.texts(label_at)
         for line, key, name in zip(block.lines, keys, names, strict=True):
@@ -108,24 +112,50 @@ def _assembled(
                     f"{shown(labels[code])}; need one {option} an id.",
                     place=table.place(line),
                 )
-    if features is None or not arrays:
+    if not arrays:
         raise table.no_rows()
 
     order = np.argsort(np.asarray(codes), kind="stable")
     ends = np.cumsum(np.bincount(codes))[:-1]
     sequences = np.split(np.concatenate(arrays)[order], ends)
     found = None if label is None else labels
-    return SequenceTable(sequences, found, list(members), list(features), table.path, left_out)
+    return SequenceTable(sequences, found, list(members), list(features), table.path, choice)
 
 
-def _numbers(table: Table, block: Block, features: list[str], *, missing: bool) -> np.ndarray:
-    """``(len(block), I)`` float64, NaN where a value is missing (if ``missing`` allows it)."""
+def _chosen(table: Table, named: list[str], read: Callable[[], Table]) -> tuple[Choice, Table]:
+    """The columns of numbers by all rows, and the table with its rows still to be read."""
+    begun = list(islice(table.blocks, 2))
+    if not begun:
+        raise table.no_rows()
+    choice = numeric_columns(table, named, chain(begun, table.blocks), "features")
+    choice.warn(table.path, "features")
+    if len(begun) == 1:
+        return choice, replace(table, blocks=iter(begun))
+    with warnings.catch_warnings():  # what the reader has to say, it has said
+        warnings.simplefilter("ignore", LaminaWarning)
+        return choice, read()
+
+
+def _numbers(
+    table: Table, block: Block, features: list[str], flags: dict[str, bool], *, missing: bool
+) -> np.ndarray:
+    """``(len(block), I)`` float64, NaN where a value is missing (if ``missing`` allows it).
+
+    ``flags`` holds which columns are true or false, as far as is known by the blocks before."""
     out = np.empty((len(block), len(features)))
     for i, column in enumerate(features):
         position = table.position(column)
-        out[:, i] = block.numbers(position).fill_null(float("nan")).to_numpy()
+        values, flag = read_numbers(block.series(position))
+        if values.null_count() < len(values) and flags.setdefault(column, flag) != flag:
+            row = int(values.is_not_null().arg_max() or 0)
+            raise LaminaError(
+                f"feature {shown(column)} is {shown(block.texts(position)[row] or '')} here; need "
+                "either numbers, or true and false, in one column",
+                place=table.place(block.lines[row]),
+            )
+        out[:, i] = values.fill_null(float("nan")).to_numpy()
         wrong = np.flatnonzero(~(np.abs(out[:, i]) <= np.finfo(np.float32).max))  # NaN is wrong too
-        values = block.texts(position) if len(wrong) else []
+        written = block.texts(position) if len(wrong) else []
         gaps = is_missing(block.series(position)) if len(wrong) else []
         for row in wrong.tolist():
             absent = gaps[row]
@@ -133,7 +163,7 @@ def _numbers(table: Table, block: Block, features: list[str], *, missing: bool) 
                 continue
             remedy = " Or say how to fill gaps: missing='forward' or 'mean'." if absent else ""
             raise LaminaError(
-                f"feature {shown(column)} is {shown(values[row] or 'missing')}; need a finite "
+                f"feature {shown(column)} is {shown(written[row] or 'missing')}; need a finite "
                 f"number. Fill it, take the sequence out, or name the features without this "
                 f"column.{remedy}",
                 place=table.place(block.lines[row]),

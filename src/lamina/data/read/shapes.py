@@ -18,10 +18,11 @@ from a table too. Running text needs no registry, since any UTF-8 file will do
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+
+from lamina.data.read.columns import Choice
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class SequenceTable:
         ids: One per sequence, in order of first appearance in the file.
         features: The names of the ``I`` columns.
         path: The file.
-        left_out: The columns that are not read, each with the reason.
+        choice: The columns that were chosen, if nobody named them.
     """
 
     sequences: list[np.ndarray]
@@ -42,7 +43,7 @@ class SequenceTable:
     ids: list[str]
     features: list[str]
     path: str
-    left_out: Mapping[str, str] = field(default_factory=dict)
+    choice: Choice = field(default_factory=Choice)
 
 
 @dataclass(frozen=True)

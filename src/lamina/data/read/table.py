@@ -2,7 +2,7 @@
 
 Text formats provide fields as text, typed formats (Parquet, Arrow) as their own types. Code that
 needs a column (texts, sequences, time series, pairs, recordings) asks for it as
-:meth:`Block.texts` or :meth:`Block.numbers`, so every task can read every format.
+:meth:`Block.texts` or :meth:`Block.series`, so every task can read every format.
 """
 
 from __future__ import annotations
@@ -71,10 +71,6 @@ class Block:
         if isinstance(self.fields, pl.DataFrame):
             return self.fields.to_series(at).cast(pl.String).to_list()
         return [row[at] for row in self.fields]
-
-    def numbers(self, at: int) -> pl.Series:
-        """Column ``at`` as Float64; null where a value is missing or not a number."""
-        return as_numbers(self.series(at))
 
 
 def as_numbers(column: pl.Series) -> pl.Series:

@@ -6,7 +6,7 @@ requested; nothing is ever filled from the future.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 import polars as pl
 
-from lamina.data.read.columns import numeric_columns, warn_left_out
+from lamina.data.read.columns import Choice
 from lamina.data.read.table import shown
 from lamina.data.time.time_formats import read_times
 from lamina.data.time.timed_table import TimedTable
@@ -55,7 +55,7 @@ class SeriesTable:
         form: the format of the times.
         step: the time from row to row.
         path: the file.
-        left_out: the columns that are not read, each with the reason.
+        choice: the columns that were chosen, if nobody named them.
     """
 
     series: list[Series]
@@ -63,7 +63,7 @@ class SeriesTable:
     form: str
     step: TimeStep
     path: str
-    left_out: Mapping[str, str] = field(default_factory=dict)
+    choice: Choice = field(default_factory=Choice)
 
 
 def read_series(
@@ -97,11 +97,8 @@ def read_series(
     named = [time, *([] if id is None else [id]), *columns, *covariates]
     table.table.check_roles(named)
     table.column(time)  # missed before the other columns are judged
-    others = {name: column for name, column in table.columns.items() if name not in named}
-    values_of, left_out = list(columns), dict[str, str]()
-    if not values_of:
-        values_of, left_out = numeric_columns(table.table, others, "columns")
-        warn_left_out(str(path), values_of, left_out, "columns")
+    choice = Choice(list(columns)) if columns else table.choose(named)
+    values_of = choice.names
     times, form = read_times(table.column(time), table.place, time_format)
     values, known = table.numbers(values_of), table.numbers(list(covariates))
     names, members = _members(table, id)
@@ -129,7 +126,7 @@ def read_series(
         found.append(
             Series(name, moments, _forward(every, first), np.isfinite(every), ahead, place)
         )
-    return SeriesTable(found, values_of, form, step, str(path), left_out)
+    return SeriesTable(found, values_of, form, step, str(path), choice)
 
 
 def _place(path: str | Path, name: str) -> str:

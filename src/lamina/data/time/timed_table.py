@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from lamina.data.read.columns import is_missing
+from lamina.data.read.columns import Choice, is_missing, numeric_columns, read_numbers
 from lamina.data.read.registry import TABLES
-from lamina.data.read.table import Table, as_numbers, shown
+from lamina.data.read.table import Table, shown
 from lamina.data.time.time_formats import shown_time
 from lamina.spec import LaminaError
 
@@ -21,7 +21,7 @@ class TimedTable:
     """All rows of a table, in memory.
 
     Attributes:
-        table:   Its columns and places; the rows are read already.
+        table:   Its columns and places, and its rows again.
         columns: The values by name, each column in its own type.
         rows:    Where each row is in the file (see :class:`lamina.data.read.table.Block`).
         time:    The name of the column of the time.
@@ -50,6 +50,7 @@ class TimedTable:
             name: pl.concat([block.series(at) for block in blocks])
             for at, name in enumerate(table.columns)
         }
+        table = replace(table, blocks=iter(blocks))
         return cls(table, columns, [line for block in blocks for line in block.lines], time)
 
     def __len__(self) -> int:
@@ -63,6 +64,16 @@ class TimedTable:
         """
         self.table.position(name, "time" if name == self.time else None)
         return self.columns[name]
+
+    def choose(self, named: Sequence[str]) -> Choice:
+        """The columns of numbers among those that are not ``named``; call it once.
+
+        Raises:
+            LaminaError: There are none, or they are in another notation.
+        """
+        choice = numeric_columns(self.table, named, self.table.blocks, "series")
+        choice.warn(self.table.path, "series")
+        return choice
 
     def place(self, row: int) -> str:
         """Where a row is, for messages."""
@@ -81,12 +92,13 @@ class TimedTable:
         out = np.empty((len(self), len(names)))
         for i, name in enumerate(names):
             column = self.column(name)
-            out[:, i] = as_numbers(column).fill_null(np.nan).to_numpy()
+            values, flag = read_numbers(column)
+            out[:, i] = values.fill_null(np.nan).to_numpy()
             # A network could not read values beyond float32.
             wrong = np.abs(out[:, i]) > np.finfo(np.float32).max
             if column.dtype == pl.String:
                 wrong |= np.isnan(out[:, i]) & ~is_missing(column).to_numpy()
-            elif not column.dtype.is_numeric():
+            elif not (column.dtype.is_numeric() or flag):
                 wrong |= ~column.is_null().to_numpy()
             if wrong.any():
                 row = int(wrong.argmax())

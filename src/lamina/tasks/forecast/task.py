@@ -86,7 +86,7 @@ class Forecast(DataTask[Forecaster, WindowBatch]):
         inputs = self.inputs
         if inputs.quantiles:
             self.metric = PINBALL
-        self.left_out = dict(table.left_out)
+        self.choice = table.choice
         #: Rows in each part, of all ids together.
         ends = np.diff(np.array(bounds), axis=1).sum(axis=0).tolist()
         self.steps: dict[str, int] = dict(zip(PARTS, ends, strict=True))
@@ -237,7 +237,8 @@ class Forecast(DataTask[Forecaster, WindowBatch]):
                 "series": list(inputs.series),
                 inputs.id or "id": list(inputs.ids) if inputs.id is not None else None,
                 "covariates": [*inputs.covariates, *inputs.calendar],
-                "left out": self.left_out,
+                "flags": dict.fromkeys(self.choice.flags, "1 for true"),
+                "left out": dict(self.choice.left_out),
                 "times": self.span,
                 "rows": self.steps,
                 "windows": self.sizes(),

@@ -24,6 +24,7 @@ from lamina.data import (
 )
 from lamina.data.prepare.missing import MissingValues, filled
 from lamina.data.prepare.standardize import Standardizer
+from lamina.data.read.columns import Choice
 from lamina.spec import LaminaError
 from lamina.tasks.saved import SavedModel
 
@@ -52,13 +53,13 @@ class Examples:
         values:  a text, or an array ``(T, I)``, each.
         answers: one an example, as text; ``None`` where none were read.
         places:  where each example is in its file.
-        left_out: the columns of the file that are not read, each with the reason.
+        choice:  the columns of numbers, if nobody named them.
     """
 
     values: Sequence[Any]
     answers: list[str] | None
     places: list[str]
-    left_out: Mapping[str, str] = field(default_factory=dict)
+    choice: Choice = field(default_factory=Choice)
 
     def keys(self) -> list[Any]:
         """Equal for examples that are copies of each other."""
@@ -70,7 +71,7 @@ class Examples:
             [self.values[i] for i in index],
             None if self.answers is None else [self.answers[i] for i in index],
             [self.places[i] for i in index],
-            self.left_out,
+            self.choice,
         )
 
 
@@ -220,7 +221,7 @@ class SequenceInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     def rows(self, table: SequenceTable) -> Examples:
         """The sequences of a table that was read already."""
         places = [f"{table.path}, id {i}" for i in table.ids]
-        return Examples(table.sequences, table.labels, places, table.left_out)
+        return Examples(table.sequences, table.labels, places, table.choice)
 
     def arrays(self, rows: Examples, scale: Standardizer) -> list[np.ndarray]:
         """Each sequence on the scale of the training part, gaps filled: ``(T, size)`` float32."""

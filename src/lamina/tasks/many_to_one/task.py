@@ -100,7 +100,8 @@ class ManyToOneTask(DataTask[N, Batch], Generic[N]):
         return filled(
             {
                 "features": list(inputs.features),
-                "left out": dict(train.left_out),
+                "flags": dict.fromkeys(train.choice.flags, "1 for true"),
+                "left out": dict(train.choice.left_out),
                 "sequences": self.sizes(),
                 "steps each": lengths(steps, inputs.max_steps),
             }
