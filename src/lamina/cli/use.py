@@ -15,6 +15,13 @@ from lamina.cli.main import loading
 from lamina.cli.show import note, shell, show_test
 from lamina.spec import Generates, LaminaError, Tabular
 
+Encoding = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Encoding of the file.  [default: UTF-8, or that of the training data]",
+    ),
+]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run or of a depth search.")]
 
 
@@ -42,13 +49,14 @@ def evaluate(
             help="Column of the numbers to predict, or a file of reference translations.",
         ),
     ] = None,
+    encoding: Encoding = None,
 ) -> None:
     """Score a trained model on a file."""
     model = _load(run)
     from lamina.tasks import task_class
     from lamina.train import evaluate as score
 
-    given = {"label": label, "target": target, "mask": mask}
+    given = {"label": label, "target": target, "mask": mask, "encoding": encoding}
     fields = {name: value for name, value in given.items() if value is not None}
     kind = task_class(model.task)
     for name in fields:
@@ -81,6 +89,7 @@ def predict(
     json_lines: Annotated[
         bool, typer.Option("--json", help="Print one JSON object per line.")
     ] = False,
+    encoding: Encoding = None,
 ) -> None:
     """Print a model's answer to each text or example.
 
@@ -90,21 +99,26 @@ def predict(
     from lamina.tasks import load, load_processor
 
     model = load(run) if _has_torch() else load_processor(run)
-    if file is not None:
-        if inputs:
-            raise LaminaError(f"got texts and --file {file}; need one of the two")
-        if isinstance(model, Tabular):
-            _print_table(model.table(file), json_lines)
-            return
-        examples, names = model.read_labelled(file)
-    elif model.typed is None:
-        raise LaminaError(
-            f"reads numbers, not text; need a file: {shell('predict', run, '--file', 'FILE')}",
-            place=str(run),
-        )
-    else:
-        examples = inputs or _lines_of_stdin()
-        names = [model.label(example) for example in examples]
+    from lamina.data.read.decoding import decoding
+
+    with decoding(encoding, stored=model.encoding):
+        if file is not None:
+            if inputs:
+                raise LaminaError(f"got texts and --file {file}; need one of the two")
+            if isinstance(model, Tabular):
+                _print_table(model.table(file), json_lines)
+                return
+            examples, names = model.read_labelled(file)
+        elif model.typed is None:
+            raise LaminaError(
+                f"reads numbers, not text; need a file: {shell('predict', run, '--file', 'FILE')}",
+                place=str(run),
+            )
+        else:
+            if inputs and encoding is not None:
+                raise LaminaError("--encoding has no effect on texts that are typed; leave it out")
+            examples = inputs or _lines_of_stdin()
+            names = [model.label(example) for example in examples]
     for name, example, answer in zip(names, examples, model.answers(examples), strict=True):
         if json_lines:
             print(json.dumps({**name, **answer}, ensure_ascii=False))
@@ -136,15 +150,13 @@ def _print_table(rows: Iterable[dict[str, Any]], json_lines: bool) -> None:
 
 
 def _lines_of_stdin() -> list[str]:
+    from lamina.data.read.decoding import decoded
     from lamina.data.read.files import lines
 
     if sys.stdin.isatty():
         note("Type one text per line; end with Ctrl-D.")
-    try:
-        typed = lines(sys.stdin.buffer.read().decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise LaminaError("is not UTF-8 text; convert it first", place=f"stdin:{line}") from None
+    content = sys.stdin.buffer.read()
+    typed = lines("".join(decoded(lambda: iter([content]), "stdin"))) if content else []
     if not typed:
         raise LaminaError("got no text; need one per line, or texts as arguments", place="stdin")
     for number, line in enumerate(typed, start=1):

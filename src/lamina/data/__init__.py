@@ -27,6 +27,7 @@ from lamina.data.prepare.split import (
     split_rows,
     split_stream,
 )
+from lamina.data.read.decoding import decoding
 from lamina.data.read.files import fingerprint, read_text
 from lamina.data.read.registry import PAIRS, SENTENCES, SEQUENCES, TABLES
 from lamina.data.read.sequence_table import read_sequence_table
@@ -60,6 +61,7 @@ __all__ = [
     "as_shares",
     "cached_sequence_table",
     "corpus_table",
+    "decoding",
     "digits",
     "fill_parts",
     "find",

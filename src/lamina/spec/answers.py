@@ -23,6 +23,8 @@ class Answers:
     #: How an example is typed on a command line (:data:`TYPED_TEXT`, ``"FILE.wav"``); ``None``: it
     #: cannot be, examples come in files.
     typed: str | None = None
+    #: What the files of the training data were read as that are not UTF-8.
+    encoding: str | None = None
 
     def read(self, path: str | Path) -> Sequence[Any]:
         """Examples from a file of the kind that the model was trained on; it needs no answers."""

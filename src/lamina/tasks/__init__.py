@@ -186,6 +186,7 @@ def load(path: str | Path, *, device: str | torch.device = "cpu") -> Model:
                 "weights",
                 place=weights.place,
             )
+    model.encoding = _encoding(config, place)
     model.load_state_dict(tensors, assign=True)
     for parameter in model.parameters():
         parameter.requires_grad_(True)
@@ -206,6 +207,20 @@ def load_processor(path: str | Path) -> Answers:
     module = f"lamina.tasks.{task}.processor"
     if find_spec(module) is None:
         raise no_network(str(path))
-    return importlib.import_module(module).PROCESSOR.from_saved(
-        SavedModel(config["model"], assets, place)
-    )
+    saved = SavedModel(config["model"], assets, place)
+    processor = importlib.import_module(module).PROCESSOR.from_saved(saved)
+    object.__setattr__(processor, "encoding", _encoding(config, place))  # it may be frozen
+    return processor
+
+
+def _encoding(config: Mapping[str, Any], place: str) -> str | None:
+    """What the files of the training data were read as."""
+    from lamina.data.read.decoding import check_encoding  # late: it loads polars
+
+    task = config.get("task")
+    encoding = task.get("encoding") if isinstance(task, Mapping) else None
+    try:
+        check_encoding(encoding)
+    except LaminaError as error:
+        raise LaminaError(error.message, place=place) from None
+    return encoding

@@ -38,6 +38,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
+from lamina.data.read.decoding import decoding
 from lamina.options import changed, struct_from
 from lamina.spec import Batch, LaminaError, Metric, Part, State, Step
 from lamina.tasks.describe import Facts
@@ -80,6 +81,7 @@ class DataTask(ABC, Generic[M, B]):
         metric: What models are judged by; a task may set it once it has seen its data.
         data: The ``Data`` that the task was made with.
         fingerprints: The sha256 of each file that was read, by path.
+        encoding: What the first file was read as that is not UTF-8.
 
     Raises:
         LaminaError: Data cannot be read; with file and line.
@@ -93,12 +95,15 @@ class DataTask(ABC, Generic[M, B]):
     metric: Metric
     data: Any
     fingerprints: dict[str, str]
+    encoding: str | None = None
     #: The model that :meth:`for_model` made the task for.
     _scored: M | None = None
 
     def __init__(self, source: str | Path | Sequence[str | Path], **changes: Any):
         self._set(self.source_of(source), changes)
-        self.learn()
+        with decoding(self.data.encoding) as how:
+            self.learn()
+        self.encoding = how.used
 
     @classmethod
     def for_model(cls, model: M, path: str | Path, **changes: Any) -> Self:
@@ -114,7 +119,9 @@ class DataTask(ABC, Generic[M, B]):
         """
         task = cls.__new__(cls)
         task._set(str(path), {**cls.known(model), **changes})
-        task.follow(model, given=changes)
+        with decoding(task.data.encoding, stored=model.encoding) as how:
+            task.follow(model, given=changes)
+        task.encoding = how.used
         task._scored = model
         return task
 
@@ -222,9 +229,13 @@ class DataTask(ABC, Generic[M, B]):
 
     def config(self) -> dict[str, Any]:
         """What :func:`lamina.tasks.reopen` needs to remake the task, and ``sizes``."""
+        data = msgspec.to_builtins(self.data)
+        if self.data.encoding is None:  # as earlier versions wrote it
+            del data["encoding"]
         return {
             "name": self.name,
-            "data": msgspec.to_builtins(self.data),
+            "data": data,
+            **({} if self.encoding is None else {"encoding": self.encoding}),
             "fingerprints": dict(self.fingerprints),
             "sizes": dict(self.sizes()),
         }

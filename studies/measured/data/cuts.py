@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from lamina.data.corpora.files import find
-from lamina.data.read.files import read_utf8
+from lamina.data.read.files import read_decoded
 from lamina.store.atomic import write_text
 
 ROOT = Path(__file__).parents[3]
@@ -30,7 +30,7 @@ def cut(corpus: str, role: str, count: int, path: Path, *, draw: int = 0) -> str
     ``path``, whose suffix says what an example is (:data:`BETWEEN`). Its path."""
     if not path.exists():
         pattern, between = BETWEEN[path.suffix]
-        text = read_utf8(find(corpus)[role])
+        text = read_decoded(find(corpus)[role])
         examples = [e for e in re.split(pattern, text.strip()) if e.strip()]
         chosen = sorted(random.Random(draw).sample(range(len(examples)), count))
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ def cut(corpus: str, role: str, count: int, path: Path, *, draw: int = 0) -> str
 def start(corpus: str, role: str, characters: int, path: Path) -> str:
     """The whole lines at the start of a text, so many characters at most; its path."""
     if not path.exists():
-        text = read_utf8(find(corpus)[role])[:characters]
+        text = read_decoded(find(corpus)[role])[:characters]
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, text[: text.rindex("\n") + 1])
     return str(path)
@@ -53,7 +53,7 @@ def side_by_side(
     """``count`` pairs of lines of two files of a corpus, with a tab between; its path."""
     if not path.exists():
         files = find(corpus)
-        sides = [read_utf8(files[role]).splitlines() for role in roles]
+        sides = [read_decoded(files[role]).splitlines() for role in roles]
         pairs = [f"{a}\t{b}" for a, b in zip(*sides, strict=True) if a and b]
         chosen = sorted(random.Random(draw).sample(range(len(pairs)), count))
         path.parent.mkdir(parents=True, exist_ok=True)

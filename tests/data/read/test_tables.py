@@ -60,9 +60,9 @@ def test_text_may_be_gzipped(tmp_path):
     [
         ("a.txt", b"", "", "empty"),
         ("a.txt", b" \n\t\n", "", "white space"),
-        ("a.txt", b"one\ntwo\ncaf\xe9\n", ":3", "0xe9"),
+        ("a.txt", b"caf\xc3\xa9\nna\xc3\xafve\ncaf\xe9\n", ":3", "not UTF-8, though other lines"),
         ("a.txt", b"\xef\xbb\xbfab\n\xff", ":2", "0xff"),
-        ("a.txt", "one".encode("utf-16"), ":1", "UTF-16"),
+        ("a.txt", b"\xff\xfea\x00\n\x00\x00\xd8b\x00", ":2", "UTF-16"),
         ("a.txt", b"one\nt\x00wo", ":2", "zero byte"),
     ],
 )
@@ -187,7 +187,7 @@ def test_a_line_separator_of_unicode_is_no_line_of_json(tmp_path):
         ("t.csv", "text,label\na,b\n\na,b,c\n", 4, "got 3 fields"),
         ("t.csv", 'text,label\n"a,b\n', 2, "broken row"),
         ("t.csv", 'text,label\n"a"x,b\n', 2, "broken row"),
-        ("t.csv", b"text,label\na,b\n\xe9,b\n", 3, "0xe9"),
+        ("t.csv", b"text,label\n\xc3\xa9,b\n\xe9,b\n", 3, "not UTF-8, though"),
         ("t.jsonl", "\n", None, "empty"),
         ("t.jsonl", '{"text":"a","label":"b"}\n{"text":\n', 2, "broken JSON"),
         ("t.jsonl", '{"text":"a","label":"b"}\n[1]\n', 2, "JSON list"),

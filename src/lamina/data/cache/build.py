@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lamina.data.cache.progress import reading, waiting_for
+from lamina.data.read.decoding import current
 from lamina.data.read.files import fingerprint, is_packed, unreadable
+from lamina.spec import LaminaError
 from lamina.store.cache import cache_folder, stored
 
 #: Minimum size in bytes of files that are cached; smaller ones are read again just as quickly.
 KEEP_FROM, KEEP_FROM_GZ = 4 << 20, 256 << 10
+
+#: What was said of a file that is not UTF-8.
+_DECODED = "decoded.json"
 
 #: Called with the current activity and the bytes of the file read so far.
 OnProgress = Callable[[str, int], None]
@@ -46,22 +51,34 @@ def cached(
     Raises:
         LaminaError: the file cannot be read, or the cache cannot be written.
     """
-    content = fingerprint(path)
+    content, how = fingerprint(path), current()
     if not _large(Path(path)):
         with tempfile.TemporaryDirectory(prefix="lamina-") as folder:
             build(Path(folder), lambda doing, done: None)
             return load(Path(folder), False), content
     named = {**depends, "content": content, "gz": is_packed(path)}
+    if asked := how.named or how.stored:
+        named["encoding"] = asked
     key = hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:32]
     place = cache_folder() / kind / key
 
     def fill(folder: Path) -> None:
         with reading(path, place) as on_progress:
             build(folder, on_progress)
+        if said := how.said.get(str(path)):
+            (folder / _DECODED).write_text(json.dumps(said), encoding="utf-8")
 
-    return stored(
-        place, fill, lambda folder: load(folder, True), waiting=waiting_for(path)
-    ), content
+    def found(folder: Path) -> T:
+        result = load(folder, True)
+        if (folder / _DECODED).exists():  # what was said of the file holds for it now
+            try:
+                encoding, note = map(str, json.loads((folder / _DECODED).read_bytes()))
+            except (OSError, ValueError, TypeError, RecursionError) as error:
+                raise LaminaError(f"is damaged ({error}); delete it", place=str(folder)) from None
+            how.use(str(path), encoding, note)
+        return result
+
+    return stored(place, fill, found, waiting=waiting_for(path)), content
 
 
 def _large(path: Path) -> bool:

@@ -1,8 +1,7 @@
-"""Reading the bytes of a file, gzipped or not, and decoding them as UTF-8; errors name the line."""
+"""Reading the bytes of a file, gzipped or not, as text and as lines; errors name the line."""
 
 from __future__ import annotations
 
-import codecs
 import gzip
 import hashlib
 import itertools
@@ -11,6 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from lamina.data.read.decoding import decoded
 from lamina.spec import LaminaError
 from lamina.store.regular import open_regular
 
@@ -18,7 +18,6 @@ from lamina.store.regular import open_regular
 CHUNK = 1 << 20
 #: The suffix of gzipped files.
 PACKED = ".gz"
-_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def fingerprint(path: str | Path) -> str:
@@ -100,80 +99,40 @@ def _is_folder(path: str | Path) -> bool:
         return False
 
 
-def utf8_chunks(
+def decoded_chunks(
     path: str | Path, on_progress: Callable[[int], None] | None = None
 ) -> Iterator[str]:
-    """The content as text, in chunks: UTF-8, without a byte order mark, line ends unchanged.
+    """The content as text, in chunks, without a byte order mark, line ends unchanged. UTF-8 if it
+    can be; see :func:`lamina.data.read.decoding.decoding`.
 
     Args:
         path: The file.
         on_progress: As in :func:`byte_chunks`.
 
     Raises:
-        LaminaError: The file is missing, empty, not UTF-8, or holds a zero byte. Raised with the
-            line, when it is reached.
+        LaminaError: The file is missing, empty, in no certain encoding, or holds a zero byte.
+            Raised with the line, when it is reached.
     """
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    line, first = 1, True
-    for content in byte_chunks(path, on_progress):
-        if first and content.startswith(_UTF16):
-            raise LaminaError(
-                f"got UTF-16; need UTF-8. {_convert(path, 'UTF-16')}", place=f"{path}:1"
-            )
-        if first:
-            content = content.removeprefix(codecs.BOM_UTF8)
-        first = False
-        yield _decoded(decoder, content, path, line)
-        line += content.count(b"\n")
-    if first:
-        raise LaminaError("the file is empty.", place=str(path))
-    _decoded(decoder, b"", path, line, final=True)  # raises if the file ends within a character
+    return decoded(lambda: byte_chunks(path, on_progress), str(path))
 
 
-def _decoded(
-    decoder: codecs.IncrementalDecoder,
-    content: bytes,
-    path: str | Path,
-    line: int,
-    *,
-    final: bool = False,
-) -> str:
-    """The text of ``content``, which begins in line ``line`` of the file."""
-    try:
-        text = decoder.decode(content, final)
-    except UnicodeDecodeError as error:
-        at = line + error.object.count(b"\n", 0, error.start)
-        raise LaminaError(
-            f"byte 0x{error.object[error.start]:02x} is not UTF-8. "
-            f"{_convert(path, 'WINDOWS-1252')}",
-            place=f"{path}:{at}",
-        ) from None
-    if (zero := content.find(0)) >= 0:
-        at = line + content.count(b"\n", 0, zero)
-        raise LaminaError(
-            "got a zero byte; need text. Is this a binary file, or UTF-16?",
-            place=f"{path}:{at}",
-        )
-    return text
-
-
-def read_utf8(path: str | Path) -> str:
-    """All of :func:`utf8_chunks`, joined."""
-    return "".join(utf8_chunks(path))
+def read_decoded(path: str | Path) -> str:
+    """All of :func:`decoded_chunks`, joined."""
+    return "".join(decoded_chunks(path))
 
 
 def text_chunks(
     path: str | Path, on_progress: Callable[[int], None] | None = None
 ) -> Iterator[str]:
-    r"""Running text in chunks: as :func:`utf8_chunks`, with every line end as ``\n``.
+    r"""Running text in chunks: as :func:`decoded_chunks`, with every line end as ``\n``.
 
     Raises:
-        LaminaError: As :func:`utf8_chunks`; also, at the end, if all of the file is white space, or
-            no line in it ends as :func:`lines` says.
+        LaminaError: As :func:`decoded_chunks`; also, at the end, if all of the file is white space,
+            or no line in it ends as :func:`lines` says.
     """
     blank, ended, returned = True, False, False
     held = ""  # a carriage return at the end of a chunk belongs to what follows
-    for chunk in itertools.chain(utf8_chunks(path, on_progress), [""]):
+    for chunk in itertools.chain(decoded_chunks(path, on_progress), [""]):
         text = held + chunk
         held = "\r" if chunk and text.endswith("\r") else ""
         text = text.removesuffix(held).replace("\r\n", "\n")
@@ -202,12 +161,12 @@ def lines(text: str) -> list[str]:
 
 
 def read_lines(path: str | Path) -> list[str]:
-    """The :func:`lines` of a UTF-8 file.
+    """The :func:`lines` of a text file.
 
     Raises:
-        LaminaError: As :func:`utf8_chunks`; no line ends as it must.
+        LaminaError: As :func:`decoded_chunks`; no line ends as it must.
     """
-    text = read_utf8(path)
+    text = read_decoded(path)
     if "\r" in text and "\n" not in text:
         raise returns_alone(path)
     return lines(text)
@@ -220,13 +179,3 @@ def returns_alone(path: str | Path) -> LaminaError:
         rf"tr '\r' '\n' < {shlex.quote(str(path))} > {shlex.quote(str(path) + '.txt')}",
         place=str(path),
     )
-
-
-def _convert(path: str | Path, encoding: str) -> str:
-    """The remedy for a file that is not UTF-8, as a shell command."""
-    old = Path(path)
-    if is_packed(old):
-        return f"Unpack the file and convert it: iconv -f {encoding} -t UTF-8."
-    new = old.with_name(f"{old.stem}-utf8{old.suffix}")
-    command = f"iconv -f {encoding} -t UTF-8 {shlex.quote(str(old))} > {shlex.quote(str(new))}"
-    return f"Convert the file, for instance: {command}"

@@ -14,7 +14,7 @@ from lamina.data.time.series import MissingSteps, Series, SeriesTable, read_seri
 from lamina.data.time.time_formats import read_time, write_times
 from lamina.data.time.timestamps import Calendar
 from lamina.spec import LaminaError
-from lamina.tasks.fields import SourceData
+from lamina.tasks.fields import Encoding, SourceData
 from lamina.tasks.forecast.inputs import ForecastInputs, Loss, check_quantiles
 
 #: Corpora of time series: the fields that their users leave to custom.
@@ -71,6 +71,7 @@ class ForecastData(SourceData, frozen=True, kw_only=True):
     ] = "refuse"
     look_back: Annotated[Steps, Meta(description="Steps that a forecast reads.")] = 96
     horizon: Annotated[Steps, Meta(description="Steps that it predicts.")] = 24
+    encoding: Encoding = None
     fractions: Annotated[
         tuple[float, float, float],
         Meta(description="Shares of train, validation and test, in time order."),

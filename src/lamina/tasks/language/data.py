@@ -21,11 +21,12 @@ from lamina.data import (
     shares_left,
     tokenise,
 )
+from lamina.data.read.decoding import check_encoding
 from lamina.data.text.normalize import Level
 from lamina.options import Count, NonNegative, Options
 from lamina.spec import LaminaError, Part
 from lamina.tasks.base import is_corpus
-from lamina.tasks.fields import MinCount, NormalizeText
+from lamina.tasks.fields import Encoding, MinCount, NormalizeText
 
 
 class LanguageModelData(Options, frozen=True, kw_only=True):
@@ -34,7 +35,7 @@ class LanguageModelData(Options, frozen=True, kw_only=True):
     source: Annotated[
         str | tuple[str, ...],
         Meta(
-            description="A UTF-8 text file, or the name of a corpus (timemachine, "
+            description="A text file, or the name of a corpus (timemachine, "
             "tinyshakespeare, wikitext2); several are mixed, and each is also scored "
             "on its own."
         ),
@@ -53,6 +54,7 @@ class LanguageModelData(Options, frozen=True, kw_only=True):
     test: Annotated[
         str | None, Meta(description="A file with the test part; None: cut it from source.")
     ] = None
+    encoding: Encoding = None
     fractions: Annotated[
         tuple[float, float, float],
         Meta(
@@ -99,6 +101,7 @@ class LanguageModelData(Options, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         as_shares(self.fractions)
+        check_encoding(self.encoding)
         if not self.sources:
             raise LaminaError("got no source; need a text file or the name of a corpus")
         if len(set(self.sources)) < len(self.sources):

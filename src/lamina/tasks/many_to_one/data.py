@@ -17,6 +17,7 @@ from lamina.data.text.normalize import Level
 from lamina.options import Count
 from lamina.spec import LaminaError
 from lamina.tasks.fields import (
+    Encoding,
     Fractions,
     MinCount,
     NormalizeText,
@@ -65,6 +66,7 @@ class ExampleData(SourceData, frozen=True, kw_only=True):
     ] = None
     validation: Validation = None
     test: Test = None
+    encoding: Encoding = None
     fractions: Fractions = (0.8, 0.1, 0.1)
     split_seed: SplitSeed = 0
     level: Annotated[Level, Meta(description="Tokens: words or characters.")] = "word"

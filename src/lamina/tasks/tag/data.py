@@ -14,7 +14,7 @@ from lamina.data.read.sentences import Sentence
 from lamina.data.text.span_schemes import Matching, SpanScheme
 from lamina.options import Count
 from lamina.spec import LaminaError
-from lamina.tasks.fields import Fractions, SourceData, SplitSeed, Test, Validation
+from lamina.tasks.fields import Encoding, Fractions, SourceData, SplitSeed, Test, Validation
 from lamina.tasks.tag.inputs import FORMATS, GivenFormat, TagInputs
 
 #: Corpora that can be labelled, and how they are read.
@@ -60,6 +60,7 @@ class TagData(SourceData, frozen=True, kw_only=True):
     ] = None
     validation: Validation = None
     test: Test = None
+    encoding: Encoding = None
     fractions: Fractions = (0.8, 0.1, 0.1)
     split_seed: SplitSeed = 0
     scheme: Annotated[

@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from lamina.data import PARTS, as_shares, fill_parts, fingerprint
 from lamina.data.cache.features import cached_features
+from lamina.data.read.decoding import check_encoding
 from lamina.data.read.manifest import Manifest, read_manifest
 from lamina.data.speech.audio import sampling_rate
 from lamina.data.speech.augment import SpeechAugmentation
@@ -19,7 +20,7 @@ from lamina.data.speech.mel import LogMel
 from lamina.data.text.normalize import Level
 from lamina.options import Count, Natural
 from lamina.spec import LaminaError
-from lamina.tasks.fields import Fractions, NormalizeText
+from lamina.tasks.fields import Encoding, Fractions, NormalizeText
 from lamina.tasks.transcribe.inputs import SpeechInputs
 
 T = TypeVar("T")
@@ -54,6 +55,7 @@ class TranscribeData(SpeechAugmentation, frozen=True, kw_only=True):
     test: Annotated[
         str | None, Meta(description="A manifest with the test part; None: split it from source.")
     ] = None
+    encoding: Encoding = None
     fractions: Fractions = (0.8, 0.1, 0.1)
     split_seed: Annotated[Natural, Meta(description="Random seed of the split.")] = 0
     level: Annotated[Level, Meta(description="Tokens: characters or words.")] = "char"
@@ -72,6 +74,7 @@ class TranscribeData(SpeechAugmentation, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         as_shares(self.fractions)
+        check_encoding(self.encoding)
         if self.split is not None and (self.validation or self.test or self.speaker):
             raise LaminaError(
                 "split= names the part of every row; need it without speaker=, validation=, test="

@@ -16,7 +16,7 @@ from lamina.data.read.pairs import read_pair_table, read_pairs
 from lamina.data.read.shapes import Pairs
 from lamina.options import Count, Natural
 from lamina.spec import LaminaError
-from lamina.tasks.fields import Fractions, SourceData
+from lamina.tasks.fields import Encoding, Fractions, SourceData
 from lamina.tasks.scores.translation import BleuTokenizer
 
 #: Corpora that can be translated, and their languages; the first two are translated by default.
@@ -51,6 +51,7 @@ class TranslateData(SourceData, frozen=True, kw_only=True):
         ),
     ] = ()
     test: Annotated[tuple[str, ...], Meta(description="The same for the test part.")] = ()
+    encoding: Encoding = None
     fractions: Fractions = (0.8, 0.1, 0.1)
     split_seed: Annotated[
         Natural,

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
-from lamina.data.read.files import lines, read_utf8, returns_alone
+from lamina.data.read.files import lines, read_decoded, returns_alone
 from lamina.data.read.table import Row, Table, table_of_rows
 from lamina.spec import LaminaError
 
@@ -52,7 +52,7 @@ def read_delimited(path: str | Path, delimiter: str) -> Table:
         LaminaError: The file is not UTF-8 text or has no header; and, while rows are read, a row is
             broken, too long or too short. Quotes can be read in two ways.
     """
-    text = read_utf8(path)
+    text = read_decoded(path)
     if "\r" in text and "\n" not in text:
         raise returns_alone(path)
     records = _records(str(path), text, delimiter, _quotes_quote(str(path), text, delimiter))

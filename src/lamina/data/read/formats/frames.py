@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from lamina.data.read.decoding import fixed_encoding
 from lamina.data.read.files import read_bytes
 from lamina.data.read.table import Table, table_of_frame
 from lamina.spec import LaminaError
@@ -32,6 +33,7 @@ def read_arrow(path: str | Path) -> Table:
 
 
 def _read(path: str | Path, read: Callable[[io.BytesIO], pl.DataFrame], name: str) -> Table:
+    fixed_encoding(str(path), name)
     content = read_bytes(path)
     try:
         frame = read(io.BytesIO(content))

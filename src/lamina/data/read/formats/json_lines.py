@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from lamina.data.read.files import read_utf8
+from lamina.data.read.files import read_decoded
 from lamina.data.read.table import Nested, Row, Table, shown, table_of_rows
 from lamina.spec import LaminaError, LaminaWarning
 
@@ -23,7 +23,7 @@ def read_json_lines(path: str | Path) -> Table:
         LaminaError: The file is not UTF-8 text or holds no object; and, while rows are read, a line
             is not one whole object.
     """
-    objects = _objects(str(path), read_utf8(path))
+    objects = _objects(str(path), read_decoded(path))
     first = next(objects, None)
     if first is None:
         raise LaminaError("the table is empty. It needs one JSON object a line.", place=str(path))
