@@ -46,7 +46,9 @@ def make_verdict(
         else Candidate(d, 90 - d, budget - d)
         for d in asked or values
     )
-    costs = tuple(Cost(d, step_ms or 2.0 + 6.0 * d, 100_000 * d, 900_000 * d) for d in values)
+    costs = tuple(
+        Cost(d, step_ms or 2.0 + 6.0 * d, 100_000 * d, 900_000 * d) for d in asked or values
+    )
     trials = tuple(
         Trial(
             Job(depth=d, seed=seed),
