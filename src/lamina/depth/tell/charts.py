@@ -141,7 +141,7 @@ def cost(verdict: Verdict, title: str, values: dict[int, float], format: str) ->
             title=None,
             axis=None,
             # Room for the numbers on the right.
-            scale=alt.Scale(domain=[0, 1.35 * max(values.values(), default=1.0)]),
+            scale=alt.Scale(domain=[0, 1.55 * max(values.values(), default=1.0)]),
         ),
     )
     bars = base.mark_bar(height={"band": 0.6}).encode(color=colour)
