@@ -322,6 +322,8 @@ def _needed(name: str, value: Any, hint: Any) -> str | None:
                 need = _one_of(named) + (f", or {other}" if other else "")
         elif origin is tuple or origin is Collection:
             parts = get_args(_apart(kind)[0])
+            if origin is tuple and ... not in parts and len(value) != len(parts):
+                return f"a list of {len(parts)}"
             need = _needed_within(name, value, parts if origin is tuple else (*parts, ...))
         elif origin is Mapping:
             pass

@@ -29,7 +29,7 @@ T, B, SIZE = 7, 4, 8
 LENGTHS = [7, 3, 2, 1]
 X = torch.randn(T, B, SIZE, generator=torch.Generator().manual_seed(0))
 LABELS = torch.arange(T * B).view(T, B) % SIZE
-SMALL = {"width": SIZE, "depth": 2}
+SMALL: dict[str, Any] = {"width": SIZE, "depth": 2}
 
 #: Every public entry that takes lengths.
 ENTRIES: dict[str, Callable[[Any], Any]] = {
@@ -85,8 +85,10 @@ def test_a_mask_is_made_of_lists_too() -> None:
     assert valid_steps(LENGTHS, T, "cpu").sum(dim=0).tolist() == LENGTHS
 
 
-stack = Stack(SIZE, **SMALL)
-half = Stack(SIZE, **SMALL)
+make: Any = Stack
+convolve: Any = Convolution
+stack: Any = Stack(SIZE, **SMALL)
+half: Any = Stack(SIZE, **SMALL)
 half.layers[0].half()
 twice = Stack(SIZE, **SMALL).double().zero_state(B)
 
@@ -114,13 +116,13 @@ twice = Stack(SIZE, **SMALL).double().zero_state(B)
         (lambda: stack.stepper(embedding="one-hot"), "embedding is 'one-hot'; need"),
         (lambda: stack.stepper(embedding=np.zeros((3, SIZE))), "embedding is a numpy array"),
         (lambda: setattr(stack.stepper(), "state", 3), "state is an int"),
-        (lambda: Stack(2.5), "inputs is 2.5; need a whole number"),
-        (lambda: Stack(0), "inputs is 0; need 1"),
-        (lambda: Stack(SIZE, {"depth": 2}), "options is dict .*; need a StackOptions"),
-        (lambda: Stack(SIZE, batch_first=True), "no option 'batch_first'; there are: cell"),
-        (lambda: Stack(SIZE, widths=3), "did you mean 'width'"),
-        (lambda: Convolution(SIZE, 2.5), "convolution is 2.5"),
-        (lambda: Convolution(SIZE, 2)(None, None, torch.zeros(T, B).long()), "x is None; need a"),
+        (lambda: make(2.5), "inputs is 2.5; need a whole number"),
+        (lambda: make(0), "inputs is 0; need 1"),
+        (lambda: make(SIZE, {"depth": 2}), "options is dict .*; need a StackOptions"),
+        (lambda: make(SIZE, batch_first=True), "no option 'batch_first'; there are: cell"),
+        (lambda: make(SIZE, widths=3), "did you mean 'width'"),
+        (lambda: convolve(SIZE, 2.5), "convolution is 2.5"),
+        (lambda: convolve(SIZE, 2)(None, None, torch.zeros(T, B).long()), "x is None; need a"),
     ],
 )
 def test_plausible_mistakes_are_refused_in_one_line(call: Any, message: str) -> None:

@@ -42,6 +42,7 @@ from lamina.depth.trials import Trial, apart, spent
 from lamina.spec import LaminaError, Task
 from lamina.store import versions
 from lamina.train import Settings
+from lamina.train.given import check_how, check_task
 
 #: The accepted probability of a wrong verdict, on either side.
 ALPHA = 0.05
@@ -84,6 +85,8 @@ def search(
         LaminaError: the question cannot be answered, or ``out`` holds another search.
         KeyboardInterrupt: the search was interrupted; the same call resumes it.
     """
+    check_task(task)
+    check_how(settings, out, progress, "lamina.depth.tell.progress.SilentSearch()")
     asked = _check(task, *_question(question, changes), settings or settings_for(task), options)
     with _placed(asked, out, progress or choose_progress()) as place:
         costs, problem = _measure(asked, place)
@@ -174,6 +177,8 @@ def _question(question: Question | None, given: dict[str, Any]) -> tuple[Questio
     changes = {name: value for name, value in given.items() if name not in fields}
     if question is None:
         return Question(**fields), changes
+    if not isinstance(question, Question):
+        raise LaminaError(f"question is {question!r}; need a Question, or its fields by name.")
     if fields:
         raise LaminaError(f"got a question and {next(iter(fields))}=; say it in the question.")
     return question, changes
@@ -183,6 +188,10 @@ def _check(
     task: Task, question: Question, changes: dict[str, Any], settings: Settings, options: Any
 ) -> _Asked:
     """Refuse what cannot be searched, before anything is measured or written."""
+    kind = getattr(task, "Options", None)
+    if options is not None and kind is not None and not isinstance(options, kind):
+        need = f"{kind.__name__}(...), or its fields by name"
+        raise LaminaError(f"options is {options!r}; need {need}.")
     misplaced = [name for name in changes if name in Settings.__struct_fields__ and name != "seed"]
     if misplaced:
         given = ", ".join(f"{name}={changes[name]!r}" for name in misplaced)

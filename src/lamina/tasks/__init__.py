@@ -169,6 +169,15 @@ def load(path: str | Path, *, device: str | torch.device = "cpu") -> Model:
     except ImportError:
         raise no_network(str(path)) from None
 
+    if not isinstance(path, str | Path):
+        raise LaminaError(f"got {path!r}; need the path of a run folder")
+    try:
+        where = torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError, TypeError) as error:
+        why = str(error).partition("\n")[0]
+        raise LaminaError(
+            f"device is {device!r}; need 'cpu', or 'cuda' with a GPU: {why}"
+        ) from None
     with RunFolder(path).model_files() as (config, assets, weights):
         place = str(Path(path) / "config.json")
         kind = task_class(config["model"].get("task"), place)
@@ -190,7 +199,7 @@ def load(path: str | Path, *, device: str | torch.device = "cpu") -> Model:
     model.load_state_dict(tensors, assign=True)
     for parameter in model.parameters():
         parameter.requires_grad_(True)
-    return model.to(device).eval()
+    return model.to(where).eval()
 
 
 def load_processor(path: str | Path) -> Answers:

@@ -117,8 +117,11 @@ class DataTask(ABC, Generic[M, B]):
         Raises:
             LaminaError: The file cannot be read or scored; with the line.
         """
+        if not isinstance(model, cls.Network):
+            got = type(model).__name__
+            raise LaminaError(f"got a {got} as the model; need a {cls.Network.__name__}")
         task = cls.__new__(cls)
-        task._set(str(path), {**cls.known(model), **changes})
+        task._set(as_source(path), {**cls.known(model), **changes})
         with decoding(task.data.encoding, stored=model.encoding) as how:
             task.follow(model, given=changes)
         task.encoding = how.used
@@ -182,6 +185,9 @@ class DataTask(ABC, Generic[M, B]):
         Raises:
             LaminaError: An option does not exist, or the options do not fit together or the data.
         """
+        if not isinstance(options, self.Options | None):
+            need = f"{self.Options.__name__}(...), or its fields by name: task.model(depth=3)"
+            raise LaminaError(f"options is {options!r}; need {need}")
         return self.network(changed(options or self.Options(), changes, what="model option"))
 
     def check_model(self, model: M) -> None:

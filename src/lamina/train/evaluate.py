@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import torch
 
+from lamina.options import refuse
 from lamina.spec import ChecksModels, LaminaError, Model, Part, State, Task
+from lamina.train.given import check_model, check_task
 from lamina.train.meter import added
 
 #: Steps whose sums are added in the device's own precision before they join the float64 total.
@@ -30,6 +32,9 @@ def evaluate(
     Raises:
         LaminaError: The part is empty, or the model was made for other data.
     """
+    check_model(model)
+    check_task(task)
+    refuse("part", part, Part)
     check(model, task)
     return score(model, task, part, device)
 

@@ -14,6 +14,7 @@ from lamina.spec import LaminaError, Model, Task
 from lamina.store import RunFolder, hold
 from lamina.train import checkpoint
 from lamina.train.checkpoint import Training
+from lamina.train.given import check_how, check_model, check_task
 from lamina.train.loop import Loop, first_step
 from lamina.train.progress import Progress, choose_progress
 from lamina.train.result import Diverged, Result
@@ -65,6 +66,9 @@ def fit(
         Diverged: The loss or the gradient is no longer finite.
         KeyboardInterrupt: See above.
     """
+    check_model(model)
+    check_task(task)
+    check_how(settings, out, progress, "lamina.train.Silent()")
     settings, run = open_run(model, task, settings, changes, out, resume, extra)
     with hold(run.path) if run is not None else contextlib.nullcontext():
         return _fit(model, task, settings, run, progress, until)

@@ -265,7 +265,7 @@ def test_another_rate_is_refused_or_resampled(folder: Path) -> None:
         (lambda f: made(task(f)).stream().feed([1]), "got samples list"),
         (lambda f: made(task(f)).stream().feed(np.array([np.nan])), "no finite number"),
         (lambda f: made(task(f)).predict([np.zeros(50)]), "example 1: has 50 samples; need 200"),
-        (lambda f: made(task(f)).predict([3]), "example 1: got samples int"),
+        (lambda f: made(task(f)).predict([3]), "got the samples of one recording"),
         (lambda f: made(task(f)).predict("a.wav"), "need a list of audio files"),
         (lambda f: made(task(f)).predict(["no.wav"]), "no.wav: no such file"),
         (lambda f: made(task(f), halvings=2).predict([np.zeros(250)]), "has 1 frames; need 4"),

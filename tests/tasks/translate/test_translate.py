@@ -282,7 +282,10 @@ def test_a_run_goes_on_only_with_the_same_files(numbers: Path, tmp_path: Path) -
             lambda f: Translate(f / "p.tsv", **TINY).model().predict(["one", " "]),
             "example 2: is bl",
         ),
-        (lambda f: Translate(f / "p.tsv", **TINY).model().predict([3]), "example 1: got int"),
+        (
+            lambda f: Translate(f / "p.tsv", **TINY).model().predict([3]),
+            "example 1: got 3; need a text",
+        ),
     ],
 )
 def test_errors_are_one_line(numbers: Path, make, message: str) -> None:

@@ -20,7 +20,7 @@ from lamina.spec import LaminaError, Model
 from lamina.tasks.forecast.inputs import ForecastInputs
 from lamina.tasks.forecast.scale import Scale
 from lamina.tasks.forecast.schemes import SCHEMES, ForecastScheme, Shape
-from lamina.tasks.saved import SavedModel
+from lamina.tasks.saved import SavedModel, several
 
 NAME = "forecast"
 ASSET = "scale.json"
@@ -195,7 +195,11 @@ class Forecaster(Model):
         """For each series its ``id`` and ``values``: a list of the horizon's numbers a column, or
         of its quantiles."""
         found = []
-        for series in examples:
+        need = "series as model.read(FILE) gives them"
+        for number, series in enumerate(several(examples, need), start=1):
+            if not isinstance(series, Series):
+                got = type(series).__name__
+                raise LaminaError(f"got {got}; need {need}", place=f"example {number}")
             made = self.forecast(series)
             if not self.inputs.quantiles:
                 made = made[..., 0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Optional
 
 import msgspec
 import numpy as np
@@ -19,9 +19,9 @@ from lamina.nn import Stack, StackOptions
 from lamina.nn.heads.adaptive import AdaptiveSoftmax
 from lamina.nn.recurrent.dropout import drop, drop_embedded, drop_rows
 from lamina.nn.recurrent.options import Units
-from lamina.options import Share
+from lamina.options import Count, Natural, NonNegative, Share, refuse
 from lamina.spec import TYPED_TEXT, LaminaError, Model, State
-from lamina.tasks.saved import SavedModel, check_several
+from lamina.tasks.saved import SavedModel, texts
 
 NAME = "language-model"
 ASSET = "vocabulary.json"
@@ -196,11 +196,14 @@ class LanguageNetwork(Model):
         Raises:
             LaminaError: a prompt without a token, or settings that make no sense.
         """
-        if length < 0 or not temperature >= 0 or (top_k is not None and top_k < 1):
-            raise LaminaError(
-                f"got length {length}, temperature {temperature}, top_k {top_k}; need a length "
-                "and a temperature of 0 or more and top_k of at least 1"
-            )
+        for name, value, hint in (
+            ("prompt", prompt, str),
+            ("length", length, Natural),
+            ("temperature", temperature, NonNegative),
+            ("top_k", top_k, Optional[Count]),  # noqa: UP045  # an Annotated knows no |
+            ("seed", seed, Annotated[int, Meta(ge=-(2**63), lt=2**63)]),
+        ):
+            refuse(name, value, hint)
         read = self.vocabulary.encode(prompt)
         if not len(read):
             raise LaminaError(f"nothing is left of the prompt {prompt!r}; need at least one token")
@@ -229,8 +232,7 @@ class LanguageNetwork(Model):
 
     def answers(self, examples: Sequence[str]) -> list[dict[str, Any]]:
         """The most probable continuation of each prompt."""
-        check_several(examples)
-        return [{"text": self.generate(prompt, 80, temperature=0)} for prompt in examples]
+        return [{"text": self.generate(prompt, 80, temperature=0)} for prompt in texts(examples)]
 
     def predict(self, examples: Sequence[str]) -> list[str]:
         """Each prompt with its most probable continuation."""

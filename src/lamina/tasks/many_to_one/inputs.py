@@ -26,7 +26,7 @@ from lamina.data.prepare.missing import MissingValues, filled
 from lamina.data.prepare.standardize import Standardizer
 from lamina.data.read.columns import Choice
 from lamina.spec import LaminaError
-from lamina.tasks.saved import SavedModel
+from lamina.tasks.saved import SavedModel, is_frame, several, texts
 
 
 @dataclass(frozen=True)
@@ -132,15 +132,17 @@ class TextInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         """The rows of a table that was read already."""
         return Examples(table.texts, table.labels, table.places)
 
+    def given(self, examples: Any) -> list[str]:
+        """Texts that a caller gave: a list or a column of them, or a data frame with the column
+        that the model was trained on; see :func:`lamina.tasks.saved.texts`."""
+        return texts(examples, self.text)
+
     def arrays(self, rows: Examples, vocabulary: Vocabulary) -> list[np.ndarray]:
         """Tokens of each text, ``(T,)`` int64.
 
         Raises:
-            LaminaError: a text without a single token, or what is no text.
+            LaminaError: a text without a single token.
         """
-        for text, place in zip(rows.values, rows.places, strict=True):
-            if not isinstance(text, str):
-                raise LaminaError(f"got {type(text).__name__}; need a text", place=place)
         cut = _kept(self.keep, self.max_tokens)
         tokens = [encoded[cut] for encoded in vocabulary.encode_many(list(rows.values))]
         for text, encoded, place in zip(rows.values, tokens, rows.places, strict=True):
@@ -223,14 +225,50 @@ class SequenceInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         places = [f"{table.path}, id {i}" for i in table.ids]
         return Examples(table.sequences, table.labels, places, table.choice)
 
+    def given(self, examples: Any) -> list[np.ndarray]:
+        """Sequences that a caller gave: arrays ``(T, I)``, tensors, lists of rows, data frames with
+        the columns of the features; or all of one length in one array ``(N, T, I)``.
+
+        Raises:
+            LaminaError: what is not several of these, with its position.
+        """
+        size, names = len(self.features), list(self.features)
+        need = f"a list of arrays (T, I={size})"
+        if is_frame(examples):
+            raise LaminaError(
+                f"got a {type(examples).__name__}; need {need}, one a sequence, such as "
+                f"[rows[{names}] for _, rows in table.groupby({self.id!r})]"
+            )
+        if getattr(examples, "ndim", 3) == 2:
+            shape = tuple(examples.shape)
+            raise LaminaError(f"got one array of shape {shape}; need {need}, or (N, T, I={size})")
+        found = several(examples, need)
+        return [self._rows(each, f"example {i}") for i, each in enumerate(found, start=1)]
+
+    def _rows(self, value: Any, place: str) -> np.ndarray:
+        need = f"an array (T, I={len(self.features)})"
+        if is_frame(value):
+            if missing := [name for name in self.features if name not in value.columns]:
+                got = ", ".join(map(str, value.columns))
+                raise LaminaError(f"has columns {got}; need also {', '.join(missing)}", place=place)
+            value = value[list(self.features)].to_numpy()
+        if hasattr(value, "detach"):  # a tensor
+            value = value.detach().cpu().numpy()
+        if isinstance(value, list | tuple):
+            try:
+                value = np.asarray(value)
+            except ValueError:
+                raise LaminaError(
+                    f"got rows of different lengths; need {need}", place=place
+                ) from None
+        if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu":
+            kind = f" of {value.dtype}" if isinstance(value, np.ndarray) else ""
+            raise LaminaError(f"got {type(value).__name__}{kind}; need {need}", place=place)
+        return value[:, None] if value.ndim == 1 == len(self.features) else value
+
     def arrays(self, rows: Examples, scale: Standardizer) -> list[np.ndarray]:
         """Each sequence on the scale of the training part, gaps filled: ``(T, size)`` float32."""
         for values, place in zip(rows.values, rows.places, strict=True):
-            if not isinstance(values, np.ndarray):
-                raise LaminaError(
-                    f"got {type(values).__name__}; need an array (T, I={len(scale.mean)})",
-                    place=place,
-                )
             if values.ndim != 2 or values.shape[1] != len(scale.mean) or not len(values):
                 raise LaminaError(
                     f"got a sequence of shape {values.shape}; need (T, I={len(scale.mean)}) "

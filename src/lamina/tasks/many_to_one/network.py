@@ -19,7 +19,7 @@ from lamina.data.batch.order import buckets, lengths_of
 from lamina.nn import Convolution, Stack, StackOptions, pool
 from lamina.nn.recurrent.dropout import drop, drop_rows, drop_words
 from lamina.nn.recurrent.options import Units
-from lamina.options import Share
+from lamina.options import Count, Share, refuse
 from lamina.spec import Model
 from lamina.tasks.many_to_one.inputs import TextInputs
 from lamina.tasks.many_to_one.processor import ExampleProcessor
@@ -157,6 +157,7 @@ class ManyToOne(Model):
         Raises:
             LaminaError: an example that cannot be read, with its position.
         """
+        refuse("batch_size", batch_size, Count)
         arrays = self.processor.encode(examples)
         scores = torch.empty(len(arrays), self.processor.outputs)
         device = self.head.weight.device

@@ -14,7 +14,7 @@ import numpy as np
 from lamina.spec import TYPED_TEXT
 from lamina.spec.answers import Answers
 from lamina.tasks.many_to_one.inputs import Examples, Fitted, Inputs, TextInputs
-from lamina.tasks.saved import SavedModel, check_several, no_network
+from lamina.tasks.saved import SavedModel, no_network
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -74,10 +74,15 @@ class ExampleProcessor(Answers):
     def encode(self, examples: Sequence[Any]) -> list[np.ndarray]:
         """Tokens ``(T,)`` int64 of each text, or features ``(T, I)`` float32 of each sequence.
 
+        Args:
+            examples: what :meth:`read` gives, or the same in another form, as
+                :meth:`lamina.tasks.many_to_one.inputs.TextInputs.given` and
+                :meth:`lamina.tasks.many_to_one.inputs.SequenceInputs.given` take it.
+
         Raises:
             LaminaError: an example that cannot be read, with its position.
         """
-        check_several(examples)
+        examples = self.inputs.given(examples)
         if not examples:
             return []
         places = [f"example {i}" for i in range(1, len(examples) + 1)]

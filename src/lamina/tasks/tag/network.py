@@ -25,7 +25,7 @@ from lamina.nn.recurrent.dropout import drop, drop_rows, drop_words
 from lamina.nn.recurrent.options import Units
 from lamina.options import Share
 from lamina.spec import TYPED_TEXT, LaminaError, Model
-from lamina.tasks.saved import SavedModel, check_several
+from lamina.tasks.saved import SavedModel, several
 from lamina.tasks.tag.batch import Spelling, collate
 from lamina.tasks.tag.inputs import TagInputs
 
@@ -220,8 +220,8 @@ class Tagger(Model):
         Raises:
             LaminaError: an example that is none of these, with its position.
         """
-        check_several(examples)
-        sentences = [self._sentence(e, f"example {i}") for i, e in enumerate(examples, start=1)]
+        given = several(examples, "a list of texts, or of lists of words")
+        sentences = [self._sentence(e, f"example {i}") for i, e in enumerate(given, start=1)]
         return [
             {"words": list(sentence.words), "labels": self.labels.write(labels)}
             for sentence, labels in zip(sentences, self._label(sentences), strict=True)
@@ -231,11 +231,13 @@ class Tagger(Model):
         """The lines of the sentence with its labels, as the file has them."""
         return self.inputs.write(self._sentence(example, "example"), answer["labels"])
 
-    def _sentence(self, example: Sentence | str | Sequence[str], place: str) -> Sentence:
+    def _sentence(self, example: Any, place: str) -> Sentence:
         if isinstance(example, Sentence):
             return example
         if isinstance(example, str):
             return self.inputs.typed(example, place)
+        if hasattr(example, "tolist"):  # an array, a column of a data frame
+            example = example.tolist()
         if not (
             isinstance(example, Sequence)
             and len(example)

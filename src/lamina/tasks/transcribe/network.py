@@ -4,6 +4,7 @@ the blank."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,7 +25,7 @@ from lamina.nn import Pyramid, PyramidState, StackOptions
 from lamina.nn.recurrent.dropout import drop
 from lamina.spec import LaminaError, Model
 from lamina.tasks.decode.ctc import decode, decoder
-from lamina.tasks.saved import SavedModel
+from lamina.tasks.saved import SavedModel, several
 from lamina.tasks.transcribe.inputs import SpeechInputs
 from lamina.tasks.transcribe.stream import TranscriptStream, checked
 
@@ -194,8 +195,10 @@ class Transcriber(Model):
         Raises:
             LaminaError: an example that cannot be read.
         """
-        if isinstance(examples, str | Path | np.ndarray):
-            raise LaminaError(f"got one {type(examples).__name__}; need a list of audio files")
+        need = "a list of audio files"
+        examples = several(examples, need)
+        if examples and all(isinstance(e, Real) or getattr(e, "ndim", 1) == 0 for e in examples):
+            raise LaminaError(f"got the samples of one recording; need {need}: predict([samples])")
         found: list[dict[str, Any]] = [{} for _ in examples]
         frames = [self._frames(example, i) for i, example in enumerate(examples, start=1)]
         lengths = np.array([len(x) for x in frames], np.int64)

@@ -64,6 +64,8 @@ def checked(samples: Any) -> np.ndarray:
     Raises:
         LaminaError: they are none.
     """
+    if hasattr(samples, "detach"):  # a tensor
+        samples = samples.detach().cpu().numpy()
     if not isinstance(samples, np.ndarray) or samples.ndim != 1 or samples.dtype.kind != "f":
         got = f"{samples.dtype} {samples.shape}" if isinstance(samples, np.ndarray) else None
         raise LaminaError(

@@ -28,7 +28,7 @@ from lamina.nn.sequence.ranking import most_probable
 from lamina.options import Share
 from lamina.spec import TYPED_TEXT, LaminaError, Model, State
 from lamina.tasks.decode.beam import Hypothesis, beam_search
-from lamina.tasks.saved import SavedModel, check_several
+from lamina.tasks.saved import SavedModel, texts
 from lamina.tasks.scores.translation import BleuTokenizer
 
 NAME = "translate"
@@ -234,10 +234,13 @@ class Translator(Model):
 
     def answers(self, examples: Sequence[str]) -> list[dict[str, Any]]:
         """The translation of each text, and its log-probability in nats a token."""
-        texts = _texts(examples)
-        if not texts:
+        given = texts(examples)
+        if not given:
             return []
-        sources = self.vocabulary.encode_many(texts)
+        for number, text in enumerate(given, start=1):
+            if not text.strip():
+                raise LaminaError("is blank; need a text", place=f"example {number}")
+        sources = self.vocabulary.encode_many(given)
         for number, source in enumerate(sources, start=1):
             if len(source) > MOST_SUBWORDS:
                 raise LaminaError(
@@ -253,7 +256,7 @@ class Translator(Model):
                 memory, state = self.encode(inputs.to(device), lengths)
                 best = self.search(memory, state, limits(lengths), self.options.beam)
                 found.update(zip(members.tolist(), best, strict=True))
-        best = [found[i] for i in range(len(texts))]
+        best = [found[i] for i in range(len(given))]
         translations = self.target_vocabulary.decode_many([one.tokens for one in best])
         return [
             {"text": text, "log_probability": one.log_probability / (len(one.tokens) + 1)}
@@ -274,14 +277,3 @@ def shifted(targets: Tensor) -> Tensor:
 def limits(lengths: Tensor) -> Tensor:
     """The most tokens of the translation of a text of so many: twice as many, and twenty."""
     return 2 * lengths + 20
-
-
-def _texts(examples: Sequence[str]) -> list[str]:
-    check_several(examples)
-    for number, text in enumerate(examples, start=1):
-        place = f"example {number}"
-        if not isinstance(text, str):
-            raise LaminaError(f"got {type(text).__name__}; need a text", place=place)
-        if not text.strip():
-            raise LaminaError("is blank; need a text", place=place)
-    return list(examples)
