@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import polars as pl
@@ -10,7 +11,7 @@ import pytest
 from lamina.data.time.series import read_series
 from lamina.data.time.time_formats import read_times, write_times
 from lamina.data.time.timestamps import find_step
-from lamina.spec import LaminaError
+from lamina.spec import LaminaError, LaminaWarning
 
 CASES = Path(__file__).parents[2] / "cases"
 
@@ -34,6 +35,22 @@ def read(values: list, time_format: str | None = None):
         (["2023Q4", "2024Q1"], "%YQ%q", "3 months"),
         (["2020-W52", "2020-W53", "2021-W01"], "%G-W%V", "7 day"),
         (["2024-01-01 00:00:00 UTC", "2024-01-01 01:00:00 UTC"], "%Y-%m-%d %H:%M:%S UTC", "1 h"),
+        ([202311, 202312, 202401], "%Y%m", "1 month"),
+        ([202311, 202312, 202313], "index", "1"),
+        (["2023123123", "2024010100"], "%Y%m%d%H", "1 h"),
+        (["202312312345", "202401010000"], "%Y%m%d%H%M", "15 min"),
+        (["20231231235930", "20240101000000"], "%Y%m%d%H%M%S", "30 s"),
+        (["Q4 2023", "Q1 2024"], "Q%q %Y", "3 months"),
+        (["4Q2023", "1Q2024"], "%qQ%Y", "3 months"),
+        (["Dec 2023", "Jan 2024"], "%b %Y", "1 month"),
+        (["May 2024", "June 2024"], "%B %Y", "1 month"),
+        (["31 Dec 2023", "01 Jan 2024"], "%d %b %Y", "1 day"),
+        (["2024.01.05", "2024.01.06"], "%Y.%m.%d", "1 day"),
+        (["01/13/2024 11:00 AM", "01/13/2024 12:00 PM"], "%m/%d/%Y %I:%M %p", "1 h"),
+        (["2023-12-31 11:00 PM", "2024-01-01 12:00 AM"], "%Y-%m-%d %I:%M %p", "1 h"),
+        (["2024-02-28", "2024-02-29", "2024-03-01"], "%Y-%m-%d", "1 day"),
+        (["2023-12-31", "2024-03-31", "2024-06-30"], "%Y-%m-%d", "3 months"),
+        (["2024-01-01 00:00:00", "2024-01-02 00:00:00"], "%Y-%m-%d %H:%M:%S", "1 day"),
     ],
 )
 def test_a_format_that_is_certain(values: list, form: str, step: str) -> None:
@@ -111,3 +128,70 @@ def test_a_column_of_integers_in_parquet_takes_a_format(tmp_path: Path) -> None:
 def test_years_of_two_digits_in_a_case_are_refused() -> None:
     with pytest.raises(LaminaError, match=r"dmyy31\.csv:2: .*year has two digits"):
         read_series(CASES / "dmyy31.csv", time="date")
+
+
+@pytest.mark.parametrize(
+    ("values", "same"),
+    [
+        ([20231230.0, 20231231.0], ["20231230", "20231231"]),  # as pandas writes whole numbers
+        (["20231230.0", "20231231.0"], ["20231230", "20231231"]),
+        ([1.0, 2.0], ["1", "2"]),
+        (["2024/1/5", "2024/1/6"], ["2024/01/05", "2024/01/06"]),
+        (["2023-12-31 23:00", "2023-12-31 24:00"], ["2023-12-31 23:00", "2024-01-01 00:00"]),
+        (["2023-12-31T24:00:00Z", "2024-01-01T01:00:00Z"],
+         ["2024-01-01T00:00:00+00:00", "2024-01-01T01:00:00+00:00"]),
+    ],
+)  # fmt: skip
+def test_other_ways_to_write_the_same(values: list, same: list[str]) -> None:
+    times, form = read(values)
+    assert write_times(times, form) == same
+    assert times.tolist() == read(same)[0].tolist()
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ([45292, 45293], "as days of a spreadsheet, that is 2024-01-01"),
+        ([1_700_000_000, 1_700_003_600], "seconds since 1970, that is 2023-11-14 22:13:20.*%s"),
+        ([1_700_000_000.0, 1_700_003_600.0], "seconds since 1970"),
+        ([1_700_000_000_000, 1_700_003_600_000], "milliseconds since 1970, that is 2023-11-14"),
+        ([1_700_000_000_000_000, 1_700_003_600_000_000], "microseconds since 1970, that is 2023"),
+        ([20241301, 20241401], "if they are dates, give time_format"),
+    ],
+)
+def test_numbers_that_could_be_times_are_said(values: list, words: str) -> None:
+    with pytest.warns(LaminaWarning, match=words):
+        times, form = read(values)
+    assert (form, times.tolist()) == ("index", [int(value) for value in values])
+
+
+@pytest.mark.parametrize("values", [[1, 2, 3], [2020, 2021], [202401, 202402], [0, 45292]])
+def test_numbers_that_are_none_are_not_said(values: list) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read(values)
+
+
+def test_seconds_since_1970_may_be_said() -> None:
+    times, form = read([1_700_000_000, 1_700_003_600], "%s")
+    assert write_times(times, form) == ["1700000000", "1700003600"]
+    assert str(find_step([times], form)) == "1 h"
+
+
+def test_hours_without_minutes_may_be_said() -> None:
+    times, form = read(["31.12.2023 23h", "01.01.2024 00h"], "%d.%m.%Y %Hh")
+    assert write_times(times, form) == ["31.12.2023 23h", "01.01.2024 00h"]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (["2016-12-31 23:59:59", "2016-12-31 23:59:60"], "t.csv:3: time '2016-12-31 23:59:60' is"),
+        ([1_700_000_000_000_000_000], "nanoseconds since 1970"),
+        ([0.5, 1.0], "time '0.5' is of no form"),
+        (["202312", "202401", "202413", "202402"], "t.csv:4: time '202413' is no date"),
+    ],
+)
+def test_what_is_no_time_is_refused_by_line(values: list, message: str) -> None:
+    with pytest.raises(LaminaError, match=message):
+        read(values)

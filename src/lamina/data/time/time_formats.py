@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from lamina.data.read.table import shown
+from lamina.data.time.digit_times import compact_form, without_fraction
 from lamina.data.time.timestamps import INDEX, LARGEST
 from lamina.spec import LaminaError
 
@@ -31,18 +32,46 @@ FORMATS = (
     "%Y-%m-%d %H:%M:%S%.f%#z",
     "%Y-%m-%d %H:%M:%S UTC",
     "%Y-%m-%d %H:%M:%S%.f UTC",
+    "%Y-%m-%dT%H:%M%#z",
+    "%Y-%m-%d %H:%M%#z",
+    "%Y-%m-%d %I:%M %p",
+    "%Y-%m-%d %I:%M:%S %p",
+    "%Y%m%dT%H%M%S",
+    "%Y%m%dT%H%M%S%#z",
     "%Y-%m",
     "%Y-Q%q",
     "%YQ%q",
+    "%Y Q%q",
+    "Q%q %Y",
+    "Q%q-%Y",
+    "Q%q/%Y",
+    "%qQ%Y",
     "%G-W%V",
     "%Y/%m/%d",
     "%Y/%m/%d %H:%M:%S",
     "%Y/%m/%d %H:%M",
+    "%Y/%m",
+    "%Y.%m.%d",
+    "%Y.%m.%d %H:%M:%S",
+    "%Y.%m.%d %H:%M",
+    "%d %b %Y",
+    "%d %B %Y",
+    "%d-%b-%Y",
+    "%d %b %Y %H:%M",
+    "%d %b %Y %H:%M:%S",
+    "%d-%b-%Y %H:%M:%S",
+    "%b %d, %Y",
+    "%B %d, %Y",
+    "%b %Y",
+    "%B %Y",
+    "%b-%Y",
+    "%Y-%b",
+    "%a, %d %b %Y %H:%M:%S GMT",
 )
-#: Dates written in digits alone; only if every value is one between these years.
-_COMPACT, _COMPACT_YEARS = "%Y%m%d", (1800, 2200)
 #: Dates that begin with the day or the month, and how they go on.
-_DAY_OR_MONTH = r"^(\d{1,2})([/.-])(\d{1,2})[/.-](\d{4})( \d{1,2}:\d{2}(:\d{2})?)?$"
+_DAY_OR_MONTH = r"^(\d{1,2})([/.-])(\d{1,2})[/.-](\d{4})( \d{1,2}:\d{2}(:\d{2})?( ?[AaPp][Mm])?)?$"
+#: Midnight at the end of a day (ISO 8601), and a second that only some clocks have.
+_MIDNIGHT, _LEAP_SECOND = r"([T ])24(:00(?::00(?:\.0+)?)?)", r":60(\D|$)"
 #: Microseconds at the first moment with a four-digit year, and just after the last.
 _YEARS = -62_135_596_800_000_000, 253_402_300_800_000_000
 
@@ -69,7 +98,9 @@ def read_times(
         whole = found.is_null().all() or (found.drop_nulls().dt.microsecond() == 0).all()
         form = "%Y-%m-%d %H:%M:%S" + ("" if whole else "%.f") + ("%:z" if aware else "")
     else:
-        text = column.cast(pl.String).str.strip_chars()
+        if column.dtype.is_float() and (column.drop_nulls() % 1 == 0).all():
+            column = column.cast(pl.Int64, strict=False)
+        text = without_fraction(column.cast(pl.String).str.strip_chars())
         form = time_format or _form(text, place)
         found = _parse(text, form)
     low, high = (-LARGEST, LARGEST) if form == INDEX else _YEARS
@@ -110,9 +141,9 @@ def write_times(times: np.ndarray, form: str) -> list[str]:
         moments = moments.dt.replace_time_zone("UTC")
         form = form.replace("%#z", "%:z")
     if "%q" in form:
-        quarters = moments.dt.quarter().cast(pl.String)
-        years = moments.dt.strftime(form.partition("Q")[0])
-        return (years + "Q" + quarters).to_list()
+        written = moments.dt.strftime(form.replace("%q", "%%q")).to_list()
+        quarters = moments.dt.quarter().cast(pl.String).to_list()
+        return [text.replace("%q", q) for text, q in zip(written, quarters, strict=True)]
     return moments.dt.strftime(form).to_list()
 
 
@@ -122,39 +153,23 @@ def _form(text: pl.Series, place: Callable[[int], str]) -> str:
     row = int(text.is_not_null().arg_max() or 0)
     first = text[row]
     if first is not None and re.fullmatch(r"[+-]?\d{1,18}", first):
-        return _COMPACT if _compact(text, place) else INDEX
-    for form in FORMATS:
-        if first is not None and _parse(pl.Series([first]), form)[0] is not None:
+        return compact_form(text, place, _parse) or INDEX
+    fits = [form for form in FORMATS if first and _parse(pl.Series([first]), form)[0] is not None]
+    for form in fits:  # of several ("May 2024"), the one that fits all
+        if len(fits) == 1 or _parse(text.drop_nulls(), form).null_count() == 0:
             return form
+    if fits:
+        return fits[0]
     if first is not None and re.match(_DAY_OR_MONTH, first):
         return _day_or_month(text.drop_nulls(), place(row))
     remedy = "Say it with time_format, as strftime does: %d.%m.%Y."
+    if first is not None and re.fullmatch(r"\d{19}", first):
+        remedy = "It could be nanoseconds since 1970: write dates, or milliseconds, instead."
     if first is not None and re.match(r"^\d{1,2}([/.-])\d{1,2}\1\d{1,2}\b", first):
         remedy = "The year has two digits. Say with time_format which they are: %d/%m/%y, %m/%d/%y."
     raise LaminaError(
         f"time {shown(first or 'missing')} is of no form that is known (2016-07-01 13:00:00, "
         f"2016-07-01, 2016-07, a whole number, ...). {remedy}",
-        place=place(row),
-    )
-
-
-def _compact(text: pl.Series, place: Callable[[int], str]) -> bool:
-    """Whether whole numbers are dates such as 20240131.
-
-    Raises:
-        LaminaError: some are, and some of eight digits are not; nor do they count evenly.
-    """
-    if not text.str.contains(r"^\d{8}$").fill_null(False).all():
-        return False
-    first, last = _COMPACT_YEARS
-    dates = _parse(text, _COMPACT)
-    known = dates.dt.year().is_between(first, last).fill_null(False)
-    if known.all() or not known[0] or text.cast(pl.Int64).diff().drop_nulls().n_unique() == 1:
-        return bool(known.all())
-    row = int((~known).arg_true()[0])
-    raise LaminaError(
-        f"time {shown(text[row])} is no date, and {shown(text[0])} is one. Correct it; or say with "
-        "time_format which they all are: %Y%m%d, or index for numbers that count.",
         place=place(row),
     )
 
@@ -167,8 +182,10 @@ def _day_or_month(text: pl.Series, place: str) -> str:
     """
     match = re.match(_DAY_OR_MONTH, text[0])
     assert match is not None
-    mark, time, seconds = match[2], match[5], match[6]
-    clock = (" %H:%M:%S" if seconds else " %H:%M") if time else ""
+    mark, time, seconds, half = match[2], match[5], match[6], match[7]
+    clock = (" %H:%M" + ":%S" * bool(seconds)) if time else ""
+    if half:
+        clock = clock.replace("%H", "%I") + (" %p" if half.startswith(" ") else "%p")
     day_first, month_first = (f"{order}{mark}%Y{clock}" for order in (f"%d{mark}%m", f"%m{mark}%d"))
     if mark == ".":  # no country writes the month first here
         return day_first
@@ -189,11 +206,17 @@ def _parse(text: pl.Series, form: str) -> pl.Series:
     if form == INDEX:
         return text.cast(pl.Int64, strict=False)
     if "%q" in form:  # a quarter by its first month
-        written = "^" + form.replace("%Y", r"\d{4}").replace("%q", "([1-4])") + "$"
-        month = (text.str.extract(written).cast(pl.Int64) * 3 - 2).cast(pl.String)
-        text, form = text.str.head(4) + "-" + month.str.zfill(2), "%Y-%m"
+        written = "^" + form.replace("%Y", r"(?<y>\d{4})").replace("%q", "(?<q>[1-4])") + "$"
+        year, quarter = (text.str.extract_groups(written).struct.field(part) for part in "yq")
+        month = (quarter.cast(pl.Int64) * 3 - 2).cast(pl.String)
+        text, form = year + "-" + month.str.zfill(2), "%Y-%m"
     elif form == "%G-W%V":  # a week by its Monday
         text, form = text + "-1", "%G-W%V-%u"
+    elif "%H" in form and "%M" not in form:
+        text, form = text + " 00", form + " %M"
+    text = text.set(text.str.contains(_LEAP_SECOND), None)
+    late = text.str.contains(_MIDNIGHT).fill_null(False)
+    text = text.str.replace(_MIDNIGHT, "${1}00${2}")
     try:
         parsed = text.str.to_datetime(form, strict=False, time_unit="us")
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
@@ -201,6 +224,8 @@ def _parse(text: pl.Series, form: str) -> pl.Series:
             f"time_format {form!r} is no form of a time; for instance %d.%m.%Y"
         ) from None
     parsed = parsed.dt.replace_time_zone(None)
+    if late.any():
+        parsed = parsed.dt.offset_by("1d").set(~late, None).fill_null(parsed.set(late, None))
     if "%Y" in form:  # which takes 24 for the year 24
         written = text.str.contains(r"(^|\D)0\d{3}(\D|$)")
         short = ((parsed.dt.year() < 1000) & ~written).fill_null(False)
