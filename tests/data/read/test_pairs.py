@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lamina.data.read.files import read_decoded
 from lamina.data.read.formats.tabbed import read_texts
 from lamina.data.read.pairs import read_pair_table, read_pairs, read_sources
 from lamina.spec import LaminaError
@@ -88,7 +89,7 @@ def test_any_file_is_read_whole_or_refused(tmp_path_factory, content: bytes) -> 
             assert error.startswith(str(file))
             assert "\n" not in error
             continue
-        text = content.decode("utf-8-sig").replace("\r\n", "\n")
+        text = read_decoded(file).replace("\r\n", "\n")
         assert len(found) == len(text.removesuffix("\n").split("\n"))
 
 

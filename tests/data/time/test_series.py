@@ -109,7 +109,7 @@ def test_what_is_missing_takes_what_came_before(tmp_path: Path) -> None:
         ("date,a\n2024-01-01,1\n2024-01-02,2\n", {"columns": ["b"]}, "", "no column 'b'"),
         ("date,a\n2024-01-01,1\n", {}, "", "no two rows"),
         ("date,a\n", {}, "", "no rows"),
-        ("date,a\n2024-01-01\n", {}, ":2", "got 1 fields"),
+        ("date,a\n2024-01-01\n", {}, ":2", "got 1 field;"),
         ("date,id,a\n2024-01-01,,1\n", {"id": "id"}, ":2", "'id' is empty"),
         ("date,a\n2024-01-01,\n2024-01-02,2\n", {"missing": "forward"}, ":2", "begins with a"),
         ("date,a,a\n2024-01-01,1,1\n", {}, ":1", "2 columns named 'a'"),

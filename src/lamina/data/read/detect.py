@@ -60,6 +60,8 @@ _SCRIPTS = {
     "cp1255": "\u0590-\u05ff",
     "cp1256": "\u0600-\u06ff",
 }
+_ALPHABETS = frozenset({"cp1251", "koi8_r", "cp1253", "cp1255", "cp1256"})
+_WORD, _ASCII = re.compile(r"[^\W\d_]+"), re.compile("[A-Za-z]")
 #: Signs that may stand beside letters in any language.
 _SIGNS = frozenset("’‘‚“”„«»‹›–—…€£¥§°•·¡¿ºª™®©´\xa0\xad")
 #: How far ahead of the next the best has to be: to be read, and to be read without a doubt.
@@ -144,7 +146,11 @@ def _in_script(text: str, encoding: str) -> bool:
     """Whether the text is mostly in the script that the encoding is for."""
     if encoding not in _SCRIPTS:
         return True
-    letters = [c for c in text if ord(c) > 127 and c.isalpha()]
+    words = [word for word in _WORD.findall(text) if not word.isascii()]
+    # An alphabet other than Latin shares no word with it.
+    if encoding in _ALPHABETS and 2 * sum(bool(_ASCII.search(w)) for w in words) > len(words):
+        return False
+    letters = [c for word in words for c in word if ord(c) > 127]
     return len(re.findall(f"[{_SCRIPTS[encoding]}]", text)) >= 0.75 * len(letters) > 0
 
 

@@ -131,11 +131,15 @@ def text_chunks(
             or no line in it ends as :func:`lines` says.
     """
     blank, ended, returned = True, False, False
-    held = ""  # a carriage return at the end of a chunk belongs to what follows
+    held = ""  # carriage returns at the end of a chunk belong to what follows
+    line = 1
     for chunk in itertools.chain(decoded_chunks(path, on_progress), [""]):
         text = held + chunk
-        held = "\r" if chunk and text.endswith("\r") else ""
+        held = text[len(text.rstrip("\r")) :] if chunk else ""
         text = text.removesuffix(held).replace("\r\n", "\n")
+        if (odd := text.find("\r\n")) >= 0:
+            raise _doubled_returns(path, line + text.count("\n", 0, odd))
+        line += text.count("\n")
         blank = blank and (not text or text.isspace())
         ended, returned = ended or "\n" in text, returned or "\r" in text
         if text:
@@ -143,7 +147,7 @@ def text_chunks(
     if blank:
         raise LaminaError("got white space only; need text.", place=str(path))
     if returned and not ended:
-        raise returns_alone(path)
+        raise _returns_alone(path)
 
 
 def read_text(path: str | Path) -> str:
@@ -167,12 +171,30 @@ def read_lines(path: str | Path) -> list[str]:
         LaminaError: As :func:`decoded_chunks`; no line ends as it must.
     """
     text = read_decoded(path)
-    if "\r" in text and "\n" not in text:
-        raise returns_alone(path)
+    if odd := odd_ends(text, path):
+        raise odd
     return lines(text)
 
 
-def returns_alone(path: str | Path) -> LaminaError:
+def odd_ends(text: str, path: str | Path) -> LaminaError | None:
+    r"""The error for a text whose lines end with ``\r`` or ``\r\r\n``; ``None`` if they do not."""
+    if "\r" in text and "\n" not in text:
+        return _returns_alone(path)
+    if (odd := text.find("\r\r\n")) >= 0:
+        return _doubled_returns(path, 1 + text.count("\n", 0, odd))
+    return None
+
+
+def _doubled_returns(path: str | Path, line: int) -> LaminaError:
+    r"""The error for a line end that was converted to ``\r\n`` twice."""
+    return LaminaError(
+        r"the line ends with \r\r\n; need \n or \r\n. Convert the file, for instance: "
+        rf"tr -d '\r' < {shlex.quote(str(path))} > {shlex.quote(str(path) + '.txt')}",
+        place=f"{path}:{line}",
+    )
+
+
+def _returns_alone(path: str | Path) -> LaminaError:
     r"""The error for a file whose lines end with ``\r``, as on the first Macintoshes."""
     return LaminaError(
         r"lines end with a carriage return alone; need \n or \r\n. Convert the file, for instance: "

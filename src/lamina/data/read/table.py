@@ -92,6 +92,7 @@ class Table:
         blocks: The rows, to be read once. A malformed row raises LaminaError when it is reached.
         types: One per column if the format has types; empty if everything is text.
         delimiter: What seems to separate the fields, if the header was read as a single column.
+        header_line: The line of the column names.
     """
 
     path: str
@@ -99,6 +100,7 @@ class Table:
     blocks: Iterator[Block]
     types: Sequence[pl.DataType] = ()
     delimiter: str | None = None
+    header_line: int = 1
 
     def place(self, line: int) -> str:
         """The location of a row in :attr:`Block.lines`: ``file:line``, or ``file, row n``."""
@@ -107,7 +109,7 @@ class Table:
     @property
     def header(self) -> str:
         """The location of the column names."""
-        return self.path if self.types else f"{self.path}:1"
+        return self.path if self.types else f"{self.path}:{self.header_line}"
 
     def position(self, column: str, option: str | None = None) -> int:
         """The index of a column.
@@ -223,10 +225,14 @@ class Table:
 
 
 def table_of_rows(
-    path: str, columns: list[str], rows: Iterator[Row], delimiter: str | None = None
+    path: str,
+    columns: list[str],
+    rows: Iterator[Row],
+    delimiter: str | None = None,
+    header_line: int = 1,
 ) -> Table:
     """The table of a text format, whose rows are parsed lazily."""
-    return Table(path, columns, _blocks(rows), delimiter=delimiter)
+    return Table(path, columns, _blocks(rows), delimiter=delimiter, header_line=header_line)
 
 
 def _blocks(rows: Iterator[Row]) -> Iterator[Block]:

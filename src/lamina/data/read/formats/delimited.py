@@ -11,14 +11,23 @@ import io
 import itertools
 import re
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
-from lamina.data.read.files import lines, read_decoded, returns_alone
+from lamina.data.read.files import lines, odd_ends, read_decoded
+from lamina.data.read.formats.dialect import (
+    MARKS,
+    Dialect,
+    decimal_commas,
+    dialect_of,
+    unnamed_and_empty,
+    wrong_width,
+)
 from lamina.data.read.table import Row, Table, table_of_rows
-from lamina.spec import LaminaError
+from lamina.spec import LaminaError, LaminaWarning
 
 _FIELD_LIMIT_LOCK = threading.Lock()
 #: Rows parsed before they are handed on.
@@ -27,7 +36,8 @@ _LONE_RETURN = re.compile(r"\r(?!\n)")
 
 
 def read_csv(path: str | Path) -> Table:
-    """A header and rows, fields separated by commas; see :func:`read_delimited`."""
+    """A header and rows, fields separated by commas, unless others are found; see
+    :func:`read_delimited`."""
     return read_delimited(path, ",")
 
 
@@ -46,78 +56,128 @@ def read_delimited(path: str | Path, delimiter: str) -> Table:
 
     Args:
         path: The file.
-        delimiter: The character between two fields.
+        delimiter: The character between two fields, unless the file shows another; see
+            :func:`lamina.data.read.formats.dialect.dialect_of`.
 
     Raises:
         LaminaError: The file is not UTF-8 text or has no header; and, while rows are read, a row is
             broken, too long or too short. Quotes can be read in two ways.
     """
     text = read_decoded(path)
-    if "\r" in text and "\n" not in text:
-        raise returns_alone(path)
-    records = _records(str(path), text, delimiter, _quotes_quote(str(path), text, delimiter))
-    _, columns = next(records, (1, None))
+    if odd := odd_ends(text, path):
+        raise odd
+    dialect = dialect_of(str(path), text, delimiter)
+    delimiter = dialect.delimiter
+    if dialect.skip:
+        text = (text + "\n").split("\n", dialect.skip)[dialect.skip]
+    quotes = _quotes_quote(str(path), text, dialect)
+
+    def records() -> Iterator[tuple[int, list[str]]]:
+        return _records(str(path), text, dialect, quotes)
+
+    all_rows = records()
+    _, columns = next(all_rows, (1, None))
     if columns is None:
         raise LaminaError("the table is empty. It needs a header and rows.", place=str(path))
+    empty = commas = None
+    if len(columns) > 1 and not columns[-1].strip():
+        empty = unnamed_and_empty(columns, _fields(records()))
+    if empty:
+        columns = columns[:-empty]
+        what = "1 column" if empty == 1 else f"{empty} columns"
+        warnings.warn(
+            LaminaWarning(f"{path}: leaves out {what} at the end, without a name or a value."),
+            stacklevel=2,
+        )
+    if delimiter == ";":
+        commas = decimal_commas(str(path), columns, _fields(records()))
 
     def rows() -> Iterator[Row]:
-        for line, fields in records:
+        for line, fields in all_rows:
+            if empty:
+                del fields[len(columns) :]
             if len(fields) != len(columns):
-                raise LaminaError(
-                    f"got {len(fields)} fields; the header has {len(columns)}. Quote a field "
-                    f"that holds {delimiter!r}, or complete the row.",
-                    place=f"{path}:{line}",
-                )
+                raise wrong_width(str(path), line, fields, columns, delimiter)
+            for at in commas or ():
+                fields[at] = fields[at].replace(",", ".")
             yield line, [*fields]
 
-    other = next((mark for mark in ";\t,|" if mark in columns[0]), None)
-    return table_of_rows(str(path), columns, rows(), other if len(columns) == 1 else None)
+    other = next((mark for mark in MARKS if mark in columns[0]), None)
+    return table_of_rows(
+        str(path), columns, rows(), other if len(columns) == 1 else None, dialect.skip + 1
+    )
 
 
-def _quotes_quote(path: str, text: str, delimiter: str) -> bool:
+def _fields(records: Iterator[tuple[int, list[str]]]) -> Iterator[list[str]]:
+    """The rows behind the header, up to one that is broken: it is named when it is read."""
+    next(records, None)
+    try:
+        for _, fields in records:
+            yield fields
+    except LaminaError:
+        return
+
+
+def _quotes_quote(path: str, text: str, dialect: Dialect) -> bool:
     """Whether quotes quote; else they are part of the texts.
 
     Raises:
         LaminaError: Both are possible, and give other rows.
     """
+    delimiter = dialect.delimiter
     if not re.search(f'(^|{re.escape(delimiter)})"', text, re.MULTILINE):
         return True
     every = lines(text)
     counts = {line.count(delimiter) for line in every if line}
     even, fields = len(counts) == 1, every[0].count(delimiter)
-    if not fields or (not even and delimiter != "\t"):
-        return True  # with no delimiter a line is no row; an uneven CSV is one whose quotes quote
+    if not fields:
+        return True  # with no delimiter a line is no row
     if delimiter != "\t" and not any(line.count('"') % 2 for line in every):
         return True  # no quote runs over a line end
     try:
-        begun = [line for line, _ in _records(path, text, delimiter, quotes=True)]
+        begun = [line for line, _ in _records(path, text, Dialect(delimiter), quotes=True)]
     except LaminaError:  # no reading with quotes: said where the row is reached
         return not even or delimiter != "\t"
     # Rows over several lines, each of which has as many fields as the header by itself.
-    torn = {
-        first: (after - 1, len(covered))
-        for first, after in itertools.pairwise([*begun, len(every) + 1])
-        if len(covered := [line for line in every[first - 1 : after - 1] if line]) > 1
-        and {line.count(delimiter) for line in covered} == {fields}
-    }
+    torn: dict[int, tuple[int, int]] = {}
+    for first, after in itertools.pairwise([*begun, len(every) + 1]):
+        covered = [line for line in every[first - 1 : after - 1] if line]
+        rows = sum(_is_row(line, delimiter, fields) for line in covered) if covered[1:] else 0
+        if 1 < rows == len(covered) or (rows > 2 and 4 * rows >= 3 * len(covered)):
+            torn[first] = (after - 1, rows)
     if not torn:
         return True
     # One field with a line break can look like two rows, hardly like three or more.
     many = max(n for _, n in torn.values()) > 2
-    if delimiter == "," and not many:
+    if delimiter != "\t" and not many:
         return True
     if even and delimiter == "\t" and many:
         return False
     first, (last, _) = max(torn.items(), key=lambda item: item[1][1])
     raise LaminaError(
-        f"a quote opens here and closes on line {last:,}, but each of these lines is a whole row "
-        'by itself. If texts just begin with ", quote the fields and double each quote in them, or '
-        "save the table as JSON lines (.jsonl).",
-        place=f"{path}:{first}",
+        f"a quote opens here and closes on line {last + dialect.skip:,}, but each of these lines "
+        'is a whole row by itself. If texts just begin with ", quote the fields and double each '
+        "quote in them, or save the table as JSON lines (.jsonl).",
+        place=f"{path}:{first + dialect.skip}",
     )
 
 
-def _records(path: str, text: str, delimiter: str, quotes: bool) -> Iterator[tuple[int, list[str]]]:
+def _is_row(line: str, delimiter: str, marks: int) -> bool:
+    """Whether a line has as many fields as the header, which has so many delimiters."""
+    if line.count(delimiter) == marks:
+        return True
+    try:
+        return [len(row) for row in csv.reader([line], delimiter=delimiter, strict=True)] == [
+            marks + 1
+        ]
+    except (csv.Error, ValueError):
+        return False
+
+
+def _records(
+    path: str, text: str, dialect: Dialect, quotes: bool
+) -> Iterator[tuple[int, list[str]]]:
+    """The line and the fields of each record of a text that begins with the header."""
     # A carriage return alone ends no line (see lamina.data.read.files.lines), but does for the
     # parser, which gets another character in its place.
     stand_in = ""
@@ -127,7 +187,7 @@ def _records(path: str, text: str, delimiter: str, quotes: bool) -> Iterator[tup
     # newline="" leaves quoted line breaks to the parser, which counts the lines it has read.
     source = io.StringIO(text, newline="")
     quoting = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
-    parser = csv.reader(source, delimiter=delimiter, quoting=quoting, strict=True)
+    parser = csv.reader(source, delimiter=dialect.delimiter, quoting=quoting, strict=True)
     ended = False
     while not ended:
         begun = read = parser.line_num
@@ -139,7 +199,7 @@ def _records(path: str, text: str, delimiter: str, quotes: bool) -> Iterator[tup
                     if fields:
                         if stand_in:
                             fields = [field.replace(stand_in, "\r") for field in fields]
-                        block.append((read + 1, fields))
+                        block.append((read + 1 + dialect.skip, fields))
                     read = parser.line_num
             except csv.Error as caught:
                 error = caught
@@ -148,7 +208,7 @@ def _records(path: str, text: str, delimiter: str, quotes: bool) -> Iterator[tup
         if error:
             raise LaminaError(
                 f"a broken row ({error}). Double a quote inside a quoted field, and close it.",
-                place=f"{path}:{read + 1}",
+                place=f"{path}:{read + 1 + dialect.skip}",
             )
 
 
