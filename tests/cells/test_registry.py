@@ -244,3 +244,19 @@ def test_no_kernel_takes_a_subclass_for_its_parent(cell: Cell) -> None:
     assert torch.equal(
         scan(cell, x, (h,), weights)[0], scan(cell, x, (h,), weights, backend="reference")[0]
     )
+
+
+@pytest.mark.parametrize(
+    ("made", "got"), [(lambda h: h, "a Tensor"), (lambda h: (h, h), "2 parts")]
+)
+def test_a_step_that_returns_no_state_is_refused(made: Any, got: str) -> None:
+    class Wrong(lamina.cells.RNN):
+        name = "wrong"
+
+        def step(self, wx, state, weights, mask, f):  # type: ignore[no-untyped-def]
+            return made(wx)
+
+    weights = Weights(torch.zeros(3, 2), torch.zeros(3, 3))
+    message = rf"step of the cell 'wrong' returned {got}; need a tuple of its parts \(h,\)"
+    with pytest.raises(LaminaError, match=message):
+        scan(Wrong(), torch.zeros(4, 1, 2), (torch.zeros(1, 3),), weights)

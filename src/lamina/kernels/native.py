@@ -53,6 +53,8 @@ def refuses(request: Request) -> str | None:
         return "makes no gradient of the recurrent mask"
     if name := transform():
         return f"does not know {name}"
+    if private.tracing():
+        return "torch.jit.trace should record operators of torch alone"
     return None
 
 

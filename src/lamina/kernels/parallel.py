@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from lamina.cells import LinearCell
-from lamina.kernels.reference import projected
+from lamina.kernels.reference import loops, projected
 from lamina.kernels.request import Request
 
 
@@ -20,7 +20,7 @@ def refuses(request: Request) -> str | None:
     """Why this kernel cannot run a request, or ``None`` if it can."""
     if not (isinstance(request.cell, LinearCell) and request.cell.scans):
         return f"the cell {request.cell.name!r} is not linear in its state"
-    return None
+    return loops()
 
 
 def scan(request: Request) -> tuple[Tensor, tuple[Tensor, ...]]:

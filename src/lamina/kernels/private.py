@@ -33,6 +33,11 @@ def functional_transform() -> bool:
     return torch._C._are_functorch_transforms_active()  # pyright: ignore[reportAttributeAccessIssue]
 
 
+def tracing() -> bool:
+    """Whether ``torch.jit.trace`` records this code."""
+    return torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+
+
 def require(true: Tensor, message: str) -> None:
     """A check that stays in the graph of ``torch.compile`` and raises ``RuntimeError`` there."""
     torch._assert_async(true.all(), message)  # pyright: ignore[reportPrivateImportUsage]
@@ -47,7 +52,8 @@ def dense_layer(kind: str, x: Tensor, state: list[Tensor], parameters: list[Tens
     run = getattr(torch._VF, kind)
     biases = len(parameters) >= 4
     # has_biases, num_layers, dropout, train, bidirectional, batch_first
-    options = (biases, 1, 0.0, torch.is_grad_enabled(), False, False)
+    train = torch.is_grad_enabled() or tracing()  # a traced graph serves both
+    options = (biases, 1, 0.0, train, False, False)
     return run(x, state if kind == "lstm" else state[0], parameters, *options)
 
 

@@ -16,15 +16,24 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from lamina.cells import project
-from lamina.kernels.given import valid_steps
+from lamina.cells import Cell, project
+from lamina.kernels import private
+from lamina.kernels.given import article, valid_steps
 from lamina.kernels.request import Request, look_up
+from lamina.spec import LaminaError
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"tanh": torch.tanh, "relu": torch.relu}
 
 
 def refuses(request: Request) -> str | None:
     """Why this kernel cannot run a request, or ``None``: it runs every one."""
+    return loops()
+
+
+def loops() -> str | None:
+    """Why a loop of Python cannot run now, or ``None``."""
+    if private.tracing():
+        return "torch.jit.trace would record a loop for one number of steps; use torch.export"
     return None
 
 
@@ -36,6 +45,8 @@ def scan(request: Request) -> tuple[Tensor, tuple[Tensor, ...]]:
     outputs: list[Tensor] = [wx] * steps
     for t in reversed(range(steps)) if request.reverse else range(steps):
         new = request.cell.step(wx[t], state, weights, request.recurrent_mask, f)
+        if not isinstance(new, tuple) or len(new) != len(state):
+            raise _no_state(request.cell, new)
         if valid is None:
             state, outputs[t] = new, new[0]
         else:
@@ -55,3 +66,9 @@ def projected(request: Request) -> tuple[Tensor, Tensor | None]:
         x = x.masked_fill(~valid, 0.0)  # padding may hold anything, also what is not a number
     gain = weights.norm.ih if weights.norm else None
     return project(x, weights.w_ih, weights.b_ih, gain), valid
+
+
+def _no_state(cell: Cell, made: object) -> LaminaError:
+    got = f"{len(made)} parts" if isinstance(made, tuple) else article(type(made).__name__)
+    need = f"a tuple of its parts ({', '.join(cell.parts)}{',' if len(cell.parts) == 1 else ''})"
+    return LaminaError(f"step of the cell {cell.name!r} returned {got}; need {need}")

@@ -8,16 +8,20 @@ known lengths, which on a CPU is much faster than a packed recurrence.
 
 from __future__ import annotations
 
+import warnings
+from copy import copy
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.fx import Proxy
 from torch.nn.functional import dropout
+from torch.nn.utils.parametrize import is_parametrized
 from torch.nn.utils.rnn import PackedSequence
 
 from lamina.cells import CELLS, Activation
-from lamina.kernels import Weights, private, scan
-from lamina.spec import LayerState
+from lamina.kernels import Weights, check_tensor, private, scan
+from lamina.spec import LaminaError, LaminaWarning, LayerState
 
 __all__ = ["GRU", "LSTM", "RNN"]
 
@@ -26,6 +30,36 @@ class _DropIn(torch.nn.RNNBase):
     """The base of the three classes; each also inherits from torch's class of the same name."""
 
     cell: str
+
+    def to_torch(self) -> torch.nn.RNNBase:
+        """torch's own module of the same name, which shares this one's parameters; for tools that
+        know torch's classes alone, such as dynamic quantization and ONNX.
+
+        Raises:
+            LaminaError: A weight is parametrized.
+        """
+        if is_parametrized(self):
+            raise LaminaError("a weight is parametrized; use parametrize.remove_parametrizations")
+        kind = next(k for k in type(self).__mro__ if k.__module__.startswith("torch.nn"))
+        made: Any = kind.__new__(kind)  # type: ignore[call-overload]
+        for name, value in vars(self).items():  # what may be changed in place is copied
+            vars(made)[name] = copy(value) if isinstance(value, dict | list) else value
+        return made
+
+    def __prepare_scriptable__(self) -> torch.nn.RNNBase:
+        """What ``torch.jit.script`` compiles in place of this module."""
+        return self.to_torch()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "qconfig":  # the one thing that torch's quantization does to every module
+            kind = type(self).__name__
+            warnings.warn(
+                f"torch's quantization leaves lamina.nn.{kind} as it is; quantize what to_torch() "
+                "gives, or use Stack.stepper(weights='int8')",
+                LaminaWarning,
+                stacklevel=2,
+            )
+        super().__setattr__(name, value)
 
     def forward(self, input: Any, hx: Any = None) -> Any:
         """Run the layers as torch's class of the same name does.
@@ -40,10 +74,16 @@ class _DropIn(torch.nn.RNNBase):
         Raises:
             ValueError, RuntimeError: As torch's, if shapes or dtypes do not fit.
         """
+        if isinstance(input, Proxy):  # as torch.fx does with torch's own modules: one node
+            place = input.tracer.path_of_module(self)  # type: ignore[attr-defined]
+            return input.tracer.create_proxy("call_module", place, (input, hx), {})
+        if not isinstance(input, PackedSequence):
+            check_tensor("input", input, "a tensor or a PackedSequence")
         device = (input.data if isinstance(input, PackedSequence) else input).device.type
-        if device != "cpu" or torch.is_autocast_enabled(device):
-            # cuDNN runs a whole stack, packed or not, in one call; and under autocast torch
-            # chooses a dtype for each operation, which we do not try to reproduce.
+        if device != "cpu" or torch.is_autocast_enabled(device) or private.tracing():
+            # cuDNN runs a whole stack, packed or not, in one call; under autocast torch chooses a
+            # dtype for each operation, which we do not try to reproduce; and what torch.jit.trace
+            # records should need nothing but torch.
             return super().forward(input, hx)
         private.refresh(self)
         if isinstance(input, PackedSequence):
@@ -92,12 +132,13 @@ class _DropIn(torch.nn.RNNBase):
     def _parts(self, hx: Any, dim: int | None = None) -> LayerState:
         """torch's ``h`` or ``(h, c)`` as a tuple; each part must have ``dim`` axes."""
         parts = (hx,) if len(CELLS[self.cell].parts) == 1 else tuple(hx)
-        for part in parts:
-            if dim is not None and part.dim() != dim:
-                kind = "unbatched 2-D" if dim == 2 else "batched 3-D"
-                raise RuntimeError(
-                    f"For {kind} input, hx should also be {dim}-D but got {part.dim()}-D tensor"
-                )
+        if dim is not None and any(part.dim() != dim for part in parts):
+            kind = "unbatched 2-D" if dim == 2 else "batched 3-D"
+            names, got = "hx", f"{parts[0].dim()}-D tensor"
+            if len(parts) > 1:
+                dims = ", ".join(f"{part.dim()}-D" for part in parts)
+                names, got = "hx and cx", f"({dims}) tensors"
+            raise RuntimeError(f"For {kind} input, {names} should also be {dim}-D but got {got}")
         return parts
 
     def _hidden(self, parts: Any) -> Any:

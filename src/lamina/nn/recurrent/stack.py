@@ -194,6 +194,12 @@ class Stack(nn.Module):
             )
         return state
 
+    def __prepare_scriptable__(self) -> Any:
+        raise LaminaError(
+            "torch.jit.script cannot compile a Stack; use torch.export or torch.compile, or "
+            "torch.jit.trace for an rnn, gru or lstm"
+        )
+
     def explain(self, backend: str = "auto") -> list[Choice]:
         """Which kernel runs each layer in the current mode (training or evaluation), and why."""
         return [layer.directions[0].choice(backend) for layer in self.layers]  # type: ignore[union-attr]
