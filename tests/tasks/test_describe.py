@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from lamina.cli.description import LINES, block
-from lamina.spec import ColumnsWarning
+from lamina.spec import ColumnsWarning, LaminaWarning
 from lamina.tasks import TASKS, Classify, Forecast, Translate
 from task_cases import CASES, Case, each_case
 from task_world import ROWS, SIZES, write_world
@@ -118,3 +118,14 @@ def test_many_names_are_counted() -> None:
         "a        ",
         "classes  '', 'a\\nb', ok",
     ]
+
+
+def test_what_never_changes_in_training_is_said(tmp_path: Path) -> None:
+    rows = [f"{i},{i % 7},{5 if i < 45 else i}" for i in range(60)]
+    (tmp_path / "f.csv").write_text("\n".join(["date,x,flat", *rows]) + "\n")
+    with pytest.warns(LaminaWarning, match="'flat' never changes in the training part"):
+        forecast = Forecast(tmp_path / "f.csv", look_back=4, horizon=2)
+    assert forecast.describe()["constant"] == ["flat"]
+    rows = [f"{i // 3},{i},5,{i // 3 % 2}" for i in range(60)]
+    (tmp_path / "s.csv").write_text("\n".join(["id,x,flat,label", *rows]) + "\n")
+    assert Classify(tmp_path / "s.csv", id="id").describe()["constant"] == ["flat"]

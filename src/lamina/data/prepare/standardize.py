@@ -27,6 +27,16 @@ class Figures(msgspec.Struct, forbid_unknown_fields=True):
         return len(self.mean) == len(self.scale) == features and all(x > 0 for x in self.scale)
 
 
+def constant(sequences: Sequence[np.ndarray]) -> np.ndarray:
+    """Which features of sequences ``(T, I)`` never change, but for rounding: ``(I,)`` bool."""
+    # By the range: the mean of equal numbers is rounded, the more the more there are.
+    low, high = (
+        reduce(ufunc, (ufunc.reduce(s, axis=0) for s in sequences if len(s)))
+        for ufunc in (np.fmin, np.fmax)
+    )
+    return high - low <= ROUNDING * np.maximum(np.abs(low), np.abs(high))
+
+
 @dataclass(frozen=True)
 class Standardizer:
     """``(x - mean) / scale`` for each feature, with statistics of the training part.
@@ -58,13 +68,7 @@ class Standardizer:
         mean = sum(np.nansum(s, axis=0, dtype=np.float64) for s in sequences) / count
         squares = sum(np.nansum(np.square(s - mean), axis=0) for s in sequences)
         scale = np.sqrt(squares / count)
-        # By the range: the mean of equal numbers is rounded, the more the more there are.
-        low, high = (
-            reduce(ufunc, (ufunc.reduce(s, axis=0) for s in sequences if len(s)))
-            for ufunc in (np.fmin, np.fmax)
-        )
-        constant = high - low <= ROUNDING * np.maximum(np.abs(low), np.abs(high))
-        return cls(np.asarray(mean), np.where(constant, 1.0, scale))
+        return cls(np.asarray(mean), np.where(constant(sequences), 1.0, scale))
 
     def __call__(self, sequence: np.ndarray) -> np.ndarray:
         """``(T, I)`` float32; missing values stay missing."""

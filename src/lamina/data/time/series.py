@@ -75,6 +75,7 @@ def read_series(
     covariates: Sequence[str] = (),
     time_format: str | None = None,
     missing: MissingSteps = "refuse",
+    business: bool | None = None,
 ) -> SeriesTable:
     """Time series from any table.
 
@@ -88,6 +89,7 @@ def read_series(
         time_format: How times are written, as ``strftime`` does; ``None``: found by the first row.
         missing: Whether blank values and left-out time stamps are refused, or take what came
             before.
+        business: Whether days are business days; ``None``: as the weekends show.
 
     Raises:
         LaminaError: With the line: a broken file, a missing column, a value that is not a finite
@@ -109,7 +111,7 @@ def read_series(
         if not end:
             raise LaminaError("has no row with a value", place=_place(path, name))
     try:
-        step = find_step([times[rows] for rows in members], form)
+        step = find_step([times[rows] for rows in members], form, business)
     except LaminaError as error:
         raise LaminaError(error.message, place=str(path)) from None
     found = []

@@ -16,7 +16,7 @@ from lamina.spec import LaminaError
 #: The format of a column of integers that are no dates.
 INDEX = "index"
 
-Unit: TypeAlias = Literal["index", "microsecond", "month", "month-end"]
+Unit: TypeAlias = Literal["index", "microsecond", "business-day", "month", "month-end"]
 Calendar: TypeAlias = Literal["minute", "hour", "weekday", "day", "month", "yearday"]
 
 #: Larger integers are not accepted as an index; sums of times below it do not overflow.
@@ -30,7 +30,7 @@ _SEASONS = ((_DAY, _DAY), (7 * _DAY, 7 * _DAY))
 class TimeStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The time from one row to the next: ``size`` microseconds, months, or numbers of an index.
 
-    ``month-end`` is the last day of each month.
+    ``month-end`` is the last day of each month, ``business-day`` a day from Monday to Friday.
     """
 
     unit: Unit
@@ -44,7 +44,8 @@ class TimeStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if self.unit == "index":
             return str(self.size)
         if self.unit != "microsecond":
-            return f"{self.size} month{'s' * (self.size > 1)}"
+            name = "business day" if self.unit == "business-day" else "month"
+            return f"{self.size} {name}{'s' * (self.size > 1)}"
         for name, length in (("day", _DAY), ("h", 3600 * _SECOND), ("min", 60 * _SECOND)):
             if self.size % length == 0:
                 return f"{self.size // length} {name}"
@@ -52,6 +53,8 @@ class TimeStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def ticks(self, times: np.ndarray) -> np.ndarray:
         """Times as counts of the unit, so that regular times are evenly spaced."""
+        if self.unit == "business-day":
+            return np.busday_count("1970-01-01", _days(times))
         return times if self.unit in ("index", "microsecond") else _months(times)
 
     def after(self, last: int, count: int) -> np.ndarray:
@@ -60,6 +63,9 @@ class TimeStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if self.unit in ("index", "microsecond"):
             return last + steps
         moment = np.array([last], np.int64)
+        if self.unit == "business-day":
+            days = np.busday_offset(_days(moment), steps, roll="forward")
+            return days.astype("datetime64[us]").astype(np.int64) + last % _DAY
         months = _months(moment) + steps
         rest = moment - _month_start(_months(moment))  # within the month, in microseconds
         if self.unit == "month-end":
@@ -68,10 +74,12 @@ class TimeStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @property
     def season(self) -> int:
-        """Steps in the shortest season with more than one step: a day of hours, a week of days, a
-        year of months; 1 if there is none to expect."""
+        """Steps in the shortest season with more than one step: a day of hours, a week of days (or
+        business days), a year of months; 1 if there is none to expect."""
         if self.unit == "index":
             return 1
+        if self.unit == "business-day":
+            return 5
         if self.unit != "microsecond":
             return 12 // self.size if 12 % self.size == 0 else 1
         for shorter, length in _SEASONS:
@@ -80,11 +88,17 @@ class TimeStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return 52 if self.size == 7 * _DAY else 1
 
 
-def find_step(times: Sequence[np.ndarray], form: str) -> TimeStep:
+def find_step(times: Sequence[np.ndarray], form: str, business: bool | None = None) -> TimeStep:
     """The most frequent step between neighbours in columns of ascending times.
 
     Steps are counted in months if neighbours are whole months apart: on the same day and time, or
-    on the last day of each.
+    on the last day of each; in business days, if days follow each other and the weekends alone are
+    always left out.
+
+    Args:
+        times: a column for each series.
+        form: the format of the times.
+        business: whether days are business days; ``None``: as the weekends show.
 
     Raises:
         LaminaError: no column has two rows.
@@ -103,7 +117,13 @@ def find_step(times: Sequence[np.ndarray], form: str) -> TimeStep:
         if same_day or (np.ptp(ends) == 0 and ends[0] <= _DAY):
             unit: Unit = "month" if same_day else "month-end"
             return TimeStep(unit=unit, size=_most_frequent(months))
-    return TimeStep(unit="microsecond", size=_most_frequent(steps))
+    size = _most_frequent(steps)
+    if size == _DAY and business is not False and not (_weekday(every) >= 5).any():
+        weeks = [(column // _DAY + 3) // 7 for column in times]
+        crossed = any((np.diff(week) > 0).any() for week in weeks)
+        if (business or crossed) and np.ptp(every % _DAY) == 0:
+            return TimeStep(unit="business-day", size=1)
+    return TimeStep(unit="microsecond", size=size)
 
 
 def _most_frequent(values: np.ndarray) -> int:
@@ -124,6 +144,15 @@ def calendar_features(times: np.ndarray, names: Sequence[Calendar]) -> np.ndarra
     return np.stack(columns, axis=1) if columns else np.zeros((len(times), 0))
 
 
+def _days(times: np.ndarray) -> np.ndarray:
+    return times.astype("datetime64[us]").astype("datetime64[D]")
+
+
+def _weekday(times: np.ndarray) -> np.ndarray:
+    """0 for Monday to 6 for Sunday; 1970 began on a Thursday."""
+    return (times // _DAY + 3) % 7
+
+
 def _months(times: np.ndarray) -> np.ndarray:
     """Months since 1970."""
     return times.astype("datetime64[us]").astype("datetime64[M]").astype(np.int64)
@@ -142,7 +171,7 @@ def _year_start(times: np.ndarray) -> np.ndarray:
 _PHASES = {
     "minute": lambda t: t % (3600 * _SECOND) / (3600 * _SECOND),
     "hour": lambda t: t % _DAY / _DAY,
-    "weekday": lambda t: (t // _DAY + 3) % 7 / 7,  # 1970 began on a Thursday
+    "weekday": lambda t: _weekday(t) / 7,
     "day": lambda t: (t - _month_start(_months(t))) // _DAY / 31,
     "month": lambda t: _months(t) % 12 / 12,
     "yearday": lambda t: (t - _year_start(t)) // _DAY / 366,

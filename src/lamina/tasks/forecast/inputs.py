@@ -74,6 +74,8 @@ class ForecastInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             covariates=self.covariates,
             time_format=self.time_format,
             missing=self.missing,
+            # A short file may show no weekend; earlier versions knew days alone.
+            business=self.step.unit == "business-day",
         )
         if table.step != self.step:
             raise LaminaError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -11,9 +12,11 @@ import torch
 from torch import Tensor
 
 from lamina.data import PARTS, fingerprint
+from lamina.data.prepare.standardize import constant
+from lamina.data.read.table import listed
 from lamina.data.time.series import SeriesTable
 from lamina.data.time.time_formats import write_times
-from lamina.spec import LaminaError, Metric, Part, State, Step
+from lamina.spec import LaminaError, LaminaWarning, Metric, Part, State, Step
 from lamina.tasks.base import DataTask
 from lamina.tasks.describe import Facts, filled
 from lamina.tasks.forecast.batch import WindowBatch, WindowBatches
@@ -27,6 +30,16 @@ from lamina.tasks.scores.sums import forecast_errors
 _NAIVE = "the better of the last value and the season before"
 MSE = Metric("mse", higher_is_better=False, gain="relative", blind=_NAIVE)
 PINBALL = Metric("pinball", higher_is_better=False, gain="relative", blind=_NAIVE)
+
+
+def _constant(table: SeriesTable, trained: Sequence[int]) -> list[str]:
+    """The series that never change in the training part, with their id in a long table."""
+    return [
+        f"{name} of {series.id}" if series.id else name
+        for series, end in zip(table.series, trained, strict=True)
+        for name, same in zip(table.columns, constant([series.values[:end]]), strict=True)
+        if same
+    ]
 
 
 class Forecast(DataTask[Forecaster, WindowBatch]):
@@ -47,13 +60,25 @@ class Forecast(DataTask[Forecaster, WindowBatch]):
     Network = Forecaster
 
     data: ForecastData
+    #: The series that never change in the training part.
+    constant: Sequence[str] = ()
 
     def learn(self) -> None:
         """See :class:`lamina.tasks.base.DataTask`."""
         self.data = data = self.data.resolved()
         table, self.inputs, self.fingerprints = read(data)
         ends = [split(data, table, series) for series in table.series]
-        self.scale = Scale.fit(table.series, [end[0] for end in ends], self.inputs.season)
+        trained = [end[0] for end in ends]
+        self.scale = Scale.fit(table.series, trained, self.inputs.season)
+        self.constant = _constant(table, trained)
+        if self.constant:
+            warnings.warn(
+                LaminaWarning(
+                    f"{table.path}: {listed(self.constant)} never changes in the training part, so "
+                    "its scale is 1 and its errors are in its own unit"
+                ),
+                stacklevel=3,
+            )
         self._place(table, [(0, *end) for end in ends])
 
     @classmethod
@@ -238,6 +263,7 @@ class Forecast(DataTask[Forecaster, WindowBatch]):
                 inputs.id or "id": list(inputs.ids) if inputs.id is not None else None,
                 "covariates": [*inputs.covariates, *inputs.calendar],
                 "flags": dict.fromkeys(self.choice.flags, "1 for true"),
+                "constant": list(self.constant),
                 "left out": dict(self.choice.left_out),
                 "times": self.span,
                 "rows": self.steps,

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from lamina.data import BucketedBatches, fingerprint
+from lamina.data.prepare.standardize import constant
 from lamina.spec import Batch, Part
 from lamina.tasks.base import DataTask
 from lamina.tasks.describe import Facts, filled, lengths
@@ -101,11 +102,18 @@ class ManyToOneTask(DataTask[N, Batch], Generic[N]):
             {
                 "features": list(inputs.features),
                 "flags": dict.fromkeys(train.choice.flags, "1 for true"),
+                "constant": self._constant(),
                 "left out": dict(train.choice.left_out),
                 "sequences": self.sizes(),
                 "steps each": lengths(steps, inputs.max_steps),
             }
         )
+
+    def _constant(self) -> list[str]:
+        """The features that are the same throughout the training part."""
+        names, values = self.processor.inputs.features, self.parts["train"].values
+        found = constant(values) if values else []
+        return [name for name, same in zip(names, found, strict=False) if same]
 
     def sizes(self) -> dict[str, int]:
         """Examples in each part."""
