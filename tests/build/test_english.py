@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from command_line import lamina
+from lamina.spec.counted import counted
 
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src" / "lamina"
@@ -124,3 +125,29 @@ def test_a_phrase_is_seen(text: str) -> None:
 )
 def test_good_english_passes(text: str) -> None:
     assert marked(text, IN_HELP) == []
+
+
+NOUNS = "rows|epochs|threads|columns|labels|examples|entries|frames|samples|predictions|trials"
+COUNTS = re.compile(rf"\{{[^{{}}]*\}} (?:{NOUNS})\b(?! a second)")
+
+
+def test_numbers_agree_with_what_they_count() -> None:
+    """``1 row``, not ``1 rows``: a message says how many by ``counted``, unless one cannot be."""
+    never_one = (
+        "samples a",
+        "of {count:,} rows",
+        "for each of {size}",
+        "W has",
+        "of {batch_size}",
+        "{left}",
+        "{pace.total}",
+    )
+    found = {
+        f"{file.relative_to(SRC)}: {line.strip()}"
+        for file in SRC.rglob("*.py")
+        for line in file.read_text(encoding="utf-8").splitlines()
+        if COUNTS.search(line) and not any(text in line for text in never_one)
+    }
+    assert found == set()
+    assert (counted(1, "row"), counted(0, "row")) == ("1 row", "0 rows")
+    assert (counted(1, "entry"), counted(1797, "entry")) == ("1 entry", "1,797 entries")

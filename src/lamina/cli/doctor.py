@@ -12,6 +12,7 @@ from lamina import __version__
 from lamina.cells import CELLS
 from lamina.nn import Stack
 from lamina.spec import LaminaError
+from lamina.spec.counted import counted
 from lamina.store.cache import VARIABLE, cache_folder
 
 
@@ -23,7 +24,7 @@ def core() -> str:
         if importlib.util.find_spec("lamina.kernels._core") is None:
             return "none: not built; there was no C++20 compiler when lamina was installed"
         return f"none: {error}"
-    return f"{_core.isa()}, {_core.lanes()} floats at a time, {_core.threads()} threads"
+    return f"{_core.isa()}, {_core.lanes()} floats at a time, {counted(_core.threads(), 'thread')}"
 
 
 def doctor() -> None:
@@ -32,7 +33,7 @@ def doctor() -> None:
         ("lamina", __version__),
         ("python", platform.python_version()),
         ("torch", torch.__version__),
-        ("cpu", f"{platform.machine()}, {torch.get_num_threads()} threads"),
+        ("cpu", f"{platform.machine()}, {counted(torch.get_num_threads(), 'thread')}"),
         ("core", core()),
         ("cuda", torch.cuda.get_device_name() if torch.cuda.is_available() else "none"),
         ("cache", f"{cache_folder()} ({VARIABLE} moves it)"),

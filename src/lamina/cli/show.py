@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lamina.spec import TYPED_TEXT, Generates, Reports
+from lamina.spec.counted import counted
 
 if TYPE_CHECKING:
     from lamina.spec import Model
@@ -25,10 +26,10 @@ def show_test(task: Any, scores: Mapping[str, float]) -> None:
     metric = task.metric
     told = f"test {metric.name} {metric.show(scores[metric.name])}, loss {scores['loss']:.4f}"
     if isinstance(task, Reports):
-        print(f"{told}, over {predictions(task):,} predictions")
+        print(f"{told}, over {counted(predictions(task), 'prediction')}")
         print("\n".join(task.report("test", scores)))
         return
-    print(f"{told} nats, over {predictions(task):,} predictions")
+    print(f"{told} nats, over {counted(predictions(task), 'prediction')}")
     for name, score in scores.items():
         if name.startswith(f"{metric.name}["):  # of a part of the data: perplexity[wells]
             print(f"  {name.removeprefix(metric.name)[1:-1]} {metric.show(score)}")

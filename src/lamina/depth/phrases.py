@@ -6,13 +6,9 @@ import re
 from collections.abc import Sequence
 
 from lamina.spec import LaminaError
+from lamina.spec.counted import counted as counted
 
 _UNITS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-
-
-def counted(count: int, thing: str) -> str:
-    """``1 seed``, ``2 seeds``."""
-    return f"1 {thing}" if count == 1 else f"{count} {thing}s"
 
 
 def layers(depth: int) -> str:

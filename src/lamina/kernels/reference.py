@@ -21,6 +21,7 @@ from lamina.kernels import private
 from lamina.kernels.given import article, valid_steps
 from lamina.kernels.request import Request, look_up
 from lamina.spec import LaminaError
+from lamina.spec.counted import counted
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"tanh": torch.tanh, "relu": torch.relu}
 
@@ -69,6 +70,8 @@ def projected(request: Request) -> tuple[Tensor, Tensor | None]:
 
 
 def _no_state(cell: Cell, made: object) -> LaminaError:
-    got = f"{len(made)} parts" if isinstance(made, tuple) else article(type(made).__name__)
+    got = article(type(made).__name__)
+    if isinstance(made, tuple):
+        got = counted(len(made), "part")
     need = f"a tuple of its parts ({', '.join(cell.parts)}{',' if len(cell.parts) == 1 else ''})"
     return LaminaError(f"step of the cell {cell.name!r} returned {got}; need {need}")

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import torch
 
 from lamina.spec import LaminaError, Metric, State, Step, Task
+from lamina.spec.counted import counted
 from lamina.store import RunFolder
 from lamina.train import checkpoint
 from lamina.train.checkpoint import Journal, Training
@@ -244,9 +245,11 @@ def first_step(task: Task, settings: Settings, training: Training, journal: Jour
     batches = task.batches("train", epoch=journal.epoch, seed=settings.seed)
     if not journal.agrees(settings.epochs, len(batches)):
         raise LaminaError(
-            f"is not of this run, which has {settings.epochs} epochs of {len(batches)} batches: it "
+            f"is not of this run, which has {counted(settings.epochs, 'epoch')} of "
+            f"{len(batches)} batches: it "
             f"was written in epoch {journal.epoch + 1} before batch {journal.batch + 1}, after "
-            f"{journal.step} steps, of which {journal.totals.steps} since the last evaluation"
+            f"{counted(journal.step, 'step')}, of which {journal.totals.steps} since the last "
+            "evaluation"
         )
     if not journal.step:
         return None

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 from lamina.spec import Metric
+from lamina.spec.counted import counted
 from lamina.train.result import Result
 
 #: Seconds between two redraws of a live line.
@@ -210,4 +211,4 @@ def _ending(plan: Plan, result: Result) -> str:
     best = ""
     if value is not None:
         best = f"; {plan.metric.name} {plan.metric.show(value)} after epoch {result.best_epoch}"
-    return f"{why}{best}; {result.steps} steps in {result.seconds:.1f} s"
+    return f"{why}{best}; {counted(result.steps, 'step')} in {result.seconds:.1f} s"

@@ -15,6 +15,7 @@ from torch import Tensor
 from lamina.data.batch.mixture import Tokens
 from lamina.data.batch.order import buckets, lengths_of, need_positive
 from lamina.spec import Batch, LaminaError, Part, StreamBatch
+from lamina.spec.counted import counted
 
 B = TypeVar("B", bound=Batch)
 
@@ -84,7 +85,8 @@ class BucketedBatches(CollatedBatches[Batch]):
     ):
         if len(sequences) != len(targets):
             raise LaminaError(
-                f"got {len(sequences)} sequences and {len(targets)} targets; need one each."
+                f"got {counted(len(sequences), 'sequence')} "
+                f"and {len(targets)} targets; need one each."
             )
         rows = torch.as_tensor(targets)
 
@@ -151,7 +153,8 @@ class StreamBatches(Batches[StreamBatch]):
         column = (len(tokens) - offset - 1) // batch_size
         if column < 1:
             raise LaminaError(
-                f"got {len(tokens)} tokens from offset {offset}; need more than {batch_size} for "
+                f"got {counted(len(tokens), 'token')} "
+                f"from offset {offset}; need more than {batch_size} for "
                 f"batches of {batch_size} columns. Lower batch_size"
                 + (" or offset." if offset else ", or bring a longer text.")
             )

@@ -11,6 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from lamina.spec import LaminaError, Part
+from lamina.spec.counted import counted
 
 R = TypeVar("R")
 
@@ -79,7 +80,8 @@ def split_rows(
         if share > 0 and not len(rows):
             classes = "" if labels is None else f", {len(strata)} classes"
             raise LaminaError(
-                f"got {len(keys)} rows ({len(firsts)} different{classes}); that leaves {name} "
+                f"got {counted(len(keys), 'row')} "
+                f"({len(firsts)} different{classes}); that leaves {name} "
                 f"(share {share:g}) empty. Bring more rows, or give {name} a larger share, or 0."
             )
     return Split(*parts)
@@ -134,7 +136,8 @@ def split_stream(
     for name, part, share in zip(PARTS, slices, shares, strict=True):
         if share > 0 and part.stop - part.start < 2:
             raise LaminaError(
-                f"got {n} steps; {name} (share {share:g}) would have {part.stop - part.start}, "
+                f"got {counted(n, 'step')}; "
+                f"{name} (share {share:g}) would have {part.stop - part.start}, "
                 f"need at least 2. Bring a longer text, or give {name} share 0."
             )
     return slices[0], slices[1], slices[2]
@@ -181,11 +184,14 @@ def as_shares(fractions: Sequence[float]) -> np.ndarray:
 
 def _check_labels(labels: Sequence[str], rows: int) -> None:
     if len(labels) != rows:
-        raise LaminaError(f"got {rows} rows and {len(labels)} labels; need one each.")
+        raise LaminaError(
+            f"got {counted(rows, 'row')} and {counted(len(labels), 'label')}; need one each."
+        )
     classes = set(labels)
     if len(classes) == 1:
         raise LaminaError(
-            f'got one class "{next(iter(classes))}" in {len(labels)} rows; need at least two.'
+            f'got one class "{next(iter(classes))}" in '
+            f"{counted(len(labels), 'row')}; need at least two."
             " Is this the column of the labels?"
         )
 

@@ -8,6 +8,7 @@ from lamina.data.read.formats.tabbed import read_texts
 from lamina.data.read.registry import PAIRS, TABLES
 from lamina.data.read.shapes import Pairs
 from lamina.spec import LaminaError
+from lamina.spec.counted import counted
 
 
 def read_pairs(source: str | Path, target: str | Path) -> Pairs:
@@ -42,7 +43,8 @@ def read_pair_table(path: str | Path) -> Pairs:
         columns, places = _columns(path)
         if len(columns) != 2:
             raise LaminaError(
-                f"got {len(columns)} columns; need 2, a text and its translation.", place=str(path)
+                f"got {counted(len(columns), 'column')}; need 2, a text and its translation.",
+                place=str(path),
             )
         return Pairs(columns[0], columns[1], places)
     return PAIRS.find(path)(path)
@@ -58,7 +60,8 @@ def read_sources(path: str | Path) -> list[str]:
         columns, _ = _columns(path)
         if len(columns) > 2:
             raise LaminaError(
-                f"got {len(columns)} columns; need 1 of texts, or 2 of pairs.", place=str(path)
+                f"got {counted(len(columns), 'column')}; need 1 of texts, or 2 of pairs.",
+                place=str(path),
             )
         return columns[0]
     texts = read_texts(path)

@@ -18,6 +18,7 @@ from typing import TypeAlias
 import polars as pl
 
 from lamina.spec import LaminaError
+from lamina.spec.counted import counted
 
 #: Rows handed on at a time.
 BLOCK = 1 << 16
@@ -124,7 +125,8 @@ class Table:
         count = self.columns.count(column)
         if count > 1:
             raise LaminaError(
-                f"got {count} columns named {shown(column)}; need one. Rename the others.",
+                f"got {counted(count, 'column')} "
+                f"named {shown(column)}; need one. Rename the others.",
                 place=self.header,
             )
         if not count and self.delimiter:

@@ -9,6 +9,7 @@ import numpy as np
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from lamina.spec import LaminaError
+from lamina.spec.counted import counted
 
 #: Numbers of the two tokens without text: before the first and after the last.
 BEGIN, END = 0, 1
@@ -159,7 +160,7 @@ def _normalized(text: str) -> str:
 
 def _check(tokens: Sequence[str], merges: Sequence[tuple[str, str]]) -> None:
     if len(tokens) > MOST_TOKENS:
-        raise LaminaError(f"got {len(tokens):,} tokens; need at most {MOST_TOKENS:,}")
+        raise LaminaError(f"got {counted(len(tokens), 'token')}; need at most {MOST_TOKENS:,}")
     known, alphabet = set(tokens), set(_BYTES)
     if tuple(tokens[: len(SPECIALS)]) != SPECIALS or not alphabet <= known:
         raise LaminaError(f"need {', '.join(SPECIALS)} first, and a token for each byte")

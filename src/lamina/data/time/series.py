@@ -20,6 +20,7 @@ from lamina.data.time.time_formats import read_times
 from lamina.data.time.timed_table import TimedTable
 from lamina.data.time.timestamps import TimeStep, find_step
 from lamina.spec import LaminaError
+from lamina.spec.counted import counted
 
 MissingSteps: TypeAlias = Literal["refuse", "forward"]
 
@@ -212,8 +213,8 @@ def _steps(
     steps = (ticks - ticks[0]) // step.size
     if int(steps[-1]) > 100 * len(rows) + 1000:
         raise LaminaError(
-            f"has {len(rows):,} rows for {int(steps[-1]) + 1:,} steps of {step}; too few to fill "
-            "the rest. Bring the rows to a longer step first.",
+            f"has {counted(len(rows), 'row')} for {int(steps[-1]) + 1:,} steps of {step}; too "
+            "few to fill the rest. Bring the rows to a longer step first.",
             place=table.table.path,
         )
     return steps

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from lamina.depth.ask.candidates import Candidate, as_judged
 from lamina.depth.job import Job
-from lamina.depth.phrases import duration
+from lamina.depth.phrases import counted, duration
 from lamina.depth.plan.clock import makespan, remaining
 from lamina.depth.plan.strategies import Strategy
 from lamina.depth.tell.table import table
@@ -225,8 +225,8 @@ def opening(strategy: Strategy, done: int) -> str:
     time = f"; about {duration(seconds)}{side}" if seconds else ""
     already = f", {done} of them done" if done else ""
     return (
-        f"{strategy.name}: {done + len(jobs)} trials of depths {depths}{already}; up to"
-        f" {problem.epochs} epochs a trial{time}"
+        f"{strategy.name}: {counted(done + len(jobs), 'trial')} of depths {depths}{already}; up to"
+        f" {counted(problem.epochs, 'epoch')} a trial{time}"
     )
 
 

@@ -10,6 +10,7 @@ from msgspec import Meta
 from lamina.cells import Activation, Cell, CellName, cell_named, register
 from lamina.options import Options, Share, refuse_unknown
 from lamina.spec import LaminaError
+from lamina.spec.counted import counted
 
 #: Bounds on what a file or a slip of the hand can ask for.
 MOST_LAYERS, MOST_UNITS = 1000, 1_000_000
@@ -82,7 +83,7 @@ class StackOptions(Options, frozen=True, kw_only=True):
             value = getattr(self, name)
             if isinstance(value, tuple) and len(value) != self.depth:
                 raise LaminaError(
-                    f"{name} has {len(value)} entries, depth is {self.depth}; "
+                    f"{name} has {counted(len(value), 'entry')}, depth is {self.depth}; "
                     f"need one a layer, or a single one for all"
                 )
         cell = cell_named(self.cell)

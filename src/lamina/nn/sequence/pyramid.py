@@ -13,6 +13,7 @@ from lamina.nn.recurrent.dropout import drop
 from lamina.nn.recurrent.options import StackOptions
 from lamina.nn.recurrent.stack import Stack
 from lamina.spec import LaminaError, State
+from lamina.spec.counted import counted
 
 
 class PyramidState(NamedTuple):
@@ -90,7 +91,8 @@ class Pyramid(nn.Module):
             lengths = check_lengths(lengths, *x.shape[:2])
         if lengths is not None and len(lengths) and int(self.shorter(lengths).min()) < 1:
             raise LaminaError(
-                f"a sequence has {int(lengths.min())} frames; need {2**self.halvings} at least"
+                f"a sequence has {counted(int(lengths.min()), 'frame')}; "
+                f"need {2**self.halvings} at least"
             )
         state = state or self.zero_state(x.shape[1])
         stages, waiting = list(state.stages), list(state.odd)

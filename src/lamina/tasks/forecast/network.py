@@ -17,6 +17,7 @@ from lamina.data.time.series import Series
 from lamina.data.time.time_formats import write_times
 from lamina.nn import StackOptions
 from lamina.spec import LaminaError, Model
+from lamina.spec.counted import counted
 from lamina.tasks.forecast.inputs import ForecastInputs
 from lamina.tasks.forecast.scale import Scale
 from lamina.tasks.forecast.schemes import SCHEMES, ForecastScheme, Shape
@@ -144,14 +145,15 @@ class Forecaster(Model):
         past, columns = inputs.look_back, len(inputs.series)
         if len(series.values) < past:
             raise LaminaError(
-                f"got {len(series.values):,} rows; the model reads {past:,}", place=series.place
+                f"got {counted(len(series.values), 'row')}; the model reads {past:,}",
+                place=series.place,
             )
         end = len(series.values)
         ahead = len(series.covariates) - end
         if inputs.covariates and ahead < inputs.horizon:
             raise LaminaError(
-                f"has {ahead} rows with covariates behind the last value; need {inputs.horizon}: "
-                "rows with a time and covariates, their values left empty",
+                f"has {counted(ahead, 'row')} with covariates behind the last value; need "
+                f"{inputs.horizon}: rows with a time and covariates, their values left empty",
                 place=series.place,
             )
         group = inputs.ids.index(series.id)

@@ -17,6 +17,7 @@ from lamina.data.read.table import listed
 from lamina.data.time.series import SeriesTable
 from lamina.data.time.time_formats import write_times
 from lamina.spec import LaminaError, LaminaWarning, Metric, Part, State, Step
+from lamina.spec.counted import counted
 from lamina.tasks.base import DataTask
 from lamina.tasks.describe import Facts, filled
 from lamina.tasks.forecast.batch import WindowBatch, WindowBatches
@@ -99,7 +100,7 @@ class Forecast(DataTask[Forecaster, WindowBatch]):
         for series in table.series:
             if len(series.values) < inputs.look_back + inputs.horizon:
                 raise LaminaError(
-                    f"got {len(series.values):,} rows; one window needs "
+                    f"got {counted(len(series.values), 'row')}; one window needs "
                     f"{inputs.look_back + inputs.horizon:,}",
                     place=series.place,
                 )

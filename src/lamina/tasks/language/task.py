@@ -11,6 +11,7 @@ import torch
 
 from lamina.data import PARTS, ChainedBatches, Mixture, StreamBatches, Tokens, tokenise
 from lamina.spec import PERPLEXITY, LaminaError, Part, State, Step, StreamBatch, detach
+from lamina.spec.counted import counted
 from lamina.tasks.base import DataTask, as_source
 from lamina.tasks.describe import Facts, filled
 from lamina.tasks.language.data import LanguageModelData, count, read, renumbered, vocabulary
@@ -82,7 +83,7 @@ class LanguageModel(DataTask[LanguageNetwork, StreamBatch]):
         )
         test = renumbered(whole["train"], known)
         if len(test) < 2:
-            raise LaminaError(f"got {len(test)} tokens; need at least 2", place=path)
+            raise LaminaError(f"got {counted(len(test), 'token')}; need at least 2", place=path)
         nothing = np.zeros(0, np.int64)
         self.texts = {"train": [nothing], "validation": [nothing], "test": [test]}
         self.names, self.fingerprints = [path], {path: sha}

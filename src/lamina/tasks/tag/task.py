@@ -105,7 +105,7 @@ class Tag(DataTask[Tagger, WordBatch]):
         }
         if len(names) < 2:
             raise LaminaError(
-                f"got {len(names)} labels in the training part; need at least two",
+                f"got {counted(len(names), 'label')} in the training part; need at least two",
                 place=data.source,
             )
         return msgspec.structs.replace(rule, names=sorted(names))

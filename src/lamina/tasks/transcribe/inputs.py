@@ -11,6 +11,7 @@ from lamina.data.read.manifest import Manifest, read_manifest
 from lamina.data.speech.audio import read_audio
 from lamina.data.speech.mel import LogMel
 from lamina.spec import LaminaError
+from lamina.spec.counted import counted
 
 
 class SpeechInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,5 +48,6 @@ class SpeechInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         need = int(self.features.rate * self.features.window_ms / 1000)
         if len(samples) < need:
             raise LaminaError(
-                f"has {len(samples)} samples; need {need}, which is one frame", place=place
+                f"has {counted(len(samples), 'sample')}; need {need}, which is one frame",
+                place=place,
             )

@@ -24,6 +24,7 @@ from lamina.data.read.registry import TABLES
 from lamina.nn import Pyramid, PyramidState, StackOptions
 from lamina.nn.recurrent.dropout import drop
 from lamina.spec import LaminaError, Model
+from lamina.spec.counted import counted
 from lamina.tasks.decode.ctc import decode, decoder
 from lamina.tasks.saved import SavedModel, several
 from lamina.tasks.transcribe.inputs import SpeechInputs
@@ -225,7 +226,7 @@ class Transcriber(Model):
         frames = self.scale(self.inputs.features(samples))
         if len(frames) < 2**self.options.halvings:
             raise LaminaError(
-                f"has {len(frames)} frames; need {2**self.options.halvings}", place=place
+                f"has {counted(len(frames), 'frame')}; need {2**self.options.halvings}", place=place
             )
         return frames
 

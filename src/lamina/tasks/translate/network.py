@@ -27,6 +27,7 @@ from lamina.nn.sequence.encoder import Encoder
 from lamina.nn.sequence.ranking import most_probable
 from lamina.options import Share
 from lamina.spec import TYPED_TEXT, LaminaError, Model, State
+from lamina.spec.counted import counted
 from lamina.tasks.decode.beam import Hypothesis, beam_search
 from lamina.tasks.saved import SavedModel, texts
 from lamina.tasks.scores.translation import BleuTokenizer
@@ -244,7 +245,8 @@ class Translator(Model):
         for number, source in enumerate(sources, start=1):
             if len(source) > MOST_SUBWORDS:
                 raise LaminaError(
-                    f"has {len(source):,} subwords; need at most {MOST_SUBWORDS:,}. Give each "
+                    f"has {counted(len(source), 'subword')}; "
+                    f"need at most {MOST_SUBWORDS:,}. Give each "
                     "sentence a line of its own.",
                     place=f"example {number}",
                 )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lamina.data.read.sentences import Sentence, SentenceFormat, paragraphs, words_with_labels
 from lamina.spec import LaminaError
+from lamina.spec.counted import counted
 
 DOCUMENT = "-DOCSTART-"
 
@@ -82,7 +83,8 @@ def read_columns(path: str | Path, *, word: int, label: int | None) -> list[Sent
                 )
             if len(row) != columns[0]:
                 raise LaminaError(
-                    f"got {len(row)} columns; need {columns[0]}, as in line {columns[1]}. "
+                    f"got {counted(len(row), 'column')}; "
+                    f"need {columns[0]}, as in line {columns[1]}. "
                     "Put a blank line between sentences and a value in every column.",
                     place=f"{path}:{number}",
                 )
@@ -108,7 +110,7 @@ def split_fields(line: str) -> list[str]:
 def _column(row: list[str], column: int, what: str, path: str | Path, line: int) -> str:
     at = column - 1 if column > 0 else column
     if not -len(row) <= at < len(row):
-        count = "1 column" if len(row) == 1 else f"{len(row)} columns"
+        count = counted(len(row), "column")
         raise LaminaError(
             f"no column {column} for the {what}; the line has {count}. Name another.",
             place=f"{path}:{line}",

@@ -8,6 +8,7 @@ from pathlib import Path
 from lamina.data.read.sentences import Sentence, SentenceFormat, paragraphs, words_with_labels
 from lamina.data.read.table import shown
 from lamina.spec import LaminaError
+from lamina.spec.counted import counted
 
 _COLUMNS = 10
 #: The columns that can be the label, and where they are.
@@ -66,7 +67,8 @@ def read_conllu(path: str | Path, *, label: str | None) -> list[Sentence]:
             fields = line.split("\t")
             if len(fields) != _COLUMNS:
                 raise LaminaError(
-                    f"got {len(fields)} columns; CoNLL-U has {_COLUMNS}, separated by tabs.",
+                    f"got {counted(len(fields), 'column')}; "
+                    f"CoNLL-U has {_COLUMNS}, separated by tabs.",
                     place=place,
                 )
             if "-" in fields[0] or "." in fields[0]:

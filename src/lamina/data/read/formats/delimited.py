@@ -28,6 +28,7 @@ from lamina.data.read.formats.dialect import (
 )
 from lamina.data.read.table import Row, Table, table_of_rows
 from lamina.spec import LaminaError, LaminaWarning
+from lamina.spec.counted import counted
 
 _FIELD_LIMIT_LOCK = threading.Lock()
 #: Rows parsed before they are handed on.
@@ -84,7 +85,7 @@ def read_delimited(path: str | Path, delimiter: str) -> Table:
         empty = unnamed_and_empty(columns, _fields(records()))
     if empty:
         columns = columns[:-empty]
-        what = "1 column" if empty == 1 else f"{empty} columns"
+        what = counted(empty, "column")
         warnings.warn(
             LaminaWarning(f"{path}: leaves out {what} at the end, without a name or a value."),
             stacklevel=2,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from lamina.data.read.columns import MISSING
 from lamina.data.read.table import listed, shown
 from lamina.spec import LaminaError, LaminaWarning
+from lamina.spec.counted import counted
 
 #: What separates fields, and how it is called.
 MARKS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
@@ -60,7 +61,7 @@ def dialect_of(path: str, text: str, delimiter: str) -> Dialect:
         found = _delimiter(lines[begun : begun + _HEAD], delimiter)
     if any(line.strip() for line in lines[:begun]):
         count = sum(bool(line.strip()) for line in lines[:begun])
-        what = "1 line" if count == 1 else f"{count} lines"
+        what = counted(count, "line")
         warnings.warn(
             LaminaWarning(f"{path}: leaves out {what} before the header that begin with '#'."),
             stacklevel=2,
