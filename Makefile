@@ -15,7 +15,7 @@ PIP = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test sanitize bench strategies studies results lint types format hooks clean
+.PHONY: help install demo test sanitize bench strategies torture studies results lint types format hooks clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ bench: $(PEERS)  ## run the side-by-side benchmarks and print their tables
 
 strategies: $(READY)  ## compare the depth search's strategies on real training runs (hours; resumes)
 	$(BIN)/python bench/strategies.py --real
+
+torture: $(READY)  ## kill training and searches 1,000 times; they must end the same (hours; resumes)
+	$(BIN)/python bench/torture.py
 
 # What others offer for the same work; nothing but a measurement needs them.
 $(PEERS): $(READY)

@@ -259,9 +259,17 @@ def _measure(asked: _Asked, place: _Place) -> tuple[tuple[Cost, ...], Problem]:
 
     depths = tuple(candidate.depth for candidate in setup.candidates)
     agreed = place.ledger.agree(f"times of depths {', '.join(map(str, depths))}", make)
-    costs, seconds = msgspec.convert(
-        agreed, tuple[tuple[Cost, ...], dict[int, Epoch]], strict=False
-    )
+    try:
+        kind = tuple[tuple[Cost, ...], dict[int, Epoch]]
+        costs, seconds = msgspec.convert(agreed, kind, strict=False)
+        if not {cost.depth for cost in costs} == seconds.keys() == set(depths):
+            raise msgspec.ValidationError("they are of other depths")
+    except msgspec.ValidationError as error:
+        raise LaminaError(
+            f"has step times that lamina did not write: {error}. Move it away, or name another"
+            " database.",
+            place=place.ledger.place,
+        ) from None
     metric = setup.task.metric
     problem = Problem(
         depths=depths,

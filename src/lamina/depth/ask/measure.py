@@ -12,6 +12,7 @@ import torch
 from msgspec import Struct
 from torch import Tensor
 
+from lamina.options import Natural, NonNegative
 from lamina.spec import Batch, LaminaError, Model, Task
 from lamina.train import Settings
 from lamina.train.session import clip_gradient, cpu_threads, make_optimizer
@@ -43,9 +44,9 @@ class Cost(Struct, frozen=True):
     """
 
     depth: int
-    step_ms: float
-    weight_bytes: int
-    training_bytes: int
+    step_ms: NonNegative
+    weight_bytes: Natural
+    training_bytes: Natural
 
 
 def validation(task: Task) -> Checked:

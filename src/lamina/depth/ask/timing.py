@@ -9,6 +9,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from lamina.depth.ask.measure import StepTimer, in_turn
+from lamina.options import NonNegative
 from lamina.spec import Batch, Model, Part, Task
 from lamina.train import Settings
 from lamina.train.session import cpu_threads
@@ -31,8 +32,8 @@ PASSES = 8
 class Epoch(NamedTuple):
     """Seconds of an epoch: of its training, and of its share of an evaluation."""
 
-    training: float
-    evaluation: float
+    training: NonNegative
+    evaluation: NonNegative
 
 
 def epoch_seconds(models: Mapping[int, Model], task: Task, settings: Settings) -> dict[int, Epoch]:

@@ -14,6 +14,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from lamina.spec import LaminaError
+
 #: Prefix of a record's name.
 _PREFIX = "asked "
 
@@ -101,5 +103,12 @@ def _digest(judged: Iterable[str]) -> str:
 def _kept(records: Mapping[str, Any]) -> Iterator[tuple[Way, _Kept]]:
     for name, value in records.items():
         if name.startswith(_PREFIX):
-            way = msgspec.json.decode(name.removeprefix(_PREFIX), type=Way)
-            yield way, msgspec.convert(value, _Kept)
+            try:
+                way = msgspec.json.decode(name.removeprefix(_PREFIX), type=Way)
+                kept = msgspec.convert(value, _Kept)
+            except msgspec.MsgspecError as error:
+                raise LaminaError(
+                    f"the study of this search has a record that lamina did not write: {error}."
+                    " Move the study away, or name another database."
+                ) from None
+            yield way, kept

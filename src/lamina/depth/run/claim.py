@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,14 @@ from typing import Any
 from lamina.spec import LaminaError
 from lamina.store.atomic import write_json
 from lamina.store.lock import hold
+from lamina.store.objects import read_object
+from lamina.store.regular import refuse_links
 
 #: Configuration that may change between sessions; each change is another look at the search.
 _FREE = frozenset({"depths", "seeds"})
+
+#: What a search reads and writes in its folder, beside the runs in ``trials``.
+_FILES = ("search.json", "owner.txt", "study.db", "verdict.json", "report.html")
 
 
 @contextlib.contextmanager
@@ -25,6 +29,9 @@ def claimed(folder: Path, config: dict[str, Any]) -> Iterator[None]:
             has been changed.
     """
     _make(folder)
+    trials = folder / "trials"
+    runs = trials.iterdir() if trials.is_dir() else ()
+    refuse_links(folder, (*(folder / name for name in _FILES), trials, *runs))
     with hold(folder):
         _check(folder / "search.json", config)
         write_json(folder / "search.json", config)
@@ -46,14 +53,7 @@ def _make(folder: Path) -> None:
 
 def _check(file: Path, config: dict[str, Any]) -> None:
     if file.exists():
-        try:
-            before = json.loads(file.read_text(encoding="utf-8"))
-        except ValueError:
-            raise LaminaError(
-                "is not valid JSON; it was cut short or edited", place=str(file)
-            ) from None
-        if not isinstance(before, dict):
-            raise LaminaError("holds no JSON object; it was edited", place=str(file))
+        before = read_object(file)
         for key, value in config.items():
             difference = _difference(key, before.get(key), value)
             if difference:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lamina.depth.run.tables import StrangeError, check_tables
 from lamina.spec import LaminaError
 from lamina.store.regular import open_regular
 
@@ -18,12 +19,15 @@ if TYPE_CHECKING:
 
 #: Attempts to open a new database: two machines that create its tables at once collide.
 OPENINGS = 5
+#: Seconds to wait for a lock on an SQLite file that is held by others.
+PATIENCE = 60.0
 
 
 def open_storage(url: str | None) -> BaseStorage:
     """Open the storage, creating its tables if necessary."""
+    from alembic.util import CommandError
     from optuna.storages import InMemoryStorage, RDBStorage, get_storage
-    from sqlalchemy import make_url
+    from sqlalchemy import create_engine, make_url
     from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, ProgrammingError
 
     if url is None:
@@ -38,7 +42,7 @@ def open_storage(url: str | None) -> BaseStorage:
     arguments: dict[str, Any] = {"pool_pre_ping": True}
     fresh = False
     if parsed.get_backend_name() == "sqlite":
-        arguments["connect_args"] = {"timeout": 60}  # seconds to wait for a lock held by others
+        arguments["connect_args"] = {"timeout": PATIENCE}
         fresh = not (parsed.database and Path(parsed.database).exists())
         if not fresh:
             try:
@@ -49,6 +53,12 @@ def open_storage(url: str | None) -> BaseStorage:
                 ) from None
     elif parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
+    if not fresh:
+        engine = create_engine(parsed, **arguments)
+        try:
+            check_tables(engine)
+        finally:
+            engine.dispose()
     text = parsed.render_as_string(hide_password=False)
     text = text.replace("{", "{{").replace("}", "}}")  # escape it: Optuna fills in templates
     for opening in range(OPENINGS):
@@ -56,6 +66,8 @@ def open_storage(url: str | None) -> BaseStorage:
             with warnings.catch_warnings(), quiet():
                 warnings.simplefilter("ignore")
                 return get_storage(RDBStorage(text, arguments, skip_compatibility_check=fresh))
+        except (RuntimeError, AssertionError, CommandError) as error:  # of another version
+            raise StrangeError(str(error)) from None
         except DatabaseError as error:
             both = isinstance(error, IntegrityError | ProgrammingError) or "exists" in str(error)
             if not both or opening == OPENINGS - 1:
@@ -112,11 +124,15 @@ def why(error: Exception) -> str:
             "got an unknown kind of database; need sqlite:///FILE or"
             " postgresql://user@host/database."
         )
-    if type(cause) is sqlite3.DatabaseError:
+    if type(cause) is sqlite3.DatabaseError or isinstance(cause, StrangeError):
         return (
-            f"is not the study of a search: {said}. Move it away; finished training runs are read"
-            " from the search's folder."
+            f"is not the study of a search: {said}. Move it away, or name another database;"
+            " finished training runs are read from the search's folder."
         )
+    if "readonly database" in said:
+        return "is read-only; a search notes its training runs there. Make it writable."
+    if said == "database is locked":
+        return "is locked by another program. Close it, and run the same command again."
     if "unable to open database file" in said:
         return "cannot be opened or created; its folder must exist and be writable."
     return (

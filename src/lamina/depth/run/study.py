@@ -26,6 +26,7 @@ import msgspec
 
 from lamina.depth.job import Job
 from lamina.depth.run.storage import close_storage, open_storage, quiet, shown, why
+from lamina.depth.run.tables import StrangeError, check_rows
 from lamina.depth.trials import Trial, read_trial
 from lamina.spec import LaminaError, Metric
 from lamina.store.atomic import write_text
@@ -94,6 +95,8 @@ class StudyLedger:
         with self._asking():
             self.storage = open_storage(url)
             self.study = self._study(study_name(config), metric)
+            if engine := getattr(getattr(self.storage, "_backend", self.storage), "engine", None):
+                check_rows(engine, self.study)
             for trial in self._trials():  # the folder's last session ended without releasing them
                 if _runs(trial) and trial.user_attrs.get("owner") == self.owner:
                     self._give_up(trial.number)
@@ -277,7 +280,7 @@ class StudyLedger:
 
         try:
             yield
-        except (OptunaError, SQLAlchemyError, ImportError) as error:
+        except (OptunaError, SQLAlchemyError, ImportError, StrangeError) as error:
             raise LaminaError(why(error), place=self.place) from error
 
 
@@ -289,7 +292,10 @@ def _owner(out: Path) -> str:
     """Identifies the user of a folder across sessions; a folder belongs to one process at a
     time."""
     file = out / "owner.txt"
-    kept = read_regular(file).decode("ascii", "replace").strip() if file.exists() else ""
+    try:
+        kept = read_regular(file).decode("ascii", "replace").strip() if file.exists() else ""
+    except OSError as error:
+        raise LaminaError(f"cannot be read: {error.strerror}", place=str(file)) from None
     if not re.fullmatch("[0-9a-f]{32}", kept):
         kept = uuid.uuid4().hex
         write_text(file, kept + "\n")
