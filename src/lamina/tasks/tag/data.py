@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from itertools import islice
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -9,11 +12,13 @@ import numpy as np
 from msgspec import Meta
 
 from lamina.data import PARTS, fill_parts, find, fingerprint
+from lamina.data.read.decoding import decoding
+from lamina.data.read.formats.conll import is_conllu
 from lamina.data.read.registry import SENTENCES
-from lamina.data.read.sentences import Sentence
+from lamina.data.read.sentences import Sentence, SentenceFormat, paragraphs
 from lamina.data.text.span_schemes import Matching, SpanScheme
 from lamina.options import Count
-from lamina.spec import LaminaError
+from lamina.spec import LaminaError, LaminaWarning
 from lamina.tasks.fields import Encoding, Fractions, SourceData, SplitSeed, Test, Validation
 from lamina.tasks.tag.inputs import FORMATS, GivenFormat, TagInputs
 
@@ -126,10 +131,21 @@ class TagData(SourceData, frozen=True, kw_only=True):
             if self.label is None or known.residues:
                 return known
             return msgspec.structs.replace(known, label=self.label)
-        auto = self.format == "auto"
-        kind = SENTENCES.find(self.source) if auto else FORMATS[self.format]
+        kind = format_of(self) if self.format == "auto" else FORMATS[self.format]
         label = kind.default_label if self.label is None else self.label
         return TagInputs(format=kind.name, word=self.word, label=label)
+
+
+def format_of(data: TagData) -> SentenceFormat:
+    """The format of the source, by its name; CoNLL-U under another name by its columns, unless the
+    column of the word is given."""
+    kind = SENTENCES.find(data.source)
+    if not kind.word_column or data.word != 1 or not Path(data.source).is_file():
+        return kind
+    with warnings.catch_warnings(), decoding(data.encoding):
+        warnings.simplefilter("ignore")  # what is noted is noted when the file is read
+        universal = is_conllu(list(islice(paragraphs(data.source), 50)))
+    return FORMATS["conllu"] if universal else kind
 
 
 def read(data: TagData) -> tuple[dict[str, list[Sentence]], dict[str, str]]:
@@ -139,6 +155,15 @@ def read(data: TagData) -> tuple[dict[str, list[Sentence]], dict[str, str]]:
         LaminaError: a file that cannot be read, with the line; a part that is left empty.
     """
     inputs, mask = data.inputs(), data.mask
+    if (
+        not data.named
+        and data.format == "auto"
+        and inputs.format != SENTENCES.find(data.source).name
+    ):
+        warnings.warn(
+            LaminaWarning(f"{data.source}: has the ten columns of CoNLL-U, and is read so."),
+            stacklevel=2,
+        )
     if data.named:
         found = find(data.source)
         if inputs.residues:

@@ -54,7 +54,7 @@ class Tag(DataTask[Tagger, WordBatch]):
         residues = self.inputs.residues
         self.lexicon = Lexicon.build(
             (sentence.words for sentence in train),
-            lower=data.lower and not residues,
+            lower=data.lower,  # residues too: lower case marks repeats and masks
             digits=data.digits and not residues,
             max_size=data.max_vocabulary,
             min_count=data.min_count,

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import re
+import warnings
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from lamina.data.read.sentences import Sentence, SentenceFormat, paragraphs, words_with_labels
-from lamina.spec import LaminaError
+from lamina.data.read.sentences import (
+    Paragraph,
+    Sentence,
+    SentenceFormat,
+    paragraphs,
+    words_with_labels,
+)
+from lamina.spec import LaminaError, LaminaWarning
 from lamina.spec.counted import counted
 
 DOCUMENT = "-DOCSTART-"
+#: The number of a word, of a multiword token, or of an empty node.
+_WORD_NUMBER = re.compile(r"\d+(-\d+|\.\d+)?")
 
 
 class Columns(SentenceFormat):
@@ -69,9 +80,21 @@ def read_columns(path: str | Path, *, word: int, label: int | None) -> list[Sent
     """
     found: list[Sentence] = []
     columns: tuple[int, int] | None = None  # how many, and the line that says so
-    for paragraph in paragraphs(path, DOCUMENT):
+    every = list(paragraphs(path, DOCUMENT))
+    universal = is_conllu(every)
+    if universal and word == 1:
+        raise LaminaError(
+            "is CoNLL-U, whose first column numbers the words. Say so: format='conllu' (--format "
+            "conllu); or name the columns: word=2 (--word 2) and label.",
+            place=str(path),
+        )
+    remarks = _remarks(path, every, universal)
+    for paragraph in every:
         fields: list[list[str]] = []
-        for at in paragraph.at:
+        words_at = [at for at in paragraph.at if paragraph.first + at not in remarks]
+        if not words_at:
+            continue
+        for at in words_at:
             row = split_fields(paragraph.lines[at])
             number = paragraph.first + at
             columns = columns or (len(row), number)
@@ -89,15 +112,67 @@ def read_columns(path: str | Path, *, word: int, label: int | None) -> list[Sent
                     place=f"{path}:{number}",
                 )
             fields.append(row)
-        lines = [paragraph.first + at for at in paragraph.at]
+        lines = [paragraph.first + at for at in words_at]
         numbered = list(zip(fields, lines, strict=True))
         words = [_column(row, word, "word", path, line) for row, line in numbered]
         labels = label and [_column(row, label, "label", path, line) for row, line in numbered]
         place = f"{path}:{lines[0]}"
-        found.append(Sentence(words, place, labels or None, lines=paragraph.lines, at=paragraph.at))
+        found.append(Sentence(words, place, labels or None, lines=paragraph.lines, at=words_at))
     if not found:
         raise LaminaError("got no words; need one a line.", place=str(path))
+    if len(found) > 1 and max(len(s.words) for s in found) > 1 and all(map(_counts, found)):
+        raise LaminaError(
+            f"the words in column {word} are 1, 2, 3 ... in each sentence. Name the column of the "
+            "words: word=2 (--word 2), say.",
+            place=found[0].place,
+        )
     return found
+
+
+def is_conllu(found: Sequence[Paragraph]) -> bool:
+    """Whether lines have the ten columns of CoNLL-U (or CoNLL-X), the first of them numbers."""
+    words = [p.lines[at] for p in found[:50] for at in p.at if not p.lines[at].startswith("#")]
+    return bool(words) and all(
+        len(row := line.split("\t")) == 10 and _WORD_NUMBER.fullmatch(row[0]) for line in words
+    )
+
+
+def _remarks(path: str | Path, found: Sequence[Paragraph], universal: bool) -> set[int]:
+    """The lines that hold no word: comments, which begin with ``#`` before the words of a sentence
+    and do not all have the words' number of columns; and in CoNLL-U, multiword tokens and empty
+    nodes.
+
+    Warns:
+        LaminaWarning: With the number of comments.
+    """
+    comments: dict[int, int] = {}
+    widths: Counter[int] = Counter()
+    skipped: set[int] = set()
+    for paragraph in found:
+        head = True
+        for at in paragraph.at:
+            line, number = paragraph.lines[at], paragraph.first + at
+            head = head and line.startswith("#")
+            if head:
+                comments[number] = len(split_fields(line))
+            else:
+                widths[len(split_fields(line))] += 1
+            if universal and not line.split("\t")[0].isdigit():
+                skipped.add(number)
+    usual = widths.most_common(1)[0][0] if widths else 0
+    if not usual or all(width == usual for width in comments.values()):
+        return skipped  # words, such as "#" itself
+    count = counted(len(comments), "line")
+    warnings.warn(
+        LaminaWarning(f"{path}: passes over {count} that begin with '#' before a sentence."),
+        stacklevel=3,
+    )
+    return skipped | comments.keys()
+
+
+def _counts(sentence: Sentence) -> bool:
+    """Whether its words are the numbers from 1 on."""
+    return all(word == str(n) for n, word in enumerate(sentence.words, start=1))
 
 
 def split_fields(line: str) -> list[str]:

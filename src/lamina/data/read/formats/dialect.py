@@ -149,7 +149,7 @@ def wrong_width(
     remedy = f"Quote a field that holds {delimiter!r}, or complete the row."
     if fields[0].startswith("#"):
         remedy = f"If {shown(fields[0])} is a comment, take its line out."
-    count = "1 field" if len(fields) == 1 else f"{len(fields)} fields"
     return LaminaError(
-        f"got {count}; the header has {len(columns)}. {remedy}", place=f"{path}:{line}"
+        f"got {counted(len(fields), 'field')}; the header has {len(columns)}. {remedy}",
+        place=f"{path}:{line}",
     )

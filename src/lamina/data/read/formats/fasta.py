@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lamina.data.read.files import read_lines
@@ -49,12 +49,14 @@ class Record:
         header: All of that line but ``>``.
         text:   The lines below, joined.
         line:   The header's line, from 1.
+        ends:   Whether a ``*`` followed the text: the stop of a translation, no residue.
     """
 
     name: str
     header: str
     text: str
     line: int
+    ends: bool = False
 
 
 def read_records(path: str | Path) -> list[Record]:
@@ -85,14 +87,18 @@ def read_records(path: str | Path) -> list[Record]:
         if not pieces:
             raise LaminaError(f"{shown(name)} is empty; need a sequence below it.", place=place)
         seen[name] = line
-        found.append(Record(name, text, "".join(pieces), line))
+        joined = "".join(pieces)
+        residues = joined.removesuffix("*")
+        if not residues:
+            raise LaminaError(f"{shown(name)} is empty; need a sequence below it.", place=place)
+        found.append(Record(name, text, residues, line, ends=residues != joined))
 
     lines = read_lines(path)
     for number, line in enumerate(lines, start=1):
         if line.startswith(">"):
             close()
             header, pieces = (line[1:], number), []
-        elif line.strip():
+        elif line.strip() and not line.startswith(";"):  # a remark, in old files
             if header is None:
                 raise LaminaError(
                     f"got {shown(line)} before the first header; a FASTA entry begins with > and "
@@ -172,6 +178,8 @@ def _beside(
     if record.name not in others:
         raise LaminaError(f"{shown(record.name)} is not in {other}; need it in both.", place=place)
     beside = others[record.name]
+    if record.ends and len(beside.text) == len(record.text) + 1:  # with a label for the stop
+        beside = replace(beside, text=beside.text[:-1])
     if len(beside.text) != len(record.text):
         raise LaminaError(
             f"{shown(record.name)} has {len(record.text)} residues here and {len(beside.text)} "
