@@ -15,7 +15,7 @@ PIP = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test sanitize bench strategies torture studies results lint types format hooks clean
+.PHONY: help install demo test fuzz sanitize bench strategies torture studies results lint types format hooks clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,10 @@ demo: $(READY)  ## run a depth search on a small data set and write its report
 
 test: lint types sanitize  ## run everything that must be green: lint, types, tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
+fuzz: $(READY)  ## damage files at random for ten minutes per reader (FUZZ_SECONDS=600), one each
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-600} HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest \
+		--timeout 0 --numprocesses 2 tests/data/fuzz
 
 # The core's own tests are compiled twice more: threads cannot be watched together with the rest.
 sanitize: $(READY)  ## run the tests of csrc/ under the address, undefined-behaviour and thread sanitizers

@@ -62,7 +62,7 @@ def test_tabs_separate_where_there_are_some(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "line", "message"),
     [
-        ("a O\nb\n", 2, "got 1 columns; need 2, as in line 1"),
+        ("a O\nb\n", 2, "got 1 column; need 2, as in line 1"),
         ("a O\n\nb O O\n", 3, "got 3 columns; need 2"),
         ("a\nb\n", 1, "no column 2 for the label; the line has 1 column"),
         ("\tO\n", 1, "the word in column 1 is empty"),

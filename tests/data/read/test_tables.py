@@ -186,6 +186,7 @@ def test_a_line_separator_of_unicode_is_no_line_of_json(tmp_path):
         ("t.csv", 'text,label\n"a"x,b\n', 2, "broken row"),
         ("t.csv", b"text,label\n\xc3\xa9,b\n\xe9,b\n", 3, "not UTF-8, though"),
         ("t.jsonl", "\n", None, "empty"),
+        ("t.jsonl", '\n{}\n{"text":"a","label":"b"}\n', 2, "without keys"),
         ("t.jsonl", '{"text":"a","label":"b"}\n{"text":\n', 2, "broken JSON"),
         ("t.jsonl", '{"text":"a","label":"b"}\n[1]\n', 2, "JSON list"),
         ("t.jsonl", '{"text":"a","label":"b"}\n{"text":"a"}\n', 2, "'label' is empty"),

@@ -28,6 +28,11 @@ def read_json_lines(path: str | Path) -> Table:
     if first is None:
         raise LaminaError("the table is empty. It needs one JSON object a line.", place=str(path))
     columns = list(first[1])
+    if not columns:
+        raise LaminaError(
+            "got an object without keys; need those of the columns in the first row.",
+            place=f"{path}:{first[0]}",
+        )
 
     def rows() -> Iterator[Row]:
         yield first[0], [_field(first[1].get(column)) for column in columns]
