@@ -128,7 +128,7 @@ def refuse(name: str, value: Any, hint: Any, place: str | None = None) -> None:
     if (need := _needed(name, value, hint)) is not None:
         shown = repr(value) if isinstance(value, str) else str(_plain(value))
         such = f", such as {example}" if (example := extra(hint, "example")) else ""
-        raise LaminaError(f"{name} is {shown}; need {need}{such}", place=place)
+        raise LaminaError(f"{name} is {shown}; need {need}{such}{_meant(value, hint)}", place=place)
 
 
 def alternatives(hint: Any) -> tuple[Any, ...]:
@@ -341,6 +341,13 @@ def _needed(name: str, value: Any, hint: Any) -> str | None:
     if any(origin is type(None) for _, origin, _ in kinds):
         needs.append("None")
     return " or ".join(dict.fromkeys(needs))
+
+
+def _meant(value: Any, hint: Any) -> str:
+    """``. Did you mean 'lstm'?`` for a name that is nearly one of the choices; else nothing."""
+    named = [name for kind in alternatives(hint) for name in choices(kind)]
+    near = difflib.get_close_matches(str(value).lower(), named, n=1)
+    return f". Did you mean {near[0]!r}?" if near and isinstance(value, str) else ""
 
 
 def _one_of(names: Sequence[str]) -> str:

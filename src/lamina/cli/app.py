@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from lamina import __version__
+from lamina.cli.fields import as_typed
 from lamina.cli.help import EXAMPLE, Command, Group
 from lamina.cli.main import INTERRUPTED, loading
 from lamina.spec import ColumnsWarning, LaminaError, LaminaWarning
@@ -129,7 +130,8 @@ def run(arguments: list[str] | None) -> int:
         status = app(args=arguments, prog_name="lamina", standalone_mode=False)
         sys.stdout.flush()
     except LaminaError as error:
-        return refuse(str(error))
+        place = f"{error.place}: " if error.place else ""
+        return refuse(place + as_typed(error.message))
     except UsageError as error:
         context = getattr(error, "ctx", None)
         where = context.command_path if context else "lamina"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, get_args, get_origin
 
@@ -17,7 +18,16 @@ import typer
 
 from lamina.data import SEQUENCES, TABLES
 from lamina.data.read.table import listed
-from lamina.options import alternatives, choices, description, extra, hints_of, refuse, unbounded
+from lamina.options import (
+    Options,
+    alternatives,
+    choices,
+    description,
+    extra,
+    hints_of,
+    refuse,
+    unbounded,
+)
 from lamina.spec import LaminaError
 from lamina.tasks.base import is_corpus
 from lamina.tasks.many_to_one.data import ExampleData
@@ -107,6 +117,32 @@ def flag(name: str, hint: Any = str, default: Any = None) -> str:
     """The option of a field: ``--batch-size``; ``--no-random-offset`` if its default is true."""
     off = "no-" if _switches(hint) and default is True else ""
     return f"--{off}{name.replace('_', '-')}"
+
+
+def as_typed(message: str) -> str:
+    """A message about fields, as Python spells them, about the options of the command line:
+    ``--missing-indicator`` for ``missing_indicator``, ``--loss quantile`` for ``loss='quantile'``.
+    """
+    structs, fields = [Options], set[str]()
+    while structs:
+        struct = structs.pop()
+        structs += struct.__subclasses__()
+        fields.update(struct.__struct_fields__)
+    fields.discard("source")  # an argument
+    names = "|".join(sorted(fields, key=len, reverse=True))
+    # A name is a field's where a value follows it, at the start, or if it is no English word.
+    given = rf"(?<!\w\()(?<![\w.'-])({names})=('[^']*'|[\w.]+)?"
+    message = re.sub(given, _as_given, message)
+    snake = "|".join(name for name in names.split("|") if "_" in name)
+    start = rf"^({names})(?= (?:is|are|has|says)\b)"
+    return re.sub(
+        rf"{start}|(?<![\w.'(/-])({snake})(?![\w=.(/'])", lambda m: flag(m[1] or m[2]), message
+    )
+
+
+def _as_given(match: re.Match[str]) -> str:
+    name, value = flag(match[1]), match[2]
+    return name if value in (None, "True") else f"{name} {value.strip(chr(39))}"
 
 
 def _parameter(

@@ -1,0 +1,33 @@
+"""Messages about fields name options on the command line."""
+
+from __future__ import annotations
+
+import pytest
+
+from command_line import lamina
+from lamina.cli.fields import as_typed
+from lamina.tasks import TASKS
+
+
+@pytest.mark.parametrize(
+    ("message", "typed"),
+    [
+        ("need either text= (a column) or id=", "need either --text (a column) or --id"),
+        ("missing_indicator says which", "--missing-indicator says which"),
+        ("need missing='forward' or 'mean'", "need --missing forward or 'mean'"),
+        ("use joint=True", "use --joint"),
+        ("epochs is 0; need at least 1", "--epochs is 0; need at least 1"),
+        ("or task.model(depth=3)", "or task.model(depth=3)"),
+        ("no column 'batch_size'; got text", "no column 'batch_size'; got text"),
+        ("--batch-size is 0", "--batch-size is 0"),
+    ],
+)
+def test_fields_are_named_as_options(message: str, typed: str) -> None:
+    assert list(TASKS.values())  # their structs are loaded
+    assert as_typed(message) == typed
+
+
+def test_a_slip_in_a_name_is_seen() -> None:
+    done = lamina("train", "classify", "digits", "--cell", "lsmt")
+    assert "--cell is 'lsmt'; need one of rnn, gru, lstm" in done.err
+    assert done.err.endswith("Did you mean 'lstm'?\n")
