@@ -44,7 +44,7 @@ demo: $(READY)  ## run a depth search on a small data set and write its report
 test: lint types sanitize  ## run everything that must be green: lint, types, tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
-fuzz: $(READY)  ## damage files at random for ten minutes per reader (FUZZ_SECONDS=600), one each
+fuzz: $(READY)  ## damage files at random, ten minutes for each reader (FUZZ_SECONDS=600)
 	FUZZ_SECONDS=$${FUZZ_SECONDS:-600} HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest \
 		--timeout 0 --numprocesses 2 tests/data/fuzz
 
