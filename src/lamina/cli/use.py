@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +14,8 @@ import typer
 
 from lamina.cli.main import loading
 from lamina.cli.show import note, shell, show_test
-from lamina.spec import Generates, LaminaError, Tabular
+from lamina.spec import TYPED_TEXT, Generates, LaminaError, Tabular
+from lamina.spec.answers import shown
 
 Encoding = Annotated[
     str | None,
@@ -80,7 +82,9 @@ def predict(
     run: Run,
     inputs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="TEXT", help="Texts; if none are given, the lines of stdin."),
+        typer.Argument(
+            metavar="TEXT|FILE", help="Texts, or a file; if none are given, the lines of stdin."
+        ),
     ] = None,
     file: Annotated[
         Path | None,
@@ -100,6 +104,9 @@ def predict(
 
     model = load(run) if _has_torch() else load_processor(run)
     from lamina.data.read.decoding import decoding
+
+    if file is None and inputs and (named := _named_file(model, inputs)):
+        file, inputs = named, None
 
     with decoding(encoding, stored=model.encoding):
         if file is not None:
@@ -123,8 +130,22 @@ def predict(
         if json_lines:
             print(json.dumps({**name, **answer}, ensure_ascii=False))
         else:
-            ids, places = ([name[key]] if key in name else [] for key in ("id", "place"))
+            ids, places = ([shown(name[key])] if key in name else [] for key in ("id", "place"))
             print("\t".join([*ids, model.show(example, answer), *places]))
+
+
+def _named_file(model: Any, words: list[str]) -> Path | None:
+    """The file that is meant by the only word, if it is one that the model's examples may lie in;
+    recordings are examples themselves."""
+    from lamina.data.read.registry import TABLES
+
+    if len(words) != 1 or not os.path.isfile(words[0]):  # Path.is_file fails on long texts
+        return None
+    if model.typed == TYPED_TEXT:
+        note(f"lamina: note: {words[0]} is read as a file")
+    elif model.typed is not None and not TABLES.holds(words[0]):
+        return None
+    return Path(words[0])
 
 
 def _has_torch() -> bool:
@@ -157,6 +178,11 @@ def _lines_of_stdin() -> list[str]:
         note("Type one text per line; end with Ctrl-D.")
     content = sys.stdin.buffer.read()
     typed = lines("".join(decoded(lambda: iter([content]), "stdin"))) if content else []
+    count = len(typed)
+    while typed and not typed[-1].strip():
+        typed.pop()
+    if typed and (blank := count - len(typed)):
+        note(f"lamina: note: stdin ends with {blank} blank line{'s' * (blank > 1)}, left out")
     if not typed:
         raise LaminaError("got no text; need one per line, or texts as arguments", place="stdin")
     for number, line in enumerate(typed, start=1):

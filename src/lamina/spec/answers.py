@@ -11,10 +11,13 @@ TYPED_TEXT = '"..."'
 
 
 def shown(value: Any) -> str:
-    """A value of an answer for a terminal; several with commas between them."""
+    """A value of an answer for a terminal, on one line; several with commas between them."""
     if isinstance(value, list):
         return ",".join(map(shown, value))
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    # Whoever reads a line for each answer counts on them.
+    return str(value).replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
 
 
 class Answers:

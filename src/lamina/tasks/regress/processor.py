@@ -62,7 +62,7 @@ class RegressProcessor(ExampleProcessor):
         return [{"value": value} for value in self.values(scores).tolist()]
 
     def show(self, example: Any, answer: Mapping[str, Any]) -> str:
-        """The number with six significant digits."""
+        """The number with all its digits."""
         return str(answer["value"])
 
 
