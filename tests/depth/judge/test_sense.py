@@ -23,7 +23,8 @@ def verdict(values, metric=ACCURACY, baseline=None):
 def test_equal_scores_no_better_than_without_a_network_give_no_verdict():
     found = verdict({1: [0.5, 0.5, 0.5], 2: [0.5, 0.5, NAN]}, baseline=0.5)
     assert (found.outcome, found.senseless) == ("none", "constant")
-    assert (found.depth, found.shown, found.more_seeds, found.between) == (None, None, None, ())
+    assert (found.depth, found.more_seeds, found.between) == (None, None, ())
+    assert found.shown == 1  # a model to use is kept, though no depth is recommended
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,9 @@ def test_errors_far_above_those_without_a_network_give_no_verdict():
     assert good.senseless is None  # one depth makes sense, and the other loses to it
     assert good.depth == 1
     bad = verdict({1: [beyond, beyond * 1.1], 2: [beyond, NAN]}, MSE, 0.3)
-    assert (bad.outcome, bad.senseless) == ("none", "far off")
+    assert (bad.outcome, bad.senseless, bad.shown) == ("none", "far off", 1)
+    lost = verdict({1: [NAN, NAN], 2: [beyond, beyond]}, MSE, 0.3)
+    assert (lost.senseless, lost.shown) == ("far off", 2)
 
 
 def test_beside_an_exact_answer_without_a_network_errors_are_judged():

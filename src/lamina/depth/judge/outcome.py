@@ -104,7 +104,10 @@ class Decision(Struct, frozen=True):
 
     @property
     def shown(self) -> int | None:
-        """The depth to use for now: the answer, or the shallowest that is still open."""
+        """The depth to use for now: the answer, the shallowest that is still open, or, without a
+        verdict, the shallowest that was trained; None if training diverged at every depth."""
+        if self.senseless:
+            return next(score.depth for score in self.scores if score.mean is not None)
         return self.depth if self.between == () else self.between[0]
 
     def score(self, depth: int) -> Score:

@@ -283,7 +283,9 @@ def _end(percent: float, decimals: int) -> str:
 
 
 def _band(decision: Decision, metric: Metric) -> tuple[float, float] | None:
-    mean = None if decision.shown is None else decision.score(decision.shown).mean
+    if decision.outcome == "none" or decision.shown is None:
+        return None
+    mean = decision.score(decision.shown).mean
     if mean is None:
         return None
     low, edge = (metric.value(utility) for utility in (mean, mean + decision.margin))

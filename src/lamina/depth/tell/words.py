@@ -55,7 +55,11 @@ def why(told: Told, costs: Sequence[Cost], kept: Trial | None, asked: int) -> tu
         return (*_too_shallow(told, found.depth), *_enough(told, found.depth, step_ms))
     if found.outcome == "undecided":
         return tuple(_undecided(told, step_ms, kept, asked))
-    return (_REMEDIES[found.senseless],)
+    remedy = _REMEDIES[found.senseless]
+    if kept is None:
+        return (remedy,)
+    model = f"{layers(kept.depth)}, seed {kept.seed}"
+    return (remedy, f"Without a verdict, the folder holds the shallowest: {model}.")
 
 
 #: What to do where no depth can be recommended, by the reason.
