@@ -20,6 +20,15 @@ from lamina.tasks import TASKS
         ("or task.model(depth=3)", "or task.model(depth=3)"),
         ("no column 'batch_size'; got text", "no column 'batch_size'; got text"),
         ("--batch-size is 0", "--batch-size is 0"),
+        ("Name it: encoding=...", "Name it: --encoding ..."),
+        (
+            "label 'text=a batch_size lr=3' is rare",
+            "label 'text=a batch_size lr=3' is rare",
+        ),
+        (
+            "write it like lr=0.001,0.003 or dropout=0:0.5 or lr=1e-4:1e-2:log.",
+            "write it like lr=0.001,0.003 or dropout=0:0.5 or lr=1e-4:1e-2:log.",
+        ),
     ],
 )
 def test_fields_are_named_as_options(message: str, typed: str) -> None:

@@ -66,7 +66,7 @@ TABLES: dict[str, tuple[bytes, str]] = {
     ),
     "any encoding": (
         "review,sentiment\nкот,b\n".encode("cp1251"),
-        "Name the encoding: encoding=",
+        "Name the encoding: --encoding ",
     ),
     "binary": (b"review,sentiment\na\0b,good\n", "bad.csv:2: got a zero byte"),
     "one class": (b"review,sentiment\na,x\nb,x\nc,x\n", 'got one class "x"'),
@@ -149,7 +149,7 @@ TYPED: list[tuple[tuple[object, ...], str]] = [
     ((*REVIEWS, "--fractions", "0,0,0"), "got fractions"),
     ((*REVIEWS, "--batch-size", "0"), "--batch-size is 0; need at least 1"),
     ((*REVIEWS, "--clip", "0"), "--clip is 0.0; need a finite number above 0 or none\n"),
-    ((*REVIEWS, "--threads", "0"), "threads is 0; need at least 1"),
+    ((*REVIEWS, "--threads", "0"), "--threads is 0; need 1 to 1,024"),
     ((*REVIEWS, "--precision", "bf16", "--device", "cpu"), "runs on CUDA only"),
     ((*REVIEWS, "--device", "tpu"), "--device is 'tpu'; need"),
     ((*REVIEWS, "--momentum", "0.9"), "momentum is 0.9 with adam"),
@@ -158,7 +158,7 @@ TYPED: list[tuple[tuple[object, ...], str]] = [
     ((*REVIEWS, "surplus"), "surplus"),
     ((*BOOK, "--bidirectional"), "read its own answer"),
     ((*BOOK, "--steps", "0"), "steps is 0; need"),
-    ((*BOOK, "--batch-size", "100000"), "Lower batch_size"),
+    ((*BOOK, "--batch-size", "100000"), "Lower --batch-size"),
     (CLASSIFY, "SOURCE"),
     (("train",), "got no task"),
     (("depth",), "lamina depth --help"),
@@ -227,7 +227,7 @@ TYPED: list[tuple[tuple[object, ...], str]] = [
         ("evaluate", "texts", "more.csv", "--mask", "x"),
         "texts: holds a classify model, which takes no --mask; leave it out",
     ),
-    (("predict", "texts", ""), "example 1: nothing is left of this text with normalize='lower'"),
+    (("predict", "texts", ""), "example 1: nothing is left of this text with --normalize lower"),
     (("predict", "texts", "a", "--file", "new.csv"), "need one of the two"),
     (("predict", "texts", "--file", "nowhere.csv"), "nowhere.csv: no such file"),
     (("predict", "texts"), "stdin: got no text"),
@@ -242,8 +242,8 @@ TYPED: list[tuple[tuple[object, ...], str]] = [
         ("generate", "letters", "--prompt", "a", "--temperature", "nan"),
         "temperature nan; need",
     ),
-    (("generate", "letters", "--prompt", "a", "--top-k", "0"), "top_k 0"),
-    (("generate", "letters", "--prompt", "a", "--length", "-1"), "length -1"),
+    (("generate", "letters", "--prompt", "a", "--top-k", "0"), "top_k is 0"),
+    (("generate", "letters", "--prompt", "a", "--length", "-1"), "length is -1"),
 ]
 
 

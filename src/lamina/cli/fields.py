@@ -130,19 +130,20 @@ def as_typed(message: str) -> str:
         fields.update(struct.__struct_fields__)
     fields.discard("source")  # an argument
     names = "|".join(sorted(fields, key=len, reverse=True))
-    # A name is a field's where a value follows it, at the start, or if it is no English word.
-    given = rf"(?<!\w\()(?<![\w.'-])({names})=('[^']*'|[\w.]+)?"
-    message = re.sub(given, _as_given, message)
+    # A name is a field's where a value follows it, at the start, or if it is no English word. What
+    # is quoted is the user's; lr=0.1,0.2 is what --vary takes.
     snake = "|".join(name for name in names.split("|") if "_" in name)
+    given = rf"(?<!\w\()(?<![\w.-])({names})=(?:('[^']*'|\.{{3}}|[\w.]*\w)(?![\w:-]|[.,]\w)|(?!\w))"
     start = rf"^({names})(?= (?:is|are|has|says)\b)"
-    return re.sub(
-        rf"{start}|(?<![\w.'(/-])({snake})(?![\w=.(/'])", lambda m: flag(m[1] or m[2]), message
-    )
+    word = rf"(?<![\w.(/-])({snake})(?![\w=.(/])"
+    return re.sub(rf"{given}|{start}|{word}|'[^']*'", _as_option, message)
 
 
-def _as_given(match: re.Match[str]) -> str:
-    name, value = flag(match[1]), match[2]
-    return name if value in (None, "True") else f"{name} {value.strip(chr(39))}"
+def _as_option(match: re.Match[str]) -> str:
+    given, value, start, word = match.groups()
+    if not (name := given or start or word):
+        return match[0]  # quoted
+    return flag(name) if value in (None, "True") else f"{flag(name)} {value.strip(chr(39))}"
 
 
 def _parameter(

@@ -24,7 +24,7 @@ def lengths(sizes: Iterable[int], most: int | None = None) -> dict[str, int]:
     return summary
 
 
-def counted(names: Iterable[str]) -> dict[str, int]:
+def occurrences(names: Iterable[str]) -> dict[str, int]:
     """How often each name occurs, the most frequent first."""
     return dict(sorted(Counter(names).items(), key=lambda each: (-each[1], each[0])))
 

@@ -107,7 +107,7 @@ def test_every_reader_of_text_decodes(tmp_path: Path) -> None:
 def test_what_is_uncertain_is_asked_with_the_option(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes("text\nкнига\n".encode("cp1251"))
-    with pytest.raises(LaminaError, match=r":2: is not UTF-8; could be .*--encoding") as caught:
+    with pytest.raises(LaminaError, match=r":2: is not UTF-8; could be .*encoding=") as caught:
         read_decoded(path)
     assert "iconv" not in str(caught.value)
     with decoding("cp1251"):

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from lamina.spec import LaminaError
-from lamina.spec.counted import counted
 
 
 def buckets(
@@ -39,7 +38,7 @@ def buckets(
     n = len(lengths[-1])
     if any(len(some) != n for some in lengths):
         got = " and ".join(str(len(some)) for some in lengths)
-        raise LaminaError(f"got {counted(got, 'sequence')}; need as many of each, one a member.")
+        raise LaminaError(f"got {got} sequences; need as many of each, one a member.")
     rng = np.random.default_rng([seed, epoch]) if shuffle else None
     drawn = np.arange(n) if rng is None else rng.permutation(n)
     pools = np.arange(n) // (pool * batch_size) if shuffle else np.zeros(n, np.int64)

@@ -195,7 +195,7 @@ def _utf8_or_else(
         if plain and any(shift in chunk for shift in _SHIFTS):
             raise LaminaError(
                 "seems to be in an encoding of seven bits, such as ISO-2022-JP. Name it: "
-                "encoding='iso2022_jp' (--encoding iso2022_jp), say.",
+                "encoding='iso2022_jp', say.",
                 place=f"{place}:{line}",
             )
         try:
@@ -225,7 +225,7 @@ def _refuse_zeros(text: str, place: str, line: int) -> None:
 def _mixed(place: str, line: int, byte: int) -> LaminaError:
     return LaminaError(
         f"byte 0x{byte:02x} is not UTF-8, though the file is elsewhere. Mend this line, or name "
-        "the encoding of the file: encoding=... (--encoding).",
+        "the encoding of the file: encoding=...",
         place=f"{place}:{line}",
     )
 
@@ -245,7 +245,7 @@ def _detected(content: Opened, place: str, line: int, how: Decoding) -> str:
     if strong > 0.01 * (utf8 + others) or 4 * utf8 >= utf8 + others:
         raise LaminaError(
             "is not UTF-8, though other lines are. Mend this line, or name the encoding of the "
-            "file: encoding=... (--encoding).",
+            "file: encoding=...",
             place=f"{place}:{line}",
         )
     verdict = detect.detect(sample)
@@ -253,7 +253,7 @@ def _detected(content: Opened, place: str, line: int, how: Decoding) -> str:
     if not verdict.certain:
         raise LaminaError(
             f"is not UTF-8; could be {detect.names(verdict.encodings[:4]) or 'many encodings'}. "
-            f"Name the encoding: encoding={first!r} (--encoding {first}), say.",
+            f"Name the encoding: encoding={first!r}, say.",
             place=f"{place}:{line}",
         )
     doubt = f"not certain: {detect.names(verdict.encodings[1:4])} is possible"
@@ -262,7 +262,7 @@ def _detected(content: Opened, place: str, line: int, how: Decoding) -> str:
         place,
         first,
         f"is not UTF-8; read as {detect.names([first])}, as it seems to be ({sure}). To choose, "
-        "give encoding (--encoding)",
+        "give encoding=",
     )
     return first
 
@@ -337,6 +337,6 @@ def _undecodable(
     what = f"byte 0x{error.object[error.start]:02x} is not {encoding.removesuffix('-sig').upper()}"
     why = ", the encoding of the training data" if how.stored == encoding and not how.named else ""
     return LaminaError(
-        f"{what}{why}. Name the encoding of the file: encoding=... (--encoding).",
+        f"{what}{why}. Name the encoding of the file: encoding=...",
         place=f"{place}:{at}",
     )

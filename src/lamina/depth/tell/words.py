@@ -31,11 +31,11 @@ def headline(told: Told) -> str:
 
 def _not_judged(told: Told) -> str:
     """``; 3 to 5 layers were not judged``; empty if all depths were."""
-    left = told.not_judged
+    left = list(told.not_judged)
     if not left:
         return ""
     row = len(left) > 2 and left[-1] - left[0] == len(left) - 1
-    were = "was" if left == (1,) else "were"
+    were = "was" if left == [1] else "were"
     last = layers(left[-1]).removeprefix(f"{left[-1]} ")
     return f"; {listed_range(left) if row else listed(left)} {last} {were} not judged"
 

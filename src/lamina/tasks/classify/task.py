@@ -20,7 +20,7 @@ from lamina.tasks.classify.labels import (
 )
 from lamina.tasks.classify.network import NAME, Classifier
 from lamina.tasks.classify.processor import ClassifyProcessor
-from lamina.tasks.describe import Facts, counted
+from lamina.tasks.describe import Facts, occurrences
 from lamina.tasks.many_to_one.data import fit_inputs
 from lamina.tasks.many_to_one.inputs import Examples
 from lamina.tasks.many_to_one.task import ManyToOneTask
@@ -63,7 +63,7 @@ class Classify(ManyToOneTask[Classifier]):
         """See :class:`lamina.tasks.base.DataTask`."""
         fields, separator = self.parts["train"].answers or (), self.data.separator
         names = (name for field in fields for name in split_labels(field, separator))
-        return {**super().describe(), "classes": counted(names)}
+        return {**super().describe(), "classes": occurrences(names)}
 
     def encoded(self, examples: Examples) -> np.ndarray:
         """Numbers of the labels; see :class:`lamina.tasks.many_to_one.task.ManyToOneTask`."""

@@ -202,7 +202,7 @@ def _split(
     )
 
 
-def counted(sentence: Sentence) -> np.ndarray:
+def which_count(sentence: Sentence) -> np.ndarray:
     """``(T,)`` bool: which of its labels count."""
     if sentence.counted is None:
         return np.ones(len(sentence.words), dtype=bool)

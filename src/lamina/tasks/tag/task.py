@@ -17,12 +17,12 @@ from lamina.data.batch.order import buckets, lengths_of
 from lamina.data.text.lexicon import Lexicon
 from lamina.data.text.span_schemes import OUTSIDE, recognise
 from lamina.spec import ACCURACY, SPAN_F1, LaminaError, Part, State, Step
+from lamina.spec.counted import counted
 from lamina.tasks.base import DataTask
-from lamina.tasks.describe import Facts, filled, lengths
-from lamina.tasks.describe import counted as occurrences
+from lamina.tasks.describe import Facts, filled, lengths, occurrences
 from lamina.tasks.scores.sums import f1
 from lamina.tasks.tag.batch import NOT_COUNTED, WordBatch, collate
-from lamina.tasks.tag.data import TagData, counted, read
+from lamina.tasks.tag.data import TagData, read, which_count
 from lamina.tasks.tag.network import NAME, Tagger, TagLabels, TagOptions
 from lamina.tasks.tag.spans import SpanCounts
 
@@ -99,7 +99,7 @@ class Tag(DataTask[Tagger, WordBatch]):
             label
             for sentence in self.parts["train"]
             for label, counts in zip(
-                rule.read(sentence.labels or ()), counted(sentence), strict=True
+                rule.read(sentence.labels or ()), which_count(sentence), strict=True
             )
             if counts
         }
@@ -122,7 +122,7 @@ class Tag(DataTask[Tagger, WordBatch]):
             for sentence, words in zip(sentences, encoded, strict=True):
                 labels = self.labels.read(sentence.labels or ())
                 known = [numbers.setdefault(label, len(numbers)) for label in labels]
-                targets = np.where(counted(sentence), np.array(known), NOT_COUNTED)
+                targets = np.where(which_count(sentence), np.array(known), NOT_COUNTED)
                 steps.append(np.stack((words, targets), axis=1))
         self.names += list(numbers)[len(self.names) :]
         scheme = self.labels.scheme

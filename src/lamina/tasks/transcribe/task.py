@@ -21,7 +21,7 @@ from lamina.data.read.manifest import Manifest
 from lamina.spec import LaminaError, Part, State, Step
 from lamina.tasks.base import DataTask
 from lamina.tasks.decode.ctc import frames_needed
-from lamina.tasks.describe import Facts, counted, filled, lengths
+from lamina.tasks.describe import Facts, filled, lengths, occurrences
 from lamina.tasks.scores.error_rates import WORD_ERROR_RATE, error_counts
 from lamina.tasks.transcribe.batch import SpeechBatch, collate
 from lamina.tasks.transcribe.data import Recordings, TranscribeData, read
@@ -205,7 +205,7 @@ class Transcribe(DataTask[Transcriber, SpeechBatch]):
                 "seconds each": length,
                 "tokens a text": lengths(map(len, self.tokens["train"])),
                 "vocabulary": len(self.vocabulary),
-                "speakers": counted(speakers) if speakers else None,
+                "speakers": occurrences(speakers) if speakers else None,
             }
         )
 
