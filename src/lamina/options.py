@@ -74,6 +74,15 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
                 msgspec.structs.force_setattr(self, name, plain)
             refuse(name, plain, hints[name])
 
+    def check_effect(self) -> None:
+        """Refuse what was changed and does nothing beside the other options; for subclasses to
+        extend by :meth:`without_effect`. :meth:`lamina.tasks.DataTask.model` calls it, where all
+        options are known; a depth search may vary the one that another needs.
+
+        Raises:
+            LaminaError: An option has no effect.
+        """
+
     def without_effect(self, names: Iterable[str], why: str) -> None:
         """Refuse fields that were changed and do nothing.
 

@@ -62,7 +62,7 @@ _SERIES = {
     "time": "step", "id": "shop", "covariates": ("promotion",), "missing": "forward",
     "rows": ROWS, "look_back": 8, "horizon": 5, "season": 4, "batch_size": 16,
 }  # fmt: skip
-_SCHEMES = tuple({"scheme": s, "segment": 4} for s in ("segments", "direct", "recursive"))
+_SCHEMES = ({"segment": 4}, {"scheme": "direct"}, {"scheme": "recursive"})
 _STATES = ({"output": "crf"}, {"output": "softmax", "cell": "gru"})
 
 CASES = {

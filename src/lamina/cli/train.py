@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +15,7 @@ from lamina.cli.description import announced
 from lamina.cli.fields import add_fields, check_columns
 from lamina.cli.help import Command, Group
 from lamina.cli.show import network_name, next_command, note, picked, run_name, shell, show_test
-from lamina.options import struct_from
+from lamina.options import as_stored, struct_from
 from lamina.spec import LaminaError
 from lamina.store import RunFolder
 from lamina.store.atomic import write_json
@@ -113,7 +114,8 @@ def run(
         note(f"{out} has ended; to train longer, start a new run with more --epochs")
     task = reopen(config["task"], place)
     torch.manual_seed(settings.seed)
-    model = task.model(options)
+    with as_stored() if resume else contextlib.nullcontext():
+        model = task.model(options)
     try:
         progress = announced(task, choose_progress())
         result = fit(model, task, settings, out=out, resume=resume, progress=progress)

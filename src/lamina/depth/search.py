@@ -39,6 +39,7 @@ from lamina.depth.tell.progress import SearchPlan, SearchProgress, choose_progre
 from lamina.depth.tell.surer import surer
 from lamina.depth.tell.verdict import Tested, Verdict
 from lamina.depth.trials import Trial, apart, spent
+from lamina.options import as_stored
 from lamina.spec import LaminaError, Task
 from lamina.store import versions
 from lamina.train import Settings
@@ -204,9 +205,10 @@ def _check(
     facts = advice.facts_of(task, options, changes)
     asked = question.depths
     depths = advice.to_compare(facts) if isinstance(asked, str) else asked
-    candidates = candidates_for(
-        task, depths, question.width, question.parameters, options, **changes
-    )
+    with as_stored() if question.vary else contextlib.nullcontext():
+        candidates = candidates_for(
+            task, depths, question.width, question.parameters, options, **changes
+        )
     setup = Setup(task, candidates, settings, options, changes)
     space = checked_space(question.vary or {}, setup, equal_size=question.parameters is not None)
     STRATEGIES[strategy].check(space)

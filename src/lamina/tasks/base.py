@@ -188,7 +188,17 @@ class DataTask(ABC, Generic[M, B]):
         if not isinstance(options, self.Options | None):
             need = f"{self.Options.__name__}(...), or its fields by name: task.model(depth=3)"
             raise LaminaError(f"options is {options!r}; need {need}")
-        return self.network(changed(options or self.Options(), changes, what="model option"))
+        made = changed(options or self.Options(), changes, what="model option")
+        self.check_options(made)
+        return self.network(made)
+
+    def check_options(self, options: Any) -> None:
+        """Refuse options of the network that have no effect, beside each other or on this data.
+
+        Raises:
+            LaminaError: with the option, and what it would need.
+        """
+        options.check_effect()
 
     def check_model(self, model: M) -> None:
         """Refuse a model that reads data or writes answers otherwise than this task: one that was

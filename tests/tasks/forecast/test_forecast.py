@@ -20,7 +20,13 @@ from laws import EXACT
 
 START = datetime(2024, 1, 1)
 SMALL = {"look_back": 12, "horizon": 6, "batch_size": 16}
-NET = {"depth": 1, "width": 8, "segment": 4}
+NET = {"depth": 1, "width": 8}
+SEGMENTS = {"scheme": "segments", "segment": 4}
+
+
+def net(scheme: str) -> dict[str, Any]:
+    """A small network of this scheme."""
+    return {**NET, **(SEGMENTS if scheme == "segments" else {"scheme": scheme})}
 
 
 def rows(count: int, seed: int = 0, shift: float = 0.0) -> np.ndarray:
@@ -158,7 +164,7 @@ def test_a_batch_equals_its_members_alone(long: Path, scheme: str, quantiles: bo
         **SMALL,
     )
     torch.manual_seed(0)
-    model = task.model(scheme=scheme, **NET).double().eval()
+    model = task.model(**net(scheme)).double().eval()
     batch = task.batches("train")[0]
     inputs, future, series = (
         batch.inputs.double(),
@@ -178,7 +184,7 @@ def test_a_batch_equals_its_members_alone(long: Path, scheme: str, quantiles: bo
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_relative_to_the_last_value_a_shift_moves_the_forecast(wide: Path, scheme: str) -> None:
     task = Forecast(wide, covariates=("promotion",), **SMALL)
-    model = task.model(scheme=scheme, **NET).double().eval()
+    model = task.model(**net(scheme)).double().eval()
     batch = task.batches("test")[0]
     inputs, future = batch.inputs.double(), batch.future.double()
     moved = inputs.clone()
@@ -193,7 +199,7 @@ def test_recursive_reads_its_own_forecast_as_if_it_were_the_value(wide: Path) ->
     """Step by step with the whole past read anew each time; and in training, one step from the
     truth each."""
     task = Forecast(wide, covariates=("promotion",), **SMALL)
-    model = task.model(scheme="recursive", subtract_last=False, **NET).double().eval()
+    model = task.model(**net("recursive"), subtract_last=False).double().eval()
     batch = task.batches("test")[0]
     inputs, future = batch.inputs.double(), batch.future.double()
     targets, series = batch.targets.double(), batch.series
@@ -215,7 +221,7 @@ def test_recursive_reads_its_own_forecast_as_if_it_were_the_value(wide: Path) ->
 def test_segments_are_those_of_segrnn(wide: Path) -> None:
     """The equations of the paper with torch's own GRU, one window and one channel at a time."""
     task = Forecast(wide, **{**SMALL, "horizon": 7})  # the second segment stands out by one
-    model = task.model(scheme="segments", **NET).double().eval()
+    model = task.model(**net("segments")).double().eval()
     scheme: Any = model.scheme
     gru = nn.GRU(8, 8).double()
     layer = scheme.stack.layers[0].directions[0]
@@ -268,7 +274,7 @@ def test_baselines_by_hand(wide: Path) -> None:
 def test_it_learns_and_comes_back(wide: Path, tmp_path: Path, scheme: str) -> None:
     task = Forecast(wide, covariates=("promotion",), look_back=24, horizon=6, batch_size=16)
     torch.manual_seed(0)
-    model = task.model(scheme=scheme, depth=1, width=24, segment=4, dropout=0.0)
+    model = task.model(**{**net(scheme), "width": 24}, dropout=0.0)
     result = fit(model, task, epochs=12, lr=0.01, out=tmp_path / "run", progress=Silent())
     mse = result.best["mse"]
     assert mse is not None
@@ -286,7 +292,7 @@ def test_it_learns_and_comes_back(wide: Path, tmp_path: Path, scheme: str) -> No
 def test_what_follows_a_file(wide: Path, tmp_path: Path) -> None:
     """The forecast of a file's end is the one of the window that ends there."""
     task = Forecast(wide, covariates=("promotion",), calendar=("hour",), loss="quantile", **SMALL)
-    model = task.model(**NET).eval()
+    model = task.model(**net("segments")).eval()
     text = wide.read_text().splitlines()
     cut = tmp_path / "cut.csv"
     ahead = [",".join([line.split(",")[0], "", "", line.split(",")[3]]) for line in text[-6:]]
@@ -310,14 +316,14 @@ def test_a_time_of_whole_numbers_has_no_calendar(wide: Path) -> None:
     text = wide.read_text().splitlines()[1:]
     numbered = [",".join([str(i), *line.split(",")[1:]]) for i, line in enumerate(text)]
     wide.write_text("\n".join(["date,sales,heat,promotion", *numbered]))
-    assert list(Forecast(wide, **SMALL).model(**NET).table(wide))[-1]["date"] == "205"
+    assert list(Forecast(wide, **SMALL).model(**net("segments")).table(wide))[-1]["date"] == "205"
     with pytest.raises(LaminaError, match="need dates for calendar features"):
         Forecast(wide, calendar=("hour",), **SMALL)
 
 
 def test_every_id_has_a_scale_of_its_own(long: Path) -> None:
     task = Forecast(long, id="shop", **SMALL)
-    model = task.model(**NET).eval()
+    model = task.model(**net("segments")).eval()
     made = model.answers(model.read(long))
     assert [answer["id"] for answer in made] == ["a", "b"]
     sales = [np.mean(answer["values"]["sales"]) for answer in made]
@@ -327,7 +333,7 @@ def test_every_id_has_a_scale_of_its_own(long: Path) -> None:
 
 def test_files_that_do_not_fit_the_model(long: Path, tmp_path: Path) -> None:
     task = Forecast(long, id="shop", **SMALL)
-    model = task.model(**NET)
+    model = task.model(**net("segments"))
     other = tmp_path / "other.csv"
     text = long.read_text()
     other.write_text(text.replace(",b,", ",c,"))
@@ -351,7 +357,7 @@ def test_filled_values_are_read_and_not_scored(wide: Path) -> None:
     task = Forecast(wide, missing="forward", rows=(100, 40, 60), **SMALL)
     assert not task.observed[150].any()
     torch.testing.assert_close(task.rows[150], task.rows[149])
-    steps = [task.step(task.model(**NET).eval(), b, None) for b in task.batches("test")]
+    steps = [task.step(task.model(**net("segments")).eval(), b, None) for b in task.batches("test")]
     assert sum(step.count for step in steps) == 3 * (55 * 6 - 6)
 
 

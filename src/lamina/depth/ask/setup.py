@@ -8,6 +8,7 @@ from typing import Any
 
 from lamina.depth.ask.candidates import Candidate
 from lamina.depth.job import Job
+from lamina.options import as_stored
 from lamina.spec import Model, Task
 from lamina.train import Settings
 
@@ -47,7 +48,9 @@ class Setup:
         depth = job.depth if depth is None else depth
         own = {k: v for k, v in job.changes if k not in Settings.__struct_fields__}
         shape = {"depth": depth, "width": self.candidate(depth).width, **own}
-        return self.task.model(self.options, **{**self.changes, **shape})
+        # What has no effect was refused when the search was asked, or belongs to what it varies.
+        with as_stored():
+            return self.task.model(self.options, **{**self.changes, **shape})
 
     def settings_of(self, job: Job) -> Settings:
         """The training settings of the job."""

@@ -93,6 +93,11 @@ class StackOptions(Options, frozen=True, kw_only=True):
             ):
                 raise LaminaError(reason)
 
+    def check_effect(self) -> None:
+        super().check_effect()
+        if cell_named(self.cell).forget is None:
+            self.without_effect(["forget_bias"], f"on the cell {self.cell}, without a forget gate")
+
     def bare(self, **changes: Any) -> StackOptions:
         """These fields alone, without those that a task's options add, and some of them changed."""
         shape = {name: getattr(self, name) for name in StackOptions.__struct_fields__}

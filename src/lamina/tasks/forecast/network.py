@@ -57,6 +57,11 @@ class ForecastOptions(StackOptions, frozen=True, kw_only=True):
         ),
     ] = True
 
+    def check_effect(self) -> None:
+        super().check_effect()
+        if self.scheme != "segments":
+            self.without_effect(["segment"], f"with scheme={self.scheme!r}")
+
 
 class Forecaster(Model):
     """A scheme on a common scale, with what it takes to read a file and to tell its future.

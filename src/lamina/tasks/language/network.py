@@ -73,6 +73,11 @@ class LanguageModelOptions(StackOptions, frozen=True, kw_only=True):
             raise LaminaError("bidirectional=True would let a language model read its own answer")
         if self.tied and self.embedding == "onehot":
             raise LaminaError("tied=True needs an embedding; got embedding='onehot'")
+
+    def check_effect(self) -> None:
+        super().check_effect()
+        if self.softmax != "adaptive":
+            self.without_effect(["cutoffs"], "without softmax='adaptive'")
         if not self.cutoffs or list(self.cutoffs) != sorted({*self.cutoffs}) or self.cutoffs[0] < 1:
             raise LaminaError(f"cutoffs are {self.cutoffs}; need rising numbers above 0")
         if self.embedding_dropout and self.embedding == "onehot":

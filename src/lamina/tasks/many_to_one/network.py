@@ -64,6 +64,11 @@ class ManyToOneOptions(StackOptions, frozen=True, kw_only=True):
         ),
     ] = "last"
 
+    def check_effect(self) -> None:
+        super().check_effect()
+        if self.convolution is None:
+            self.without_effect(["kernel", "stride"], "without convolution=")
+
 
 class ManyToOne(Model):
     """Embedding (texts only), convolution (if one is wanted), stack, pooling over valid steps,

@@ -69,6 +69,13 @@ class ManyToOneTask(DataTask[N, Batch], Generic[N]):
         self.fingerprints = {path: fingerprint(path)}
         self.place(model.processor, parts)
 
+    def check_options(self, options: ManyToOneOptions) -> None:
+        """See :class:`lamina.tasks.base.DataTask`."""
+        super().check_options(options)
+        if not isinstance(self.processor.inputs, TextInputs):
+            words = ["embedding", "embedding_dropout", "word_dropout"]
+            options.without_effect(words, "on sequences of numbers (id=)")
+
     def network(self, options: ManyToOneOptions) -> N:
         """A fresh network for this data."""
         return self.Network(options, self.processor)

@@ -67,6 +67,13 @@ class TagOptions(StackOptions, frozen=True, kw_only=True):
         Share, Meta(description="Share of words read as unknown in training.")
     ] = 0.0
 
+    def check_effect(self) -> None:
+        super().check_effect()
+        if self.characters == "none":
+            self.without_effect(
+                ["character_embedding", "character_width"], "with characters='none'"
+            )
+
 
 class TagLabels(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a tagger answers with.
