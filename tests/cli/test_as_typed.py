@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from command_line import lamina
-from lamina.cli.fields import as_typed
+from lamina.cli.typed import as_typed
 from lamina.tasks import TASKS
 
 

@@ -56,7 +56,7 @@ def test_several_labels_from_a_search_to_answers() -> None:
 def test_ts_files_with_gaps() -> None:
     pytest.importorskip("sktime")
     gaps = ("--missing", "forward", "--missing-indicator")
-    done(lamina("train", "classify", "a.ts", "--test", "b.ts", *gaps, *TINY))
+    done(lamina("train", "classify", "a.ts", "--test", "b.ts", *gaps, "--width", 4, "--epochs", 1))
     assert json.loads(Path("runs/a/test.json").read_text())["accuracy"] >= 0
     assert "over 7 predictions" in done(lamina("evaluate", "runs/a", "b.ts")).out
     lines = done(lamina("predict", "runs/a", "--file", "b.ts")).out.splitlines()
@@ -67,7 +67,7 @@ def test_ts_files_with_gaps() -> None:
     ("words", "message"),
     [
         (("a.ts",), "a.ts:6: a value is missing"),
-        (("a.ts", "--missing-indicator"), "missing_indicator says which"),
+        (("a.ts", "--missing-indicator"), "--missing-indicator says which"),
         (("a.ts", "--text", "x"), "a .ts file holds numbers"),
         (("none.ts",), "none.ts: no such file"),
         (("topics.csv", "--text", "text", "--label", "topics"), "topics.csv:2: column 'topics'"),

@@ -15,8 +15,8 @@ from safetensors.numpy import load_file
 import lamina as library
 from command_line import TINY, done, interrupt_at_a_step, lamina, weights, write_data
 from lamina.cli import demo
-from lamina.cli.fields import flag
 from lamina.cli.help import EXAMPLE
+from lamina.cli.typed import flag
 from lamina.depth.job import Job
 from lamina.depth.trials import Trial
 from lamina.store import RunFolder
@@ -224,7 +224,7 @@ def test_every_field_is_an_option_with_help(command: str, task: str) -> None:
         for field in msgspec.structs.fields(struct):
             if field.name == "source" or field.name in set_by_search:
                 continue
-            option = flag(field.name, field.type, field.default)
+            option = flag(field.name, field.default)
             assert re.search(rf" {option} (?:\S+ )?[\w]", told), option
     assert re.search(rf"Usage: lamina {command} {task} \[OPTIONS\] SOURCE(\.\.\.)?\n", page)
     for markup in ("`", ":data:", "20)", "None"):

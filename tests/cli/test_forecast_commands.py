@@ -87,7 +87,7 @@ def test_refusals_are_one_line_and_leave_nothing(world: Path) -> None:
     train = ("train", *FORECAST, "--out", "run")
     refused(lamina(*train, "--time", "day"), "power.csv", "no column 'day' (--time)", "date")
     refused(lamina(*train, "--look-back", "1000"), "one window needs 1,006")
-    refused(lamina(*train, "--segment", "7"), "need a look_back of whole segments")
+    refused(lamina(*train, "--segment", "7"), "--segment is 7", "divides --look-back")
     refused(lamina(*train, "--calendar", "moon"), "--calendar is 'moon'; need minute|hour|weekday")
     refused(lamina(*train, "--scheme", "both"), "--scheme is 'both'")
     refused(lamina("train", "forecast", "nowhere.csv"), "nowhere.csv: no such file")

@@ -32,7 +32,7 @@ main(sys.argv[1:])
         (("--help",), "Commands:\n  depth "),
         (("--version",), "lamina "),
         (("evaluate", "--help"), "Usage: lamina evaluate [OPTIONS] RUN FILE"),
-        (("predict", "--help"), "Usage: lamina predict [OPTIONS] RUN [TEXT]..."),
+        (("predict", "--help"), "Usage: lamina predict [OPTIONS] RUN [TEXT|FILE]..."),
         (("generate", "--help"), "Usage: lamina generate [OPTIONS] RUN"),
     ],
 )

@@ -121,7 +121,7 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(
     [
         (("train", "tag", "none.txt"), "none.txt: no such file"),
         (("train", "tag", "new.txt", "--label", 2), "new.txt:1: no column 2 for the label"),
-        (("train", "tag", "residues.fasta"), r"need label= \(a FASTA file"),
+        (("train", "tag", "residues.fasta"), r"need --label \(a FASTA file"),
         (("train", "tag", "ner.txt", "--scheme", "BIO"), "--scheme is 'BIO'; need"),
         (("train", "tag", "ner.txt", "--characters", "all"), "--characters is 'all'; need"),
         (("depth", "tag", "ner.txt", "--word-dropout", 2), "word-dropout is 2.0"),

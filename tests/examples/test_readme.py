@@ -62,7 +62,7 @@ def cut_down(words: list[str]) -> list[str]:
         words[words.index("--parameters") + 1] = "20k"
         more += ["--embedding", "8"]
     elif "--width" not in words or "," not in words[words.index("--width") + 1]:
-        more += ["--width", "4", "--embedding", "4"]
+        more += ["--width", "4"] + ["--embedding", "4"] * ("--id" not in words)
     if words[0] == "depth":
         more += ["--depths", "1,2", "--seeds", "1"]
     return [*words, *more]

@@ -12,9 +12,9 @@ from typing import Annotated, Any
 import typer
 
 from lamina import __version__
-from lamina.cli.fields import as_typed
 from lamina.cli.help import EXAMPLE, Command, Group
 from lamina.cli.main import INTERRUPTED, loading
+from lamina.cli.typed import as_typed
 from lamina.spec import ColumnsWarning, LaminaError, LaminaWarning
 from lamina.tasks.saved import no_network
 

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import inspect
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 import typer
 
+from lamina.cli.typed import flag
 from lamina.data import SEQUENCES, TABLES
 from lamina.data.read.table import listed
 from lamina.options import (
-    Options,
     alternatives,
     choices,
     description,
@@ -113,39 +112,6 @@ def check_columns(data: type, given: Mapping[str, Any]) -> None:
     )
 
 
-def flag(name: str, hint: Any = str, default: Any = None) -> str:
-    """The option of a field: ``--batch-size``; ``--no-random-offset`` if its default is true."""
-    off = "no-" if _switches(hint) and default is True else ""
-    return f"--{off}{name.replace('_', '-')}"
-
-
-def as_typed(message: str) -> str:
-    """A message about fields, as Python spells them, about the options of the command line:
-    ``--missing-indicator`` for ``missing_indicator``, ``--loss quantile`` for ``loss='quantile'``.
-    """
-    structs, fields = [Options], set[str]()
-    while structs:
-        struct = structs.pop()
-        structs += struct.__subclasses__()
-        fields.update(struct.__struct_fields__)
-    fields.discard("source")  # an argument
-    names = "|".join(sorted(fields, key=len, reverse=True))
-    # A name is a field's where a value follows it, at the start, or if it is no English word. What
-    # is quoted is the user's; lr=0.1,0.2 is what --vary takes.
-    snake = "|".join(name for name in names.split("|") if "_" in name)
-    given = rf"(?<!\w\()(?<![\w.-])({names})=(?:('[^']*'|\.{{3}}|[\w.]*\w)(?![\w:-]|[.,]\w)|(?!\w))"
-    start = rf"^({names})(?= (?:is|are|has|says)\b)"
-    word = rf"(?<![\w.(/-])({snake})(?![\w=.(/])"
-    return re.sub(rf"{given}|{start}|{word}|'[^']*'", _as_option, message)
-
-
-def _as_option(match: re.Match[str]) -> str:
-    given, value, start, word = match.groups()
-    if not (name := given or start or word):
-        return match[0]  # quoted
-    return flag(name) if value in (None, "True") else f"{flag(name)} {value.strip(chr(39))}"
-
-
 def _parameter(
     field: msgspec.structs.FieldInfo, hint: Any, panel: str, told: str | None = None
 ) -> inspect.Parameter:
@@ -161,7 +127,7 @@ def _parameter(
     elif not on_or_off and (told or field.default not in (None, ())):
         help += f"  [default: {told or _show(field.default)}]"
     info = typer.Option(
-        flag(field.name, hint, field.default),
+        flag(field.name, field.default),
         help=help,
         metavar=None if on_or_off else metavar(hint, field.default),
         show_default=False,

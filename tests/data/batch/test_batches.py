@@ -112,7 +112,7 @@ def test_what_cannot_be_bucketed():
     one = [np.array([1]), np.array([], dtype=np.int64)]
     with pytest.raises(LaminaError, match="sequence 1 is empty"):
         BucketedBatches(one, np.zeros(2), batch_size=1, shuffle=False)
-    with pytest.raises(LaminaError, match="1 sequences and 2 targets"):
+    with pytest.raises(LaminaError, match="1 sequence and 2 targets"):
         BucketedBatches(one[:1], np.zeros(2), batch_size=1, shuffle=False)
     with pytest.raises(LaminaError, match="batch_size 0"):
         BucketedBatches(one[:1], np.zeros(1), batch_size=0, shuffle=False)

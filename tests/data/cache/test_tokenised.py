@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from lamina.data import Vocabulary, read_text, tokenise
 from lamina.data.cache.sequences import cached_sequence_table
+from lamina.data.read.decoding import decoding
 from lamina.data.text.normalize import Normalizer
-from lamina.spec import LaminaError
+from lamina.spec import LaminaError, LaminaWarning
 
 LEVELS, NORMALIZE = ("char", "word", "space"), ("none", "lower", "letters")
 TEXT = "Don't stop, 3 Cats!\n\n  ΟΔΟΣ ΟΔΟΣ \n床前明月光。 e\u0301\u0600 x\tİı\r\nlast line"
@@ -115,9 +116,19 @@ def test_a_bad_byte_is_named_by_its_line_in_any_chunk(tmp_path, monkeypatch, chu
         (b"a\n\n\0", 3),
     ):
         file.write_bytes(content)
-        with pytest.raises(LaminaError) as caught:
+        with pytest.raises(LaminaError) as caught, decoding("utf-8"):
             tokenise(file, level="char", normalize="none")
         assert caught.value.place == f"{file}:{line}"
+
+
+@pytest.mark.parametrize("chunk", [4, 5, 1 << 20])
+def test_an_encoding_is_detected_in_any_chunk(tmp_path, monkeypatch, chunk) -> None:
+    monkeypatch.setattr("lamina.data.read.files.CHUNK", chunk)
+    file = tmp_path / "a.txt"
+    file.write_bytes(b"one\ntwo\ncaf\xe9\n")
+    with pytest.warns(LaminaWarning, match="read as Windows-1252"):
+        parts, _ = tokenise(file, level="char", normalize="none")
+    assert "".join(spelled(parts["train"])) == "one\ntwo\ncafé\n"
 
 
 def test_numbers_take_the_room_they_need(tmp_path) -> None:

@@ -137,7 +137,7 @@ def test_a_stream_is_cut_in_order(n, fractions):
 
 @pytest.mark.parametrize("n", [0, 1, 9, 14])
 def test_a_stream_too_short_for_its_parts(n):
-    with pytest.raises(LaminaError, match=f"got {n} steps; .* need at least 2"):
+    with pytest.raises(LaminaError, match=f"got {n} steps?; .* need at least 2"):
         split_stream(n)
 
 

@@ -188,7 +188,7 @@ def test_embedding_dropout_takes_a_token_everywhere(shape) -> None:
 @pytest.mark.parametrize(
     ("shape", "words"),
     [
-        ({"cutoffs": (5, 5)}, "need rising numbers"),
+        ({"softmax": "adaptive", "cutoffs": (5, 5)}, "need rising numbers"),
         ({"embedding_dropout": 1.0}, "need 0 <= embedding_dropout < 1"),
         ({"embedding": "onehot", "embedding_dropout": 0.1}, "needs an embedding"),
         ({"softmax": "adaptive"}, "need one below"),

@@ -268,7 +268,7 @@ def test_another_rate_is_refused_or_resampled(folder: Path) -> None:
         (lambda f: made(task(f)).predict([3]), "got the samples of one recording"),
         (lambda f: made(task(f)).predict("a.wav"), "need a list of audio files"),
         (lambda f: made(task(f)).predict(["no.wav"]), "no.wav: no such file"),
-        (lambda f: made(task(f), halvings=2).predict([np.zeros(250)]), "has 1 frames; need 4"),
+        (lambda f: made(task(f), halvings=2).predict([np.zeros(250)]), "has 1 frame; need 4"),
     ],
 )
 def test_errors_are_one_line(folder: Path, call, message: str | None) -> None:

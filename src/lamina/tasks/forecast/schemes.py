@@ -113,8 +113,8 @@ class Segments(nn.Module):
             raise LaminaError("scheme segments reads forwards only; leave bidirectional out")
         if shape.look_back % segment:
             raise LaminaError(
-                f"look_back is {shape.look_back} and segment {segment}; need a look_back of whole "
-                "segments"
+                f"segment is {segment} and look_back is {shape.look_back}; need a segment that "
+                "divides look_back"
             )
         self.shape, self.segment, self.dropout = shape, segment, options.dropout
         self.steps = -(-shape.horizon // segment)  # the last segment may stand out
