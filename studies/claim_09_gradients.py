@@ -47,13 +47,13 @@ CLAIM = Claim(
         " batch normalisation. The list as a whole is folklore from courses and forums.",
     ),
 )
+#: With nothing against the ailment: torch's uniform weights, and no bias of the forget gate.
+BARE = {"init": "uniform"}
 CELLS: dict[str, dict[str, Any]] = {
     "tanh RNN": {"cell": "rnn"},
     "GRU": {"cell": "gru"},
-    "LSTM": {"cell": "lstm"},
+    "LSTM": {"cell": "lstm", "forget_bias": None},
 }
-#: With nothing against the ailment: torch's uniform weights, and no bias of the forget gate.
-BARE = {"init": "uniform", "forget_bias": None}
 ARCHITECTURE: dict[str, dict[str, Any]] = {
     "none": {},
     "Xavier": {"init": "xavier"},

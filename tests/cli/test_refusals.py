@@ -25,10 +25,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(folder)
         for words in (
             (*CLASSIFY, "reviews.csv", *TEXT, "--out", "texts"),
-            (*CLASSIFY, "sensors.csv", "--id", "run", "--label", "state", "--out", "numbers"),
             (*BOOK, "--out", "letters"),
         ):
             assert lamina(*words, *TINY).status == 0
+        numbers = ("sensors.csv", "--id", "run", "--label", "state", "--out", "numbers")
+        assert lamina(*CLASSIFY, *numbers, "--width", 4, "--epochs", 1).status == 0
     return folder
 
 

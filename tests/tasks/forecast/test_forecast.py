@@ -138,7 +138,7 @@ def test_refusals(wide: Path, changes: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"scheme": "segments", "segment": 5}, "look_back of whole segments"),
+        ({"scheme": "segments", "segment": 5}, "divides look_back"),
         ({"scheme": "segments", "bidirectional": True}, "forwards only"),
         ({"scheme": "recursive", "bidirectional": True}, "forwards only"),
         ({"segment": 0}, "segment is 0"),
