@@ -14,7 +14,7 @@ from torch import nn
 
 from lamina.spec import LaminaError, Reports, Tabular, Task
 from lamina.tasks import Forecast, load, reopen
-from lamina.tasks.forecast.schemes import SCHEMES
+from lamina.tasks.forecast.schemes import SCHEMES, fitting_segment
 from lamina.train import Silent, evaluate, fit
 from laws import EXACT
 
@@ -147,6 +147,20 @@ def test_refusals(wide: Path, changes: dict[str, Any], message: str) -> None:
 def test_refused_shapes(wide: Path, options: dict[str, Any], message: str) -> None:
     with pytest.raises(LaminaError, match=message):
         Forecast(wide, **SMALL).model(**options)
+
+
+@pytest.mark.parametrize(
+    ("look_back", "segment"),
+    [(96, 24), (24, 24), (720, 24), (200, 20), (100, 20), (28, 7), (7, 1), (6, 1), (2, 1)],
+)
+def test_a_look_back_of_any_length_has_segments(wide: Path, look_back: int, segment: int) -> None:
+    assert fitting_segment(look_back) == segment
+
+
+def test_what_is_saved_says_how_long_a_segment_is(wide: Path) -> None:
+    model = Forecast(wide, **SMALL).model()
+    assert model.config()["options"]["segment"] == fitting_segment(SMALL["look_back"])
+    assert Forecast(wide, **SMALL).model(scheme="direct").config()["options"]["segment"] is None
 
 
 # -- schemes

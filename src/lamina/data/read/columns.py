@@ -35,6 +35,8 @@ MISSING = (
     "--",
     ".",
 )
+#: Those that only programs write: as a text or a label, they are hardly meant.
+WRITTEN_MISSING = frozenset(MISSING) - {"", "none", "?", "-", "--", "."}
 #: The cells that mean 1 and 0, in lower case, where a column has no others.
 TRUE, FALSE = ("true", "yes"), ("false", "no")
 #: Names that pandas gives the row numbers it writes.

@@ -20,7 +20,7 @@ from lamina.spec import LaminaError, Model
 from lamina.spec.counted import counted
 from lamina.tasks.forecast.inputs import ForecastInputs
 from lamina.tasks.forecast.scale import Scale
-from lamina.tasks.forecast.schemes import SCHEMES, ForecastScheme, Shape
+from lamina.tasks.forecast.schemes import SCHEMES, ForecastScheme, Shape, fitting_segment
 from lamina.tasks.saved import SavedModel, several
 
 NAME = "forecast"
@@ -46,9 +46,12 @@ class ForecastOptions(StackOptions, frozen=True, kw_only=True):
         ),
     ] = "segments"
     segment: Annotated[
-        Annotated[int, Meta(ge=1, lt=2**31)],
-        Meta(description="Steps per segment; the look-back is a whole number of segments."),
-    ] = 24
+        Annotated[int, Meta(ge=1, lt=2**31)] | None,
+        Meta(
+            description="Steps per segment, a divisor of the look-back. By default 24, or the "
+            "largest divisor below that leaves four segments.",
+        ),
+    ] = None
     subtract_last: Annotated[
         bool,
         Meta(
@@ -76,6 +79,9 @@ class Forecaster(Model):
 
     def __init__(self, options: ForecastOptions, inputs: ForecastInputs, scale: Scale):
         super().__init__()
+        segment = options.segment or fitting_segment(inputs.look_back)
+        if options.scheme == "segments":  # what is saved says which it is
+            options = msgspec.structs.replace(options, segment=segment)
         self.options, self.inputs, self.scale = options, inputs, scale
         quantiles = inputs.quantiles
         shape = Shape(
@@ -87,7 +93,7 @@ class Forecaster(Model):
             outputs=len(quantiles) or 1,
             middle=quantiles.index(0.5) if quantiles else 0,
         )
-        self.scheme = SCHEMES[options.scheme](shape, options, options.segment)
+        self.scheme = SCHEMES[options.scheme](shape, options, segment)
 
     def forward(
         self, inputs: Tensor, future: Tensor, series: Tensor, targets: Tensor | None = None

@@ -96,6 +96,15 @@ class Recursive(nn.Module):
         return self.head(outputs).unflatten(2, (self.shape.series, self.shape.outputs))
 
 
+def fitting_segment(look_back: int) -> int:
+    """24 steps, or where they do not divide the look-back, the most below that leave four segments
+    of equal length or more."""
+    if look_back % 24 == 0:
+        return 24
+    most = min(24, look_back // 4)
+    return next((steps for steps in range(most, 0, -1) if look_back % steps == 0), 1)
+
+
 class Segments(nn.Module):
     """SegRNN: Lin et al. 2023, *Segment Recurrent Neural Network for Long-Term Time Series
     Forecasting*, section 3 (arXiv 2308.11200).

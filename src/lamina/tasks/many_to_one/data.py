@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -11,11 +12,13 @@ from msgspec import Meta
 from lamina.data import Vocabulary, fill_parts, fingerprint
 from lamina.data.prepare.missing import MissingValues
 from lamina.data.prepare.standardize import Standardizer
+from lamina.data.read.columns import WRITTEN_MISSING
 from lamina.data.read.files import suffix_of
 from lamina.data.read.registry import SEQUENCES, TABLES
 from lamina.data.text.normalize import Level
 from lamina.options import Count
-from lamina.spec import LaminaError
+from lamina.spec import LaminaError, LaminaWarning
+from lamina.spec.counted import counted
 from lamina.tasks.fields import (
     Encoding,
     Fractions,
@@ -132,10 +135,28 @@ def read_source(data: ExampleData, inputs: Inputs) -> tuple[Inputs, Examples]:
         LaminaError: a file that cannot be read, with the line.
     """
     if isinstance(inputs, TextInputs):
-        return inputs, inputs.read(data.source)
-    table = inputs.table(data.source)
-    inputs = msgspec.structs.replace(inputs, features=tuple(table.features))
-    return inputs, inputs.rows(table)
+        rows = inputs.read(data.source)
+        _warn_of_missing(rows, rows.values, "text")
+    else:
+        table = inputs.table(data.source)
+        inputs = msgspec.structs.replace(inputs, features=tuple(table.features))
+        rows = inputs.rows(table)
+    _warn_of_missing(rows, rows.answers or (), inputs.answer.field)
+    return inputs, rows
+
+
+def _warn_of_missing(rows: Examples, values: Sequence[str], what: str) -> None:
+    found = [i for i, value in enumerate(values) if value.strip().lower() in WRITTEN_MISSING]
+    if found:
+        first, others = values[found[0]].strip(), len(found) - 1
+        more = f" here and in {counted(others, 'more example')}" if others else ""
+        warnings.warn(
+            LaminaWarning(
+                f"{rows.places[found[0]]}: the {what} is {first!r}{more}, and is read as a {what}. "
+                "If it means that none is known, take these examples out."
+            ),
+            stacklevel=3,
+        )
 
 
 def read_parts(
