@@ -64,6 +64,8 @@ def test_text_may_be_gzipped(tmp_path):
         ("a.txt", b"\xef\xbb\xbfab\n\xff", ":2", "0xff"),
         ("a.txt", b"\xff\xfea\x00\n\x00\x00\xd8b\x00", ":2", "UTF-16"),
         ("a.txt", b"one\nt\x00wo", ":2", "zero byte"),
+        ("a.txt", b"one\ntwo \x00 three\n\xe4\xba\x8c", ":2", "zero byte"),
+        ("a.txt", b"ab\x00cde", ":1", "zero byte"),
     ],
 )
 def test_text_that_is_none_names_the_line(tmp_path, name, content, place, words):

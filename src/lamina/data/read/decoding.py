@@ -177,12 +177,24 @@ def _named(content: Opened, place: str, how: Decoding) -> str:
 def _wide(head: bytes) -> str | None:
     """UTF-16 without a byte order mark: the byte order in which it is a text with some ASCII."""
     head = head[: min(len(head), _HEAD) // 2 * 2]
+    with contextlib.suppress(UnicodeDecodeError):
+        narrow = codecs.getincrementaldecoder("utf-8")().decode(head)
+        # UTF-16 that is ASCII but for its zero bytes has as many of them as of others; in that of
+        # Devanagari, every other byte is 9, a tab.
+        rare = max(head.count(0), head.count(9)) * 4 < len(head)
+        if rare and not _controls(narrow) - {"\0"}:
+            return None
     for order in ("utf-16-le", "utf-16-be"):
         text = head.decode(order, "replace").removesuffix("\ufffd")  # cut within a character
-        odd = {c for c in {*text} - {*"\t\n\r"} if unicodedata.category(c).startswith("C")}
-        if not odd - _FORMATS and "\ufffd" not in text and any(c.isascii() for c in text):
+        if not _controls(text) and "\ufffd" not in text and any(c.isascii() for c in text):
             return order
     return None
+
+
+def _controls(text: str) -> set[str]:
+    """The characters of ``text`` that texts do not have."""
+    found = {c for c in {*text} - {*"\t\n\r"} if unicodedata.category(c).startswith("C")}
+    return found - _FORMATS
 
 
 def _utf8_or_else(
