@@ -196,7 +196,7 @@ class Table:
         if separator is None:
             raise LaminaError(
                 f"column {shown(column)} has a JSON {value.kind} here; need one label. If there "
-                "may be several, give a separator: separator=';' (--separator).",
+                "may be several, give a separator: separator=';'.",
                 place=self.place(line),
             )
         labels = value.items()

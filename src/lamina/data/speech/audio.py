@@ -50,7 +50,7 @@ def read_audio(path: str | Path, rate: int, *, resample: bool = False) -> np.nda
         if file.samplerate != rate and not resample:
             raise LaminaError(
                 f"got {file.samplerate} samples a second; need {rate}. Convert the file, or allow "
-                "resampling: resample=True (--resample).",
+                "resampling: resample=True.",
                 place=place,
             )
         # libsndfile reads a truncated WAV and mentions the missing samples only in its log.

@@ -77,7 +77,7 @@ def _say_what_they_could_be(text: pl.Series) -> None:
         ((unit, second),) = others
         moment = pl.Series([first * (10**6 // second)]).cast(pl.Datetime("us"))[0]
         said += f"; as {unit}, that is {moment}"
-        remedy += ", or give time_format='%s' (--time-format %s)" if second == 1 else ""
+        remedy += ", or give time_format='%s'" if second == 1 else ""
     elif _EXCEL_DAYS[0] <= low and high < _EXCEL_DAYS[1]:
         said += (
             f"; as days of a spreadsheet, that is {pl.Series([first - _EXCEL]).cast(pl.Date)[0]}"

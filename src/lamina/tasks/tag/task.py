@@ -71,7 +71,7 @@ class Tag(DataTask[Tagger, WordBatch]):
         path = self.data.source
         if model.inputs.residues and "label" not in given:
             raise LaminaError(
-                "need label= (--label), a FASTA file with the labels of its residues", place=path
+                "need label=..., a FASTA file with the labels of its residues", place=path
             )
         self.labels, self.lexicon = model.labels, model.lexicon
         self.inputs = self.data.inputs()

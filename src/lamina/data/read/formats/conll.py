@@ -84,8 +84,8 @@ def read_columns(path: str | Path, *, word: int, label: int | None) -> list[Sent
     universal = is_conllu(every)
     if universal and word == 1:
         raise LaminaError(
-            "is CoNLL-U, whose first column numbers the words. Say so: format='conllu' (--format "
-            "conllu); or name the columns: word=2 (--word 2) and label.",
+            "is CoNLL-U, whose first column numbers the words. Say so: format='conllu'; "
+            "or name the columns: word=2 and label=...",
             place=str(path),
         )
     remarks = _remarks(path, every, universal)
@@ -123,7 +123,7 @@ def read_columns(path: str | Path, *, word: int, label: int | None) -> list[Sent
     if len(found) > 1 and max(len(s.words) for s in found) > 1 and all(map(_counts, found)):
         raise LaminaError(
             f"the words in column {word} are 1, 2, 3 ... in each sentence. Name the column of the "
-            "words: word=2 (--word 2), say.",
+            "words: word=2, say.",
             place=found[0].place,
         )
     return found
