@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from command_line import lamina
+from command_line import TINY, lamina
 from lamina.cli.typed import as_typed
 from lamina.tasks import TASKS
 
@@ -40,3 +42,13 @@ def test_a_slip_in_a_name_is_seen() -> None:
     done = lamina("train", "classify", "digits", "--cell", "lsmt")
     assert "--cell is 'lsmt'; need one of rnn, gru, lstm" in done.err
     assert done.err.endswith("Did you mean 'lstm'?\n")
+
+
+def test_notes_name_options_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = "".join(f"caf\xe9 {i},{'ab'[i % 2]}\n" for i in range(40))
+    Path("latin.csv").write_text(f"text,label\n{rows}", encoding="latin-1")
+    done = lamina("train", "classify", "latin.csv", "--text", "text", "--label", "label", *TINY)
+    assert done.status == 0
+    assert "read as Windows-1252" in done.err
+    assert "give --encoding." in done.err

@@ -156,7 +156,7 @@ def run(arguments: list[str] | None) -> int:
 def _show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
     """A warning in one line on stderr; those of other libraries name their place."""
     if issubclass(category, LaminaWarning):
-        print(f"lamina: note: {message}", file=sys.stderr)
+        print(f"lamina: note: {as_typed(str(message))}", file=sys.stderr)
     else:
         sys.stderr.write(warnings.formatwarning(message, category, *where[:2]))
 
