@@ -111,7 +111,7 @@ def test_what_is_missing_takes_what_came_before(tmp_path: Path) -> None:
         ("date,a\n", {}, "", "no rows"),
         ("date,a\n2024-01-01\n", {}, ":2", "got 1 field;"),
         ("date,id,a\n2024-01-01,,1\n", {"id": "id"}, ":2", "'id' is empty"),
-        ("date,a\n2024-01-01,\n2024-01-02,2\n", {"missing": "forward"}, ":2", "begins with a"),
+        ("date,a\n2024-01-01,\n2024-01-02,2\n", {"missing": "forward"}, ":2", "none before it"),
         ("date,a,a\n2024-01-01,1,1\n", {}, ":1", "2 columns named 'a'"),
         ("date,a\n2024-01-01,1\n2024-01-02,1\n", {"time_format": "%Q"}, "", "%Q"),
     ],

@@ -234,6 +234,10 @@ def _forward(values: np.ndarray, first: str) -> np.ndarray:
         LaminaError: there is none before it.
     """
     if np.isnan(values[:1]).any():
-        raise LaminaError("begins with a missing value, and none is before it", place=first)
+        raise LaminaError(
+            "a value is missing in the first row, with none before it to carry forward. Remove the "
+            "rows before the first value, or leave the column out.",
+            place=first,
+        )
     there = np.where(np.isnan(values), 0, np.arange(len(values))[:, None])
     return np.take_along_axis(values, np.maximum.accumulate(there, axis=0), axis=0)
