@@ -338,6 +338,8 @@ def _needed(name: str, value: Any, hint: Any) -> str | None:
             pass
         elif bounds and not (math.isfinite(value) and _holds(value, bounds)):
             need = _range(name, bounds, whole=origin is int)
+            if need.startswith("at ") and not math.isfinite(value):
+                need = f"a finite number of {need}"
         if need is None:
             return None
         needs.append(need)

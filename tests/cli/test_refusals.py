@@ -237,14 +237,17 @@ TYPED: list[tuple[tuple[object, ...], str]] = [
     (("generate", "texts", "--prompt", "a"), "need a language model"),
     (("generate", "letters", "--prompt", ""), "need at least one token"),
     (("generate", "letters"), "--prompt"),
-    (("generate", "letters", "--prompt", "a", "--seed", "9" * 20), "need a number of at most 63"),
-    (("generate", "letters", "--prompt", "a", "--temperature", "-1"), "temperature -1.0"),
+    (("generate", "letters", "--prompt", "a", "--seed", "9" * 20), "--seed is 9999"),
+    (("generate", "letters", "--prompt", "a", "--temperature", "-1"), "--temperature is -1.0"),
     (
         ("generate", "letters", "--prompt", "a", "--temperature", "nan"),
-        "temperature nan; need",
+        "--temperature is nan; need a finite number of at least 0",
     ),
-    (("generate", "letters", "--prompt", "a", "--top-k", "0"), "top_k is 0"),
-    (("generate", "letters", "--prompt", "a", "--length", "-1"), "length is -1"),
+    (
+        ("generate", "letters", "--prompt", "a", "--top-k", "0"),
+        "--top-k is 0; need at least 1 or none",
+    ),
+    (("generate", "letters", "--prompt", "a", "--length", "-1"), "--length is -1"),
 ]
 
 

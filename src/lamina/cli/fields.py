@@ -165,10 +165,7 @@ def parse(name: str, text: str, hint: Any) -> Any:
             raise LaminaError(f"{flag(name)} is {text}; need a finite number")
         if isinstance(number, int) and abs(number) > LARGEST:
             raise LaminaError(f"{flag(name)} is {text}; need an INT of at most {LARGEST:,}")
-    try:
-        refuse(flag(name), found, hint)
-    except LaminaError as error:
-        raise LaminaError(error.message.replace("or None", "or none")) from None  # as it is typed
+    refuse(flag(name), found, hint)
     return found
 
 

@@ -30,7 +30,8 @@ def as_typed(message: str) -> str:
     given = rf"(?<!\w\()(?<![\w.-])({names})=(?:('[^']*'|\.{{3}}|[\w.]*\w)(?![\w:-]|[.,]\w)|(?!\w))"
     start = rf"^({names})(?= (?:is|are|has|says)\b)"
     word = rf"(?<![\w.(/-])({snake})(?![\w=.(/])"
-    return re.sub(rf"{given}|{start}|{word}|'[^']*'", _as_option, message)
+    message = re.sub(rf"{given}|{start}|{word}|'[^']*'", _as_option, message)
+    return re.sub(r"\bor None\b", "or none", message)  # as it is typed
 
 
 def _as_option(match: re.Match[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Optional
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
@@ -19,12 +19,22 @@ from lamina.nn import Stack, StackOptions
 from lamina.nn.heads.adaptive import AdaptiveSoftmax
 from lamina.nn.recurrent.dropout import drop, drop_embedded, drop_rows
 from lamina.nn.recurrent.options import Units
-from lamina.options import Count, Natural, NonNegative, Share, refuse
+from lamina.options import Count, Natural, NonNegative, Options, Share
 from lamina.spec import TYPED_TEXT, LaminaError, Model, State
 from lamina.tasks.saved import SavedModel, texts
 
 NAME = "language-model"
 ASSET = "vocabulary.json"
+
+
+class Sampling(Options, frozen=True, kw_only=True):
+    """The arguments of :meth:`LanguageModel.generate`, checked."""
+
+    prompt: str
+    length: Natural
+    temperature: NonNegative
+    top_k: Count | None
+    seed: Annotated[int, Meta(ge=-(2**63), lt=2**63)]
 
 
 class LanguageModelOptions(StackOptions, frozen=True, kw_only=True):
@@ -201,14 +211,7 @@ class LanguageNetwork(Model):
         Raises:
             LaminaError: a prompt without a token, or settings that make no sense.
         """
-        for name, value, hint in (
-            ("prompt", prompt, str),
-            ("length", length, Natural),
-            ("temperature", temperature, NonNegative),
-            ("top_k", top_k, Optional[Count]),  # noqa: UP045  # an Annotated knows no |
-            ("seed", seed, Annotated[int, Meta(ge=-(2**63), lt=2**63)]),
-        ):
-            refuse(name, value, hint)
+        Sampling(prompt=prompt, length=length, temperature=temperature, top_k=top_k, seed=seed)
         read = self.vocabulary.encode(prompt)
         if not len(read):
             raise LaminaError(f"nothing is left of the prompt {prompt!r}; need at least one token")
