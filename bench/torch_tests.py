@@ -1,6 +1,7 @@
 """torch's own tests of RNN, GRU and LSTM, run with ``lamina.nn``'s classes in place of torch's.
 
     python bench/torch_tests.py CHECKOUT
+    python bench/torch_tests.py --quick    # a test of this file, in place of torch's
 
 CHECKOUT is a checkout of torch's repository at the version that is installed (of its folder
 ``test``). Every test that names one of the three classes runs twice: with torch's, and with
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,16 @@ NAMES = ("RNN", "GRU", "LSTM")
 #: A test is one of these classes' if its name or its text has one of them.
 ABOUT = re.compile(r"nn[._](RNN|GRU|LSTM)\b|(?<![a-z])(rnn|gru|lstm)s?(?![a-z])", re.IGNORECASE)
 SWITCH = "LAMINA_IN_TORCH"
+QUICK = """
+import torch
+
+def test_lstm_of_two_layers():
+    output, (h, c) = torch.nn.LSTM(2, 3, num_layers=2)(torch.ones(4, 5, 2))
+    assert (output.shape, h.shape, c.shape) == ((4, 5, 3), (2, 5, 3), (2, 5, 3))
+
+def test_gru_is_torchs():
+    assert torch.nn.GRU.__module__.startswith("torch.")
+"""
 
 # -- in the process that runs torch's tests, where this file is a plugin of pytest
 
@@ -78,9 +90,10 @@ def outcomes(test: Path, file: str, ours: bool) -> dict[str, str]:
         command = [sys.executable, "-m", "pytest", "-q", "-p", "torch_tests", file]
         command += ["-p", "no:cacheprovider", "-o", "addopts=", f"--junitxml={report}"]
         command += ["--noconftest", f"--rootdir={test}"]
-        subprocess.run(command, cwd=test, env=environment, capture_output=True, check=False)
+        done = subprocess.run(command, cwd=test, env=environment, capture_output=True, text=True)
         if not report.exists():
-            return {}
+            said = (done.stderr or done.stdout).strip().splitlines()[-1:]
+            raise SystemExit(f"torch_tests: {file}: pytest left no report: {''.join(said)}")
         cases = ElementTree.parse(report).getroot().iter("testcase")
         return {f"{file}::{case.get('classname')}.{case.get('name')}": _of(case) for case in cases}
 
@@ -93,16 +106,30 @@ def _of(case: ElementTree.Element) -> str:
 
 
 def main() -> None:
-    """Run both, and print what differs."""
+    """Take a checkout, or the tests of this file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("checkout", type=Path)
+    parser.add_argument("checkout", type=Path, nargs="?")
     parser.add_argument("--files", nargs="*", default=FILES)
+    parser.add_argument("--quick", action="store_true", help="two tests of this file")
     arguments = parser.parse_args()
-    test = arguments.checkout.resolve() / "test"
+    if arguments.quick == (arguments.checkout is not None):
+        parser.error("need a CHECKOUT of torch's repository, or --quick")
+    if not arguments.quick and not (arguments.checkout / "test").is_dir():
+        parser.error(f"{arguments.checkout} has no folder 'test'; need a checkout of torch")
+    with tempfile.TemporaryDirectory() as folder:
+        if arguments.quick:
+            Path(folder, "test_quick.py").write_text(QUICK)
+            compare(Path(folder), ["test_quick.py"])
+        else:
+            compare(arguments.checkout.resolve() / "test", arguments.files)
+
+
+def compare(test: Path, files: Sequence[str]) -> None:
+    """Run each file with torch's classes and with lamina's, and print a table and what differs."""
     passed = same = 0
     print(f"{'file':<32} {'tests':>6} {'torch':>6} {'lamina':>6}   (torch: those that pass)")
     failures: list[str] = []
-    for file in arguments.files:
+    for file in files:
         theirs, ours = (outcomes(test, file, ours=ours) for ours in (False, True))
         good = [name for name, outcome in theirs.items() if outcome == "passed"]
         alike = [name for name in good if ours.get(name) == "passed"]

@@ -32,7 +32,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from multiprocessing import forkserver
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import msgspec
 import optuna  # noqa: F401 - loaded before a process is forked
@@ -49,7 +49,8 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "support" / "searches"))
 
 #: Kills of each way.
-KILLS, QUICK = 200, 2
+KILLS, QUICK = 200, 1
+QUICK_WAYS = ("training", "search, two workers")
 #: How often one of its workers may be killed before a search must be: it gives up after three.
 WORKERS_KILLED = 2
 #: Seconds for the workers of a search that was killed to notice, and for a run to end.
@@ -216,21 +217,24 @@ def disturbed(
     while True:
         child, killed = fork(way, out, url), 0
         status = None
-        while status is None:
-            wait = chance.uniform(0.0, seconds) if kills < most else ENDING
-            status = ended(child, wait)
-            if status is not None:
-                break
-            if kills >= most:
+        try:
+            while status is None:
+                wait = chance.uniform(0.0, seconds) if kills < most else ENDING
+                status = ended(child, wait)
+                if status is not None:
+                    break
+                if kills >= most:
+                    raise SystemExit(f"torture: a run takes more than {ENDING:.0f} seconds")
+                others = workers() if way.workers and killed < WORKERS_KILLED else []
+                if others and chance.random() < 0.5:
+                    killed += kill(chance.choice(others))
+                    kills += 1
+                    continue
+                kills += kill(child)
+                status = ended(child, ENDING)
+        finally:
+            if status is None:  # stopped from without: nothing of it stays behind
                 kill(child)
-                raise SystemExit(f"torture: a run takes more than {ENDING:.0f} seconds")
-            others = workers() if way.workers and killed < WORKERS_KILLED else []
-            if others and chance.random() < 0.5:
-                killed += kill(chance.choice(others))
-                kills += 1
-                continue
-            kills += kill(child)
-            status = ended(child, ENDING)
         nobody_left()
         if status == 0:
             return kills, left(out)
@@ -286,7 +290,13 @@ def undisturbed(way: Way, out: Path, url: str | None) -> tuple[str, float]:
     shutil.rmtree(out, ignore_errors=True)
     empty(url)
     began = time.monotonic()
-    if ended(fork(way, out, url), ENDING) != 0:
+    child, status = fork(way, out, url), None
+    try:
+        status = ended(child, ENDING)
+    finally:
+        if status is None:
+            kill(child)
+    if status != 0:
         raise SystemExit("torture: the undisturbed run failed")
     return left(out), time.monotonic() - began
 
@@ -313,18 +323,27 @@ def database() -> Iterator[str | None]:
         yield url
 
 
+def _stop(number: int, frame: object) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
 def main() -> None:
     """Kill, and print a table of what came of it."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK} kills of every other way")
+    parser.add_argument(
+        "--quick", action="store_true", help=f"{QUICK} kill of {' and of '.join(QUICK_WAYS)}"
+    )
     parser.add_argument("--kills", type=int, default=KILLS, help=f"of each way [{KILLS}]")
     parser.add_argument("--ways", nargs="*", choices=WAYS, default=list(WAYS), metavar="WAY")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "torture")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as scratch, database() as url:
+    signal.signal(signal.SIGTERM, _stop)
+    ways = QUICK_WAYS if given.quick else given.ways
+    server = database() if any(WAYS[name].postgres for name in ways) else contextlib.nullcontext()
+    with tempfile.TemporaryDirectory() as scratch, server as url:
         text = Path(scratch, "text.txt")
         text.write_text("the time traveller came back and told his story to all of us.\n" * 12)
         os.environ["TORTURE_TEXT"] = str(text)
@@ -336,7 +355,7 @@ def main() -> None:
         print("runs that were killed at random moments, and how they differ from one that was not")
         print(f"{'way':<34}{'kills':>7}{'runs':>7}{'different':>11}{'failed':>8}")
         wrong = 0
-        for name in given.ways[::2] if given.quick else given.ways:
+        for name in ways:
             if WAYS[name].postgres and url is None:
                 print(f"{name:<34}  no PostgreSQL here")
                 continue
