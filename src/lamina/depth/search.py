@@ -260,18 +260,12 @@ def _measure(asked: _Asked, place: _Place) -> tuple[tuple[Cost, ...], Problem]:
         return msgspec.to_builtins((costs, epoch_seconds(models, setup.task, settings)))
 
     depths = tuple(candidate.depth for candidate in setup.candidates)
-    agreed = place.ledger.agree(f"times of depths {', '.join(map(str, depths))}", make)
-    try:
+    name = f"times of depths {', '.join(map(str, depths))}"
+    with _written_times(place):
         kind = tuple[tuple[Cost, ...], dict[int, Epoch]]
-        costs, seconds = msgspec.convert(agreed, kind, strict=False)
+        costs, seconds = msgspec.convert(place.ledger.agree(name, make), kind, strict=False)
         if not {cost.depth for cost in costs} == seconds.keys() == set(depths):
             raise msgspec.ValidationError("they are of other depths")
-    except msgspec.ValidationError as error:
-        raise LaminaError(
-            f"has step times that lamina did not write: {error}. Move it away, or name another"
-            " database.",
-            place=place.ledger.place,
-        ) from None
     metric = setup.task.metric
     problem = Problem(
         depths=depths,
@@ -311,8 +305,25 @@ def _judged_costs(
         settings = {job.depth: setup.settings_of(job).changed(threads=threads) for job in jobs}
         return msgspec.to_builtins(measure(models, setup.task, settings))
 
-    agreed = place.ledger.agree(f"times of {'; '.join(map(str, jobs))}", make)
-    return msgspec.convert(agreed, tuple[Cost, ...])
+    name = f"times of {'; '.join(map(str, jobs))}"
+    with _written_times(place):
+        found = msgspec.convert(place.ledger.agree(name, make), tuple[Cost, ...])
+        if {cost.depth for cost in found} != {job.depth for job in jobs}:
+            raise msgspec.ValidationError("they are of other depths")
+    return found
+
+
+@contextlib.contextmanager
+def _written_times(place: _Place) -> Iterator[None]:
+    """Refuse step times that a stranger wrote, as the database's fault."""
+    try:
+        yield
+    except msgspec.ValidationError as error:
+        raise LaminaError(
+            f"has step times that lamina did not write: {error}. Move it away, or name another"
+            " database.",
+            place=place.ledger.place,
+        ) from None
 
 
 def _run(asked: _Asked, problem: Problem, place: _Place) -> _Ran:

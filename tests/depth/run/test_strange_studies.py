@@ -191,3 +191,21 @@ def test_links_out_of_the_folder_are_refused(tmp_path, name):
     ):
         pass
     assert list(outside.iterdir()) == []
+
+
+@pytest.mark.parametrize("value", ["[]", "[7]"])
+def test_times_of_the_networks_that_were_judged_are_checked_too(tmp_path, value):
+    out = tmp_path / "out"
+    asked = {**SEARCH, "vary": {"lr": (0.01, 0.02)}}
+    search(Toy(), out=out, progress=SilentSearch(), **asked)
+    of_those = "SELECT trial_id FROM trial_user_attributes WHERE value_json LIKE '%times of%lr%'"
+    with sqlite3.connect(out / "study.db") as connection:
+        changed = connection.execute(
+            "UPDATE trial_user_attributes SET value_json = ? "
+            f"WHERE key = 'value' AND trial_id IN ({of_those})",
+            [value],
+        )
+        assert changed.rowcount == 1
+    connection.close()
+    with pytest.raises(LaminaError, match="has step times that lamina did not write"):
+        search(Toy(), out=out, progress=SilentSearch(), **asked)
