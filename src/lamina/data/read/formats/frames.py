@@ -10,6 +10,7 @@ import polars as pl
 
 from lamina.data.read.decoding import fixed_encoding
 from lamina.data.read.files import read_bytes
+from lamina.data.read.formats.guard import Format, survives
 from lamina.data.read.table import Table, table_of_frame
 from lamina.spec import LaminaError
 
@@ -20,7 +21,7 @@ def read_parquet(path: str | Path) -> Table:
     Raises:
         LaminaError: It cannot be read.
     """
-    return _read(path, pl.read_parquet, "Parquet")
+    return _read(path, pl.read_parquet, "parquet", "Parquet")
 
 
 def read_arrow(path: str | Path) -> Table:
@@ -29,12 +30,19 @@ def read_arrow(path: str | Path) -> Table:
     Raises:
         LaminaError: It cannot be read.
     """
-    return _read(path, pl.read_ipc, "Arrow")
+    return _read(path, pl.read_ipc, "ipc", "Arrow")
 
 
-def _read(path: str | Path, read: Callable[[io.BytesIO], pl.DataFrame], name: str) -> Table:
+def _read(
+    path: str | Path, read: Callable[[io.BytesIO], pl.DataFrame], format: Format, name: str
+) -> Table:
     fixed_encoding(str(path), name)
     content = read_bytes(path)
+    if not survives(content, format):
+        raise LaminaError(
+            f"is a damaged {name} file: to read it would end the process. Write it again.",
+            place=str(path),
+        )
     try:
         frame = read(io.BytesIO(content))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
