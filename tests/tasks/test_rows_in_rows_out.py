@@ -36,7 +36,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LAMINA_CACHE", str(folder / "cache"))
         patch.chdir(folder)
-        for name in (*TEXTS, "pairs", "sensors", "machines", "entities", "series"):
+        for name in (*TEXTS, "pairs", "sensors", "machines", "entities", "series", "book"):
             case = CASES[name]
             torch.manual_seed(0)
             task = case.open(folder / "world")
@@ -104,7 +104,7 @@ def test_texts_of_a_table(name: str, runs: Path) -> None:
     check()
 
 
-@pytest.mark.parametrize("name", [*TEXTS, "pairs"])
+@pytest.mark.parametrize("name", [*TEXTS, "pairs", "book"])
 def test_lines_of_standard_input(name: str, runs: Path) -> None:
     model = load(runs / name)
 
@@ -121,6 +121,27 @@ def test_lines_of_standard_input(name: str, runs: Path) -> None:
         given = answers(found)
         assert len(given) == len(typed), (found.err, typed)
         for text, answer in zip(typed, given, strict=True):
+            assert same(answer, model.answers([text])[0])
+
+    check()
+
+
+@pytest.mark.parametrize("name", ["pairs", "book"])
+def test_lines_of_a_file(name: str, runs: Path) -> None:
+    model = load(runs / name)
+
+    @FEW
+    @given(_ROWS, _ENDS, st.sampled_from(["", "\n", "\n\n"]))
+    def check(texts: list[str], end: str, tail: str) -> None:
+        rows = [text.replace("\n", " ").rstrip("\r").replace("\t", " ") for text in texts]
+        path = runs / "lines.txt"
+        path.write_bytes((end.join(rows) + tail).encode())
+        found = lamina("predict", name, path.name, "--json")
+        if said(found, path.name):
+            return
+        given = answers(found)
+        assert len(given) == len(rows)
+        for text, answer in zip(rows, given, strict=True):
             assert same(answer, model.answers([text])[0])
 
     check()

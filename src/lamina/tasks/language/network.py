@@ -13,8 +13,8 @@ from msgspec import Meta
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, linear
 
-from lamina.data import Vocabulary, read_text
-from lamina.data.read.files import lines
+from lamina.data import Vocabulary
+from lamina.data.read.formats.tabbed import read_texts
 from lamina.nn import Stack, StackOptions
 from lamina.nn.heads.adaptive import AdaptiveSoftmax
 from lamina.nn.recurrent.dropout import drop, drop_embedded, drop_rows
@@ -191,8 +191,12 @@ class LanguageNetwork(Model):
     # -- answers
 
     def read(self, path: str | Path) -> list[str]:
-        """Prompts from a text file, one a line."""
-        return [line for line in lines(read_text(path)) if line.strip()]
+        """Prompts from a text file, one a line.
+
+        Raises:
+            LaminaError: a line is blank, with its number.
+        """
+        return read_texts(path)
 
     def generate(
         self,
