@@ -17,7 +17,13 @@ from lamina.tasks.classify.inputs import (
     LabelledTexts,
     check_separator,
 )
-from lamina.tasks.many_to_one.data import ExampleData, inputs_of, read_parts, read_source
+from lamina.tasks.many_to_one.data import (
+    ExampleData,
+    inputs_of,
+    read_parts,
+    read_source,
+    warn_of_missing,
+)
 from lamina.tasks.many_to_one.inputs import Examples, Inputs
 
 #: Corpora that can be classified, and the role of each of their files.
@@ -134,6 +140,7 @@ def read(data: ClassifyData) -> tuple[Inputs, dict[str, Examples], dict[str, str
         fingerprints = {str(path): fingerprint(path) for path in find(data.source).values()}
     else:
         inputs, rows["source"] = read_source(data, _inputs(data))
+        warn_of_missing(rows["source"], rows["source"].answers or (), "label")
         fingerprints = {data.source: fingerprint(data.source)}
     parts, others = read_parts(data, inputs, rows, stratify=data.separator is None)
     return inputs, parts, {**fingerprints, **others}

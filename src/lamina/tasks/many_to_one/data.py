@@ -136,16 +136,20 @@ def read_source(data: ExampleData, inputs: Inputs) -> tuple[Inputs, Examples]:
     """
     if isinstance(inputs, TextInputs):
         rows = inputs.read(data.source)
-        _warn_of_missing(rows, rows.values, "text")
+        warn_of_missing(rows, rows.values, "text")
     else:
         table = inputs.table(data.source)
         inputs = msgspec.structs.replace(inputs, features=tuple(table.features))
         rows = inputs.rows(table)
-    _warn_of_missing(rows, rows.answers or (), inputs.answer.field)
     return inputs, rows
 
 
-def _warn_of_missing(rows: Examples, values: Sequence[str], what: str) -> None:
+def warn_of_missing(rows: Examples, values: Sequence[str], what: str) -> None:
+    """Note the values, of ``rows``, that are words for a missing one: they may be meant.
+
+    Warns:
+        LaminaWarning: with the first place and the number of others.
+    """
     found = [i for i, value in enumerate(values) if value.strip().lower() in WRITTEN_MISSING]
     if found:
         first, others = values[found[0]].strip(), len(found) - 1
