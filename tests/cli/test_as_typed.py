@@ -18,6 +18,8 @@ from lamina.tasks import TASKS
         ("missing_indicator says which", "--missing-indicator says which"),
         ("need missing='forward' or 'mean'", "need --missing forward or 'mean'"),
         ("use joint=True", "use --joint"),
+        ("Say which with time_format.", "Say which with --time-format."),
+        ("see time_format.py", "see time_format.py"),
         ("epochs is 0; need at least 1", "--epochs is 0; need at least 1"),
         ("or task.model(depth=3)", "or task.model(depth=3)"),
         ("no column 'batch_size'; got text", "no column 'batch_size'; got text"),

@@ -29,7 +29,7 @@ def as_typed(message: str) -> str:
     snake = "|".join(name for name in names.split("|") if "_" in name)
     given = rf"(?<!\w\()(?<![\w.-])({names})=(?:('[^']*'|\.{{3}}|[\w.]*\w)(?![\w:-]|[.,]\w)|(?!\w))"
     start = rf"^({names})(?= (?:is|are|has|says)\b)"
-    word = rf"(?<![\w.(/-])({snake})(?![\w=.(/])"
+    word = rf"(?<![\w.(/-])({snake})(?![\w=(/]|\.\w)"
     message = re.sub(rf"{given}|{start}|{word}|'[^']*'", _as_option, message)
     return re.sub(r"\bor None\b", "or none", message)  # as it is typed
 

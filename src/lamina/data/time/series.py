@@ -167,7 +167,8 @@ def _check_order(table: TimedTable, times: np.ndarray, members: list[np.ndarray]
             same = times[at] == times[before]
             raise LaminaError(
                 f"time {table.text(at)} {'is repeated' if same else 'goes back'}; need "
-                "ascending times, each once. Sort the rows, and remove the copies.",
+                "ascending times, each once. Sort the rows, and remove the copies; or name the "
+                "column that tells series apart (id).",
                 place=table.place(at),
             )
 

@@ -67,6 +67,10 @@ FORMATS = (
     "%b-%Y",
     "%Y-%b",
     "%a, %d %b %Y %H:%M:%S GMT",
+    *(f"%Y年%m月%d日{time}" for time in ("", " %H:%M", " %H:%M:%S", " %H时%M分", " %H时%M分%S秒")),
+    "%Y年%m月",
+    "%Y년 %m월 %d일",
+    "%Y년 %m월",
 )
 #: Dates that begin with the day or the month, and how they go on.
 _DAY_OR_MONTH = r"^(\d{1,2})([/.-])(\d{1,2})[/.-](\d{4})( \d{1,2}:\d{2}(:\d{2})?( ?[AaPp][Mm])?)?$"
@@ -110,6 +114,8 @@ def read_times(
         row = int(numbers.is_null().arg_true()[0])
         if column.dtype.is_temporal() and column[row : row + 1].null_count() == 0:
             raise LaminaError("time is not in the years 1 to 9999. Mend it.", place=place(row))
+        if not (column[row : row + 1].cast(pl.String)[0] or "").strip():
+            raise LaminaError("has no time here. Fill it, or take the row out.", place=place(row))
         raise LaminaError(
             f"time {shown_time(column, row)} is not of the form {form}. Mend it, or give the "
             "column's form with time_format.",
@@ -212,6 +218,8 @@ def _parse(text: pl.Series, form: str) -> pl.Series:
         text, form = year + "-" + month.str.zfill(2), "%Y-%m"
     elif form == "%G-W%V":  # a week by its Monday
         text, form = text + "-1", "%G-W%V-%u"
+    elif form.endswith(("%m月", "%m월")):  # a month by its first day
+        text, form = text + " 1", form + " %d"
     elif "%H" in form and "%M" not in form:
         text, form = text + " 00", form + " %M"
     text = text.set(text.str.contains(_LEAP_SECOND), None)
