@@ -161,7 +161,23 @@ def test_rows_in_are_rows_out(cells: list[list[str]], delimiter: str) -> None:
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, delimiter=delimiter, quoting=csv.QUOTE_ALL)
             writer.writerows([["a", "b", "c"], *cells])
+        full = cells.copy()
+        while full and not "".join(full[-1]).strip():
+            full.pop()
         try:
-            assert table(path)[1] == cells
+            _, rows, _, notes = table(path)
+            assert rows == full
+            assert any("at the end" in note for note in notes) == (full != cells)
         except LaminaError:  # quotes that could be read in two ways
             assert any('"' in cell for row in cells for cell in row)
+
+
+@pytest.mark.parametrize(("name", "mark"), [("a.csv", ","), ("a.csv", ";"), ("a.tsv", "\t")])
+def test_rows_at_the_end_without_a_value_are_left_out(tmp_path: Path, name: str, mark: str) -> None:
+    path = tmp_path / name
+    rows = [("x", "y"), ("1", "a"), ("", ""), ("2", "b"), ("", " "), ("", "")]
+    path.write_text("".join(mark.join(row) + "\n" for row in rows) + "\n")
+    _, found, lines, notes = table(path)
+    assert found == [["1", "a"], ["", ""], ["2", "b"]]
+    assert lines == [2, 3, 4]
+    assert notes[-1] == f"{path}:5: leaves out 2 rows at the end, without a value."

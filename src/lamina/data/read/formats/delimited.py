@@ -94,7 +94,7 @@ def read_delimited(path: str | Path, delimiter: str) -> Table:
         commas = decimal_commas(str(path), columns, _fields(records()))
 
     def rows() -> Iterator[Row]:
-        for line, fields in all_rows:
+        for line, fields in _without_blank_end(str(path), all_rows):
             if empty:
                 del fields[len(columns) :]
             if len(fields) != len(columns):
@@ -107,6 +107,23 @@ def read_delimited(path: str | Path, delimiter: str) -> Table:
     return table_of_rows(
         str(path), columns, rows(), other if len(columns) == 1 else None, dialect.skip + 1
     )
+
+
+def _without_blank_end(
+    path: str, records: Iterator[tuple[int, list[str]]]
+) -> Iterator[tuple[int, list[str]]]:
+    """All records but those at the end whose fields are all blank, as spreadsheets write them."""
+    blank: list[tuple[int, list[str]]] = []
+    for record in records:
+        if len(record[1]) > 1 and not any(field.strip() for field in record[1]):
+            blank.append(record)
+        else:
+            yield from blank
+            blank.clear()
+            yield record
+    if blank:
+        note = f"leaves out {counted(len(blank), 'row')} at the end, without a value."
+        warnings.warn(LaminaWarning(f"{path}:{blank[0][0]}: {note}"), stacklevel=2)
 
 
 def _fields(records: Iterator[tuple[int, list[str]]]) -> Iterator[list[str]]:
