@@ -212,7 +212,10 @@ def test_a_file_and_a_text(runs: Path) -> None:
     found = lamina("predict", "reviews", "world/reviews.test.csv")
     assert "lamina: note: world/reviews.test.csv is read as a file" in found.err
     assert len(lines(found.out)) == 10
-    assert len(lines(lamina("predict", "reviews", "no/file.csv").out)) == 1
+    missing = lamina("predict", "reviews", "no/file.csv")
+    assert "lamina: note: there is no file no/file.csv; it is read as a text" in missing.err
+    assert len(lines(missing.out)) == 1
+    assert lamina("predict", "reviews", "a film. no csv").err == ""
     assert len(lines(lamina("predict", "reviews", "fine " * 5000).out)) == 1
     assert len(lines(lamina("predict", "reviews", "fine", "world/reviews.test.csv").out)) == 2
     assert "need a file" in lamina("predict", "sensors", "fine").err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -139,7 +140,12 @@ def _named_file(model: Any, words: list[str]) -> Path | None:
     recordings are examples themselves."""
     from lamina.data.read.registry import TABLES
 
-    if len(words) != 1 or not os.path.isfile(words[0]):  # Path.is_file fails on long texts
+    if len(words) != 1:
+        return None
+    if not os.path.isfile(words[0]):  # Path.is_file fails on long texts
+        suffixes = "|".join(map(re.escape, (*TABLES.suffixes, ".txt")))
+        if model.typed == TYPED_TEXT and re.fullmatch(rf"\S+({suffixes})(\.gz)?", words[0]):
+            note(f"lamina: note: there is no file {words[0]}; it is read as a text")
         return None
     if model.typed == TYPED_TEXT:
         note(f"lamina: note: {words[0]} is read as a file")
