@@ -67,6 +67,7 @@ class Plant(Options, frozen=True, kw_only=True):
         ({"height": 0.0}, "height is 0.0; need a finite number above 0"),
         ({"height": float("nan")}, "height is nan; need a finite number above 0"),
         ({"height": float("inf")}, "height is inf; need a finite number above 0"),
+        ({"height": 10**400}, f"height is 1{'0' * 400}; need a number that fits into 64 bits"),
         ({"shade": 1.0}, "shade is 1.0; need 0 <= shade < 1"),
         ({"shade": float("nan")}, "shade is nan; need 0 <= shade < 1"),
         ({"depth": 1001}, "depth is 1001; need 1 to 1,000"),

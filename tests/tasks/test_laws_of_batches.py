@@ -63,6 +63,16 @@ def batch_of(case: Case, shape: dict[str, Any], world: Path, training: bool):
     return task, model, some_batch(task, "train" if training else "test")
 
 
+@each_shape
+def test_a_task_knows_the_shape_of_the_state_it_carries(case, shape, world) -> None:
+    task, model, batch = batch_of(case, shape, world, training=True)
+    shapes = [
+        [[part.shape for part in layer] for layer in state or ()]
+        for state in (task.carried(model, batch), task.step(model, batch, None).state)
+    ]
+    assert shapes[0] == shapes[1]
+
+
 @each_mode
 @each_shape
 def test_a_batch_is_its_members_alone(case, shape, world, training) -> None:

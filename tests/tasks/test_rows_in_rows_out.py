@@ -213,7 +213,7 @@ def test_a_file_and_a_text(runs: Path) -> None:
     assert "lamina: note: world/reviews.test.csv is read as a file" in found.err
     assert len(lines(found.out)) == 10
     missing = lamina("predict", "reviews", "no/file.csv")
-    assert "lamina: note: there is no file no/file.csv; it is read as a text" in missing.err
+    assert "lamina: note: no/file.csv does not exist; it is read as a text" in missing.err
     assert len(lines(missing.out)) == 1
     assert lamina("predict", "reviews", "a film. no csv").err == ""
     assert len(lines(lamina("predict", "reviews", "fine " * 5000).out)) == 1

@@ -145,7 +145,7 @@ def _named_file(model: Any, words: list[str]) -> Path | None:
     if not os.path.isfile(words[0]):  # Path.is_file fails on long texts
         suffixes = "|".join(map(re.escape, (*TABLES.suffixes, ".txt")))
         if model.typed == TYPED_TEXT and re.fullmatch(rf"\S+({suffixes})(\.gz)?", words[0]):
-            note(f"lamina: note: there is no file {words[0]}; it is read as a text")
+            note(f"lamina: note: {words[0]} does not exist; it is read as a text")
         return None
     if model.typed == TYPED_TEXT:
         note(f"lamina: note: {words[0]} is read as a file")

@@ -19,7 +19,7 @@ from lamina.depth.ask.candidates import as_judged, candidates_for
 from lamina.depth.ask.measure import Checked, Cost, blind, measure, validation
 from lamina.depth.ask.setup import Setup, settings_for
 from lamina.depth.ask.space import Range, Values, checked_space
-from lamina.depth.ask.timing import Epoch, epoch_seconds
+from lamina.depth.ask.timing import Epoch, checked_times, epoch_seconds
 from lamina.depth.job import Job
 from lamina.depth.judge.looks import Way, count_looks, looks_before, record_of
 from lamina.depth.plan.kinds import check_kind
@@ -225,9 +225,7 @@ def _check(
         "depths": [candidate.depth for candidate in candidates],
         "seeds": question.seeds,
     }
-    return _Asked(
-        question, strategy, setup, space, facts, checked, baseline, _json(config)
-    )  # fmt: skip
+    return _Asked(question, strategy, setup, space, facts, checked, baseline, _json(config))
 
 
 @contextlib.contextmanager
@@ -261,7 +259,7 @@ def _measure(asked: _Asked, place: _Place) -> tuple[tuple[Cost, ...], Problem]:
 
     depths = tuple(candidate.depth for candidate in setup.candidates)
     name = f"times of depths {', '.join(map(str, depths))}"
-    with _written_times(place):
+    with checked_times(place.ledger.place):
         kind = tuple[tuple[Cost, ...], dict[int, Epoch]]
         costs, seconds = msgspec.convert(place.ledger.agree(name, make), kind, strict=False)
         if not {cost.depth for cost in costs} == seconds.keys() == set(depths):
@@ -306,24 +304,11 @@ def _judged_costs(
         return msgspec.to_builtins(measure(models, setup.task, settings))
 
     name = f"times of {'; '.join(map(str, jobs))}"
-    with _written_times(place):
+    with checked_times(place.ledger.place):
         found = msgspec.convert(place.ledger.agree(name, make), tuple[Cost, ...])
         if {cost.depth for cost in found} != {job.depth for job in jobs}:
             raise msgspec.ValidationError("they are of other depths")
     return found
-
-
-@contextlib.contextmanager
-def _written_times(place: _Place) -> Iterator[None]:
-    """Refuse step times that a stranger wrote, as the database's fault."""
-    try:
-        yield
-    except msgspec.ValidationError as error:
-        raise LaminaError(
-            f"has step times that lamina did not write: {error}. Move it away, or name another"
-            " database.",
-            place=place.ledger.place,
-        ) from None
 
 
 def _run(asked: _Asked, problem: Problem, place: _Place) -> _Ran:

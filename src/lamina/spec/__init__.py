@@ -17,7 +17,7 @@ from lamina.spec.batch import Batch, Step, StreamBatch
 from lamina.spec.errors import ColumnsWarning, LaminaError, LaminaWarning
 from lamina.spec.metric import ACCURACY, BLEU, PERPLEXITY, SPAN_F1, Metric
 from lamina.spec.state import LayerState, State, detach, state_from, state_tensors
-from lamina.spec.task import ChecksModels, Part, Reports, Task
+from lamina.spec.task import Carries, ChecksModels, Part, Reports, Task
 
 if TYPE_CHECKING:
     from lamina.spec.model import Model
@@ -29,6 +29,7 @@ __all__ = [
     "SPAN_F1",
     "TYPED_TEXT",
     "Batch",
+    "Carries",
     "ChecksModels",
     "ColumnsWarning",
     "Generates",

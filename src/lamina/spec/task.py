@@ -69,6 +69,19 @@ class ChecksModels(Protocol):
 
 
 @runtime_checkable
+class Carries(Protocol):
+    """A task that knows the shape of the state which a batch hands to the next.
+
+    A checkpoint of any other task is taken at its word about that state.
+    """
+
+    def carried(self, model: Any, batch: Any) -> State:
+        """Zeros shaped like the state that :meth:`Task.step` gives after ``batch``; ``()`` where it
+        gives none. The network is not run."""
+        ...
+
+
+@runtime_checkable
 class Reports(Protocol):
     """A task with more to say about a score than its metric and loss."""
 

@@ -84,6 +84,13 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """What its shape takes."""
         return math.prod(self.shape) * _TYPES[self.dtype][1]
 
+    def like(self, device: str = "meta") -> Tensor:
+        """A tensor of its type and shape; without memory unless ``device`` says where."""
+        import torch
+
+        dtype = getattr(torch, self.kind.removeprefix("torch."))
+        return torch.empty(self.shape, dtype=dtype, device=device)
+
     def __str__(self) -> str:
         return f"{self.kind.removeprefix('torch.')} {self.shape}"
 
@@ -225,8 +232,7 @@ class TensorFile:
         tensors: dict[str, Tensor] = {}
 
         def whole(name: str, entry: Entry) -> Iterable[memoryview]:
-            dtype = getattr(torch, entry.kind.removeprefix("torch."))
-            tensors[name] = torch.empty(entry.shape, dtype=dtype, device="cpu")
+            tensors[name] = entry.like("cpu")
             content = tensors[name].reshape(-1).view(torch.uint8).numpy().data
             self._fill(content)
             yield content

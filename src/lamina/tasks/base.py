@@ -233,6 +233,11 @@ class DataTask(ABC, Generic[M, B]):
         that is not a mean (a root, a ratio) is therefore computed in :meth:`summary`.
         ``sums["loss"]`` should mean the same whatever options the network was trained with."""
 
+    def carried(self, model: M, batch: B) -> State:
+        """Zeros shaped like the state that :meth:`step` gives after ``batch``; override this where
+        it gives one."""
+        return ()
+
     def summary(self, sums: Mapping[str, float], count: int) -> dict[str, float]:
         """The scores from sums over ``count`` predictions: here ``loss``, the mean. Tasks add
         ``metric.name`` and other scores; an undefined score is NaN."""

@@ -4,16 +4,18 @@ A checkpoint is one safetensors file, written completely or not at all. The prev
 as well: if a file is truncated or altered on disk, only the work since then is lost.
 
 A checkpoint may come from a stranger: its numbers are held against :class:`Journal` and
-:class:`Numbers`, its tensors against what this training run would write, before any is read.
+:class:`Numbers`, its tensors against what this training run would write, before any is read. The
+network is not run for that: a step may change what no checkpoint holds.
 """
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 import numpy as np
@@ -22,14 +24,18 @@ from msgspec import Meta
 from torch import Tensor
 
 from lamina.options import NonNegative, Tally, Threads
-from lamina.spec import LaminaError, Model, State, Step, state_from, state_tensors
+from lamina.spec import LaminaError, Model, State, state_from, state_tensors
 from lamina.store import RunFolder, save_tensors
-from lamina.store.tensors import TensorFile
+from lamina.store.tensors import Entry, TensorFile
 from lamina.train.meter import Totals
 from lamina.train.schedules import Schedule
 
+T = TypeVar("T")
+
 #: A number in a line of ``history.jsonl``.
 Figure = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | float | None
+#: A sum that JSON has no number for.
+NotFinite = Literal["nan", "inf", "-inf"]
 #: A word of a generator's state.
 Word = Annotated[int, Meta(ge=0, lt=2**32)]
 
@@ -79,6 +85,7 @@ class Journal(msgspec.Struct):
             and self.batch <= batches
             and (self.step == 0) == (self.epoch == self.batch == 0)
             and self.batch <= self.totals.steps <= self.step
+            and ("loss" in self.totals.sums) == bool(self.totals.sums) == (self.totals.steps > 0)
             and self.best_epoch <= self.epoch
             and max(self.waited, len(self.history)) <= self.epoch
             and all(isinstance(line.get("epoch"), int) for line in self.history)
@@ -146,8 +153,14 @@ def save(run: RunFolder, training: Training) -> None:
     for index, values in training.optimizer.state_dict()["state"].items():
         kept = {name: value for name, value in values.items() if isinstance(value, Tensor)}
         tensors.update(_named(f"optimizer.{index}", kept))
+    sums = journal.totals.sums
+    finite = {name: value for name, value in sums.items() if math.isfinite(value)}
+    others = {name: str(value) for name, value in sums.items() if name not in finite}
+    replace = msgspec.structs.replace
+    plain = replace(journal, totals=replace(journal.totals, sums=finite))
     metadata = {
-        "journal": msgspec.json.encode(journal).decode(),
+        "journal": msgspec.json.encode(plain).decode(),
+        "sums": msgspec.json.encode(others).decode(),
         "random": msgspec.json.encode(_random_numbers()).decode(),
     }
     run.checkpoint_folder.mkdir(exist_ok=True)
@@ -184,18 +197,18 @@ class Checkpoint:
         _set_random(_group("random", self.tensors), self.numbers, device)
 
 
-#: A training step of the run where a journal says that it was, with the names of its sums and the
-#: shapes of its state; ``None`` before the first step.
-Sample = Callable[[Journal], Step | None]
+#: Zeros shaped like the state that is carried where a journal is, ``None`` if the task does not
+#: say; raises LaminaError for a journal that the training run cannot have written.
+Expected = Callable[[Journal], "State | None"]
 
 
-def load(run: RunFolder, training: Training, sample: Sample) -> Checkpoint | None:
+def load(run: RunFolder, training: Training, expected: Expected) -> Checkpoint | None:
     """The newest intact checkpoint of ``run``; ``None`` if none was written yet.
 
     Args:
         run: The run.
         training: The training run that goes on; not changed.
-        sample: It raises LaminaError where the run never is.
+        expected: Refuses the journals of other runs, and knows the state of this one.
 
     Raises:
         LaminaError: There are checkpoints, but none is intact; or the newest is of another run.
@@ -204,7 +217,7 @@ def load(run: RunFolder, training: Training, sample: Sample) -> Checkpoint | Non
     problem: LaminaError | None = None
     for file in files:
         try:
-            found = _read(file, training, sample)
+            found = _read(file, training, expected)
         except LaminaError as error:
             problem = problem or error
             continue
@@ -216,26 +229,21 @@ def load(run: RunFolder, training: Training, sample: Sample) -> Checkpoint | Non
     return None
 
 
-def _read(path: Path, training: Training, sample: Sample) -> Checkpoint:
+def _read(path: Path, training: Training, expected: Expected) -> Checkpoint:
     with TensorFile(path) as file:
         try:
             journal = msgspec.json.decode(file.metadata.get("journal", ""), type=Journal)
+            others = msgspec.json.decode(file.metadata.get("sums", "{}"), type=dict[str, NotFinite])
             numbers = msgspec.json.decode(file.metadata.get("random", ""), type=Numbers)
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             raise LaminaError(f"is not a checkpoint: {error}", place=file.place) from None
+        journal.totals.sums.update({name: float(value) for name, value in others.items()})
         try:
-            step = sample(journal)
+            state = expected(journal)
+            needed = _needed(training, journal, state, file.entries)
         except LaminaError as error:
             raise LaminaError(error.message, place=file.place) from None
-        sums = set(step.sums) if step is not None and journal.totals.steps else set()
-        if journal.totals.sums.keys() != sums:
-            raise LaminaError(
-                f"has sums of {sorted(journal.totals.sums)}; need those of {sorted(sums)}. It does "
-                "not belong to this run's config.json.",
-                place=file.place,
-            )
-        state = None if step is None else step.state
-        tensors = file.read(like=_needed(training, journal, state, set(file.entries)))
+        tensors = file.read(like=needed)
     try:
         torch.Generator().set_state(tensors["random.cpu"])
     except RuntimeError:
@@ -246,7 +254,7 @@ def _read(path: Path, training: Training, sample: Sample) -> Checkpoint:
 
 
 def _needed(
-    training: Training, journal: Journal, state: State | None, found: set[str]
+    training: Training, journal: Journal, state: State | None, found: Mapping[str, Entry]
 ) -> dict[str, Tensor]:
     """Tensors like those that a checkpoint of ``training`` has where its journal is.
 
@@ -257,15 +265,40 @@ def _needed(
     needed = {
         **_named("model", model),
         **_named("best", model if journal.best_epoch else {}),
-        **_named("state", dict(state_tensors(state))),
+        **_named("state", _carried(state, _group("state", found))),
         **_named("random", _random_tensors(training.device)),
     }
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     for index, parameter in enumerate(parameters):
         own = _named(f"optimizer.{index}", _optimizer_tensors(optimizer, parameter))
-        if found & own.keys():
+        if found.keys() & own.keys():
             needed |= own
     return needed
+
+
+def _carried(state: State | None, found: Mapping[str, Entry]) -> dict[str, Tensor]:
+    """Tensors like those of the carried state: of the shapes of ``state``, or those ``found`` if it
+    is ``None``; in the types found, since autocast chooses them.
+
+    Raises:
+        LaminaError: What was found is no state.
+    """
+    like = {name: entry.like() for name, entry in found.items()}
+    if state is not None:
+        needed = dict(state_tensors(state))
+        for name in needed.keys() & like.keys():
+            if like[name].is_floating_point() and like[name].shape == needed[name].shape:
+                needed[name] = like[name]
+        return needed
+    try:
+        if dict(state_tensors(state_from(like))).keys() == like.keys():
+            return like
+    except (KeyError, ValueError):
+        pass
+    raise LaminaError(
+        f"has the parts {', '.join(found)} of a state; need 0.h, 0.c, 1.h, ... of every layer. It "
+        "does not belong to this run's config.json."
+    )
 
 
 def _optimizer_tensors(optimizer: torch.optim.Optimizer, parameter: Tensor) -> dict[str, Tensor]:
@@ -286,7 +319,7 @@ def _named(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
 
 
-def _group(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _group(prefix: str, tensors: Mapping[str, T]) -> dict[str, T]:
     """The inverse of :func:`_named`, of tensors with several prefixes."""
     start = prefix + "."
     return {

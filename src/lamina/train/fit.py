@@ -15,7 +15,7 @@ from lamina.store import RunFolder, hold
 from lamina.train import checkpoint
 from lamina.train.checkpoint import Training
 from lamina.train.given import check_how, check_model, check_task
-from lamina.train.loop import Loop, first_step
+from lamina.train.loop import Loop, expected_state
 from lamina.train.progress import Progress, choose_progress
 from lamina.train.result import Diverged, Result
 from lamina.train.session import Interrupt, cpu_threads, make_optimizer, open_run
@@ -91,16 +91,17 @@ def _fit(
     training = Training(model, make_optimizer(model, settings), device)
     saved = None
     if run is not None:
-        saved = checkpoint.load(run, training, partial(first_step, task, settings, training))
+        saved = checkpoint.load(run, training, partial(expected_state, task, settings, training))
     threads = saved.journal.threads if saved is not None else settings.threads
     with cpu_threads(threads), Interrupt() as interrupt:
         if saved is None:
             checkpoint.seed_everything(settings.seed)
         else:
             saved.restore(training)
-        loop = Loop(training, task, settings, run, progress or choose_progress(), interrupt)
+        place = None if saved is None else saved.place
+        loop = Loop(training, task, settings, run, progress or choose_progress(), interrupt, place)
         try:
-            loop.begin(resumed=saved is not None)
+            loop.begin()
             result = loop.train(until)
         finally:
             loop.progress.close()

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import torch
 
-from lamina.spec import LaminaError, Metric, State, Step, Task
+from lamina.spec import Carries, LaminaError, Metric, State, Task
 from lamina.spec.counted import counted
 from lamina.store import RunFolder
 from lamina.train import checkpoint
@@ -32,7 +32,10 @@ def look_every(device: torch.device) -> int:
 
 
 class Loop:
-    """The training loop, and what it needs at each step."""
+    """The training loop, and what it needs at each step.
+
+    ``resumed`` is the checkpoint that ``training`` was restored from, if it was.
+    """
 
     def __init__(
         self,
@@ -42,6 +45,7 @@ class Loop:
         run: RunFolder | None,
         progress: Progress,
         interrupt: Interrupt,
+        resumed: str | None = None,
     ):
         self.training, self.task, self.settings, self.run = training, task, settings, run
         self.progress, self.interrupt = progress, interrupt
@@ -52,6 +56,7 @@ class Loop:
         self.look_every = look_every(training.device)
         self.validates = len(task.batches("validation")) > 0
         self.clock = self.saved_at = time.perf_counter()
+        self.resumed, self.began_at = resumed, self.journal.step
 
     def train(self, until: int | None = None) -> Result:
         """Train to the end, or to the first evaluation at or after ``until`` epochs."""
@@ -100,19 +105,19 @@ class Loop:
             journal.epoch, journal.batch = done, 0
         return self.finish("epochs")
 
-    def begin(self, *, resumed: bool) -> None:
+    def begin(self) -> None:
         settings, journal, device = self.settings, self.journal, self.training.device
         count = sum(p.numel() for p in self.parameters)
         where = f"{self.task.name}: {count:,} parameters on {device}"
         if device.type == "cpu":
             threads = torch.get_num_threads()
             where += f", {threads} thread{'s' * (threads > 1)}"
-        if resumed:
+        if self.resumed is not None:
             where += f"; resuming after step {journal.step}"
         self.progress.start(Plan(settings.epochs, self.task.metric, where))
         if self.run is None:
             return
-        if resumed:
+        if self.resumed is not None:
             # The killed session may have been ahead of its last checkpoint.
             self.run.write_history(journal.history)
         else:
@@ -130,7 +135,7 @@ class Loop:
     def evaluate(self) -> None:
         """Score the model, write a line of history, and keep the weights if they are the best."""
         journal, task, totals = self.journal, self.task, self.journal.totals
-        trained = task.summary(totals.sums, totals.count)
+        trained = self.trained()
         scores = score(self.model, task, device=self.training.device) if self.validates else {}
         final = scores or trained
         metric = task.metric if task.metric.name in final else LOSS
@@ -168,6 +173,20 @@ class Loop:
         if self.run is not None:
             self.run.append_history(line)
         self.progress.evaluated(line, improved)
+
+    def trained(self) -> dict[str, float]:
+        """The scores from the sums over training steps."""
+        totals = self.journal.totals
+        try:
+            return self.task.summary(totals.sums, totals.count)
+        except (LookupError, ArithmeticError, ValueError):
+            if self.resumed is None or self.journal.step > self.began_at:
+                raise
+            raise LaminaError(
+                f"has sums that give no scores: {', '.join(sorted(totals.sums))}. It does not "
+                "belong to this run's config.json.",
+                place=self.resumed,
+            ) from None
 
     def seconds(self) -> float:
         """Wall-clock time of the run so far."""
@@ -234,13 +253,14 @@ def precision(settings: Settings, device: torch.device) -> contextlib.AbstractCo
     return contextlib.nullcontext()
 
 
-def first_step(task: Task, settings: Settings, training: Training, journal: Journal) -> Step | None:
-    """The first training step of the epoch that ``journal`` is in, as far as its sums have names
-    and its state has shapes, as at every step: it is taken without a gradient, and with whatever
-    weights there are. ``None`` before the first epoch.
+def expected_state(
+    task: Task, settings: Settings, training: Training, journal: Journal
+) -> State | None:
+    """Zeros shaped like the state that is carried where ``journal`` is; ``None`` if the task does
+    not say. The network is not run, as a step may change what no checkpoint holds.
 
     Raises:
-        LaminaError: The run is never where ``journal`` is.
+        LaminaError: A training run of ``task`` is never where ``journal`` is.
     """
     batches = task.batches("train", epoch=journal.epoch, seed=settings.seed)
     if not journal.agrees(settings.epochs, len(batches)):
@@ -252,11 +272,13 @@ def first_step(task: Task, settings: Settings, training: Training, journal: Jour
             "evaluation"
         )
     if not journal.step:
+        return ()
+    if not isinstance(task, Carries):
         return None
-    training.model.train()
-    batch = batches[0].to(training.device)
-    with torch.no_grad(), precision(settings, training.device):
-        return task.step(training.model, batch, None)
+    if journal.batch:
+        return task.carried(training.model, batches[journal.batch - 1])
+    before = task.batches("train", epoch=journal.epoch - 1, seed=settings.seed)
+    return task.carried(training.model, before[-1])
 
 
 def _own(state: State | None) -> State | None:

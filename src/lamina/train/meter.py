@@ -110,5 +110,6 @@ class Meter:
 
 
 def added(sums: Mapping[str, Tensor], more: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """``sums + more``, name by name, on the device."""
-    return {name: sums[name] + value if name in sums else value for name, value in more.items()}
+    """``sums + more``, name by name, on the device; a name may be in one of them alone."""
+    new = {name: sums[name] + value if name in sums else value for name, value in more.items()}
+    return {**sums, **new}

@@ -3,14 +3,17 @@ evaluation."""
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import NamedTuple
 
+import msgspec
+
 from lamina.depth.ask.measure import StepTimer, in_turn
 from lamina.options import NonNegative
-from lamina.spec import Batch, Model, Part, Task
+from lamina.spec import Batch, LaminaError, Model, Part, Task
 from lamina.train import Settings
 from lamina.train.session import cpu_threads
 
@@ -47,6 +50,23 @@ def epoch_seconds(models: Mapping[int, Model], task: Task, settings: Settings) -
         evaluation = _part(task, "validation", {d: s.evaluated for d, s in steppers.items()})
     share = 1 / settings.evaluate_every
     return {d: Epoch(training[d], share * evaluation[d]) for d in steppers}
+
+
+@contextlib.contextmanager
+def checked_times(place: str) -> Iterator[None]:
+    """Refuse times that are not those of a study, as the fault of the database that keeps them.
+
+    Raises:
+        LaminaError: for msgspec's ValidationError.
+    """
+    try:
+        yield
+    except msgspec.ValidationError as error:
+        raise LaminaError(
+            f"has step times that lamina did not write: {error}. Move it away, or name another "
+            "database.",
+            place=place,
+        ) from None
 
 
 def _part(

@@ -140,6 +140,10 @@ class LanguageModel(DataTask[LanguageNetwork, StreamBatch]):
                 sums[f"count[{name}]"] = torch.tensor(count * here)
         return Step(loss, sums, count, detach(final))
 
+    def carried(self, model: LanguageNetwork, batch: StreamBatch) -> State:
+        """Zeros shaped like the stack's state."""
+        return model.stack.zero_state(batch.inputs.shape[1])
+
     def baseline(self) -> float:
         """Perplexity on the validation part of the training part's token frequencies, with one
         added to each count (Laplace), whatever came before."""
