@@ -8,6 +8,7 @@ PYTHON ?= $(shell for python in python3.12 python3.11 python3.10 python3; do \
 BIN := .venv/bin
 READY := .venv/.ready
 PEERS := .venv/.peers
+MODULES := build/.modules
 CORE := CMakeLists.txt $(filter-out csrc/tests/%, $(wildcard csrc/*/*.h csrc/*/*.cpp))
 PIP = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
@@ -15,7 +16,7 @@ PIP = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test fuzz sanitize bench strategies torture studies results lint types format hooks clean
+.PHONY: help install demo test fuzz sanitize bench strategies torture studies results lint types format hooks clean FORCE
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,7 +24,7 @@ help:  ## list the targets
 install: $(READY)  ## create .venv with lamina and the tools, at the versions in constraints.txt
 
 # An environment that works is brought up to date; anything else in its place is made anew.
-$(READY): pyproject.toml constraints.txt $(CORE)
+$(READY): pyproject.toml constraints.txt $(CORE) $(MODULES)
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || test -n "$(PYTHON)" || { \
 		echo "make: found no Python >= 3.10 that has venv and ensurepip; install one" \
 		"(Debian: apt install python3-venv) or name it: make PYTHON=/path/to/python" >&2; exit 2; }
@@ -37,6 +38,13 @@ $(READY): pyproject.toml constraints.txt $(CORE)
 		echo "make: lamina is installed without its C++ core, and runs on torch alone;" \
 		"build/install.log says why" >&2; }
 	@touch $@
+
+# An editable installation knows where each module is: one that moved is found after another.
+$(MODULES): FORCE
+	@mkdir -p build
+	@find src -name '*.py' | LC_ALL=C sort | cmp -s - $@ || find src -name '*.py' | LC_ALL=C sort >$@
+
+FORCE:
 
 demo: $(READY)  ## run a depth search on a small data set and write its report
 	$(BIN)/lamina demo
