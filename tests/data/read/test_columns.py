@@ -14,6 +14,7 @@ from lamina.data import read_sequence_table
 from lamina.data.read import table
 from lamina.data.time.series import read_series
 from lamina.spec import ColumnsWarning, LaminaError, LaminaWarning
+from lamina.tasks import Regress
 
 CASES = Path(__file__).parents[2] / "cases"
 
@@ -167,3 +168,51 @@ def test_a_command_says_it_in_one_line(tmp_path: Path, monkeypatch: pytest.Monke
     (said,) = [line for line in found.err.splitlines() if line.startswith("left out")]
     assert said.endswith("  '' (row numbers)")
     assert "note:" not in found.err
+
+
+BIG = 2**53
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_whole_numbers_that_float64_does_not_hold_are_said_once(
+    tmp_path: Path, suffix: str, monkeypatch
+) -> None:
+    monkeypatch.setattr(table, "BLOCK", 2)
+    frame = pl.DataFrame({"id": [BIG, BIG + 1] * 3, "x": [*[BIG] * 3, BIG + 1, -BIG - 1, BIG + 3]})
+    path = tmp_path / f"t{suffix}"
+    write = {".csv": frame.write_csv, ".jsonl": frame.write_ndjson, ".parquet": frame.write_parquet}
+    write[suffix](path)
+    with pytest.warns(LaminaWarning) as said:
+        found = read_sequence_table(path, id="id", label=None)
+    (note,) = said
+    assert f"feature 'x' is {BIG + 1}, and is read as {BIG}: " in str(note.message)
+    assert str(note.message).startswith(f"{path}{', row 4' if suffix == '.parquet' else ':'}")
+    assert found.ids == [str(BIG), str(BIG + 1)]  # as texts: exact
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        frame.with_columns(x=pl.lit(BIG * 4)).write_parquet(tmp_path / "even.parquet")
+        read_sequence_table(tmp_path / "even.parquet", id="id", label=None)
+
+
+def test_targets_and_series_that_float64_does_not_hold_are_said_once(tmp_path: Path) -> None:
+    rows = [f"word{i % 5} other{i},{BIG + i},{i}" for i in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join(["text,target,date", *rows]) + "\n")
+    with pytest.warns(
+        LaminaWarning, match=f"the target is {BIG + 1}, and is read as {BIG}"
+    ) as said:
+        Regress(str(tmp_path / "t.csv"), text="text")
+    assert len(said) == 1
+    with pytest.warns(LaminaWarning, match=f"t.csv:3: 'target' is {BIG + 1}") as said:
+        read_series(tmp_path / "t.csv", time="date", columns=["target"])
+    assert len(said) == 1
+
+
+def test_a_note_on_a_table_that_is_read_twice_is_given_once(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(table, "BLOCK", 2)
+    (tmp_path / "t.csv").write_text("id,x,y\n" + "1,2,3\n" * 9 + ",,\n" * 3)
+    with pytest.warns(LaminaWarning) as said:
+        found = read_sequence_table(tmp_path / "t.csv", id="id", label=None)
+    assert [len(each) for each in found.sequences] == [9]
+    assert [str(each.message) for each in said] == [
+        f"{tmp_path}/t.csv:11: leaves out 3 rows at the end, without a value."
+    ]

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from lamina.data import read_sequence_table, read_text_table
@@ -73,3 +74,22 @@ def test_a_key_that_the_first_row_lacks_is_not_dropped_without_a_word(tmp_path: 
     with pytest.warns(LaminaWarning, match=r"t\.jsonl:2: 'label' is not read") as caught:
         assert read_text_table(path, text="text", label=None).texts == ["a", "b", "c"]
     assert len(caught) == 1
+
+
+def test_not_a_number_as_python_writes_it_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"id": "NaN", "x": NaN, "n": 1}\n{"id": "NaN", "x": 2.5, "n": 4}')
+    with pytest.raises(LaminaError, match=r"t\.jsonl:1: feature 'x' is 'missing'"):
+        read_sequence_table(path, id="id", label=None)
+    found = read_sequence_table(path, id="id", label=None, missing=True)
+    assert found.ids == ["NaN"]
+    np.testing.assert_array_equal(found.sequences[0][:, 0], [np.nan, 2.5])
+    path.write_text('{"id": 1, "x": 1}\n{"id": 1, "x": -Infinity}\n')
+    with pytest.raises(LaminaError, match=r"t\.jsonl:2: feature 'x' is '-inf'; need a finite"):
+        read_sequence_table(path, id="id", label=None, missing=True)
+    path.write_text('{"id": NaN, "x": 1, "y": NaN,}\n')
+    with pytest.raises(LaminaError, match=r"t\.jsonl:1: broken JSON"):
+        read_sequence_table(path, id="id", label=None)
+    path.write_text('{"id": "\\ud800", "x": NaN}\n')
+    with pytest.raises(LaminaError, match=r"t\.jsonl:1: broken JSON"):
+        read_sequence_table(path, id="id", label=None)

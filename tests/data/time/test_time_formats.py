@@ -33,9 +33,13 @@ def read(values: list, time_format: str | None = None):
         (["01.02.2023 10:00", "01.02.2023 11:00"], "%d.%m.%Y %H:%M", "1 h"),
         (["2023-Q3", "2023-Q4", "2024-Q1"], "%Y-Q%q", "3 months"),
         (["2023Q4", "2024Q1"], "%YQ%q", "3 months"),
-        (["2020-W52", "2020-W53", "2021-W01"], "%G-W%V", "7 day"),
+        (["2020-W52", "2020-W53", "2021-W01"], "%G-W%V", "7 days"),
         (["2024-01-01 00:00:00 UTC", "2024-01-01 01:00:00 UTC"], "%Y-%m-%d %H:%M:%S UTC", "1 h"),
         ([202311, 202312, 202401], "%Y%m", "1 month"),
+        (["2024-01-01 00:00 UTC", "2024-01-01 01:00 UTC"], "%Y-%m-%d %H:%M UTC", "1 h"),
+        (["20240101 23:00", "20240102 00:00"], "%Y%m%d %H:%M", "1 h"),
+        (["20240101 23:00:00", "20240102 00:00:00"], "%Y%m%d %H:%M:%S", "1 h"),
+        (["May 31 2024", "Jun 01 2024"], "%b %d %Y", "1 day"),
         ([202311, 202312, 202313], "index", "1"),
         (["2023123123", "2024010100"], "%Y%m%d%H", "1 h"),
         (["202312312345", "202401010000"], "%Y%m%d%H%M", "15 min"),
@@ -201,3 +205,16 @@ def test_hours_without_minutes_may_be_said() -> None:
 def test_what_is_no_time_is_refused_by_line(values: list, message: str) -> None:
     with pytest.raises(LaminaError, match=message):
         read(values)
+
+
+def test_days_of_a_year_may_be_said() -> None:
+    with pytest.warns(LaminaWarning, match=r"days of years, give time_format \(%Y%j\)"):
+        read([2023365, 2024001])
+    times, form = read([2023365, 2024001], "%Y%j")
+    assert write_times(times, form) == ["2023365", "2024001"]
+    assert str(find_step([times], form)) == "1 day"
+
+
+def test_a_remedy_is_one_that_prediction_has_too() -> None:
+    with pytest.raises(LaminaError, match="when you train, or write them as 2016-07-01"):
+        read(["01/02/2024", "02/02/2024"])

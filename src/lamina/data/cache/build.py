@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from lamina.data.cache.progress import reading, waiting_for
 from lamina.data.read.decoding import current
 from lamina.data.read.files import fingerprint, is_packed, unreadable
-from lamina.spec import LaminaError
+from lamina.spec import LaminaError, LaminaWarning
 from lamina.store.cache import cache_folder, stored
 
 #: Minimum size in bytes of files that are cached; smaller ones are read again just as quickly.
@@ -20,6 +22,8 @@ KEEP_FROM, KEEP_FROM_GZ = 4 << 20, 256 << 10
 
 #: What was said of a file that is not UTF-8.
 _DECODED = "decoded.json"
+#: What else the reader noted.
+_NOTES = "notes.json"
 
 #: Called with the current activity and the bytes of the file read so far.
 OnProgress = Callable[[str, int], None]
@@ -61,24 +65,62 @@ def cached(
         named["encoding"] = asked
     key = hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:32]
     place = cache_folder() / kind / key
+    notes: list[str] = []
+    built = False
 
     def fill(folder: Path) -> None:
-        with reading(path, place) as on_progress:
+        nonlocal built
+        with reading(path, place) as on_progress, _noted(notes):
             build(folder, on_progress)
+        prefix, built = str(path), True
+        others = [note.removeprefix(prefix) for note in notes if note.startswith(prefix)]
         if said := how.said.get(str(path)):
             (folder / _DECODED).write_text(json.dumps(said), encoding="utf-8")
+            others = [note for note in others if note != f": {said[1]}."]
+        (folder / _NOTES).write_text(json.dumps(others), encoding="utf-8")
 
     def found(folder: Path) -> T:
         result = load(folder, True)
+        if not built and (folder / _NOTES).exists():
+            for note in _read(folder / _NOTES):
+                warnings.warn(LaminaWarning(f"{path}{note}"), stacklevel=2)
         if (folder / _DECODED).exists():  # what was said of the file holds for it now
-            try:
-                encoding, note = map(str, json.loads((folder / _DECODED).read_bytes()))
-            except (OSError, ValueError, TypeError, RecursionError) as error:
-                raise LaminaError(f"is damaged ({error}); delete it", place=str(folder)) from None
+            encoding, note = _read(folder / _DECODED, count=2)
             how.use(str(path), encoding, note)
         return result
 
     return stored(place, fill, found, waiting=waiting_for(path)), content
+
+
+@contextmanager
+def _noted(notes: list[str]) -> Iterator[None]:
+    """Give warnings as ever, and collect the notes on a file that are to be repeated when it is
+    found in the cache. That on its encoding is kept by itself, and so are those on its columns."""
+    caught: list[warnings.WarningMessage] = []
+    try:
+        with warnings.catch_warnings(record=True) as found:
+            caught = found
+            warnings.simplefilter("always", LaminaWarning)
+            yield
+    finally:
+        for each in caught:
+            warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
+    notes += [str(each.message) for each in caught if each.category is LaminaWarning]
+
+
+def _read(path: Path, count: int | None = None) -> list[str]:
+    """Texts that were kept with a result, ``count`` of them.
+
+    Raises:
+        LaminaError: The file is damaged.
+    """
+    try:
+        found = list(map(str, json.loads(path.read_bytes())))
+        if count not in (None, len(found)):
+            raise ValueError(f"{len(found)} texts")
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise LaminaError(f"is damaged ({error}); delete it", place=str(path.parent)) from None
+    return found
 
 
 def _large(path: Path) -> bool:

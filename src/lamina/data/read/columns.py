@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
 
 from lamina.data.read.table import Block, Table, as_numbers, listed, shown
-from lamina.spec import ColumnsWarning, LaminaError
+from lamina.spec import ColumnsWarning, LaminaError, LaminaWarning
 
 #: The cells that mean a missing number, in lower case.
 MISSING = (
@@ -109,6 +109,38 @@ def read_numbers(column: pl.Series) -> tuple[pl.Series, bool]:
         if flags.any() and (flags | is_missing(column)).all():
             return words.is_in(TRUE).cast(pl.Float64).set(~flags, None), True
     return found, False
+
+
+def note_rounded(column: pl.Series, what: str, place: Callable[[int], str]) -> bool:
+    """Note the first whole number above 2**53 that float64 does not hold; return whether one was
+    found.
+
+    Args:
+        column: The values as the file has them.
+        what: What they are, for the note.
+        place: Describes the position of a row.
+
+    Warns:
+        LaminaWarning: With the place, the number, and what it is read as.
+    """
+    if not column.dtype.is_integer() and column.dtype != pl.String:
+        return False
+    large = (as_numbers(column).abs() >= 2.0**53).fill_null(False)
+    for row in large.arg_true().to_list():
+        written = str(column[row]).strip()
+        if not re.fullmatch(r"[+-]?\d{16,38}", written):
+            continue
+        exact, found = int(written), int(float(written))
+        if exact != found:
+            warnings.warn(
+                LaminaWarning(
+                    f"{place(row)}: {what} is {exact}, and is read as {found}: whole numbers above "
+                    "2**53 are rounded. If they are ids, leave them out; else subtract a constant."
+                ),
+                stacklevel=3,
+            )
+            return True
+    return False
 
 
 def numeric_columns(

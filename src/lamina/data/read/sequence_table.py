@@ -7,7 +7,7 @@ Numbers stay float64: they become float32 when they are standardised, and not be
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lamina.data.read.columns import Choice, is_missing, numeric_columns, read_numbers
+from lamina.data.read.columns import Choice, is_missing, note_rounded, numeric_columns, read_numbers
 from lamina.data.read.registry import SEQUENCES, TABLES
 from lamina.data.read.shapes import SequenceTable
 from lamina.data.read.table import Block, Table, shown
@@ -89,12 +89,13 @@ def _assembled(
         choice, table = _chosen(table, named, read)
         features = choice.names
     flags: dict[str, bool] = {}
+    rounded: set[str] = set()
     members: dict[str, int] = {}
     labels: list[str] = []
     codes: list[int] = []
     arrays: list[np.ndarray] = []
     for block in table.blocks:
-        arrays.append(_numbers(table, block, features, flags, missing=missing))
+        arrays.append(_numbers(table, block, features, flags, rounded, missing=missing))
         keys = block.texts(id_at)
         names = keys if label_at is None else block.texts(label_at)
         for line, key, name in zip(block.lines, keys, names, strict=True):
@@ -131,21 +132,46 @@ def _chosen(table: Table, named: list[str], read: Callable[[], Table]) -> tuple[
     choice.warn(table.path, "features")
     if len(begun) == 1:
         return choice, replace(table, blocks=iter(begun))
-    with warnings.catch_warnings():  # what the reader has to say, it has said
-        warnings.simplefilter("ignore", LaminaWarning)
-        return choice, read()
+    return choice, replace(table, blocks=_quietly(read))
+
+
+def _quietly(read: Callable[[], Table]) -> Iterator[Block]:
+    """The rows of a table once more, without the notes that were given the first time."""
+    blocks: Iterator[Block] | None = None
+    while True:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", LaminaWarning)
+            blocks = read().blocks if blocks is None else blocks
+            block = next(blocks, None)
+        if block is None:
+            return
+        yield block
 
 
 def _numbers(
-    table: Table, block: Block, features: list[str], flags: dict[str, bool], *, missing: bool
+    table: Table,
+    block: Block,
+    features: list[str],
+    flags: dict[str, bool],
+    rounded: set[str],
+    *,
+    missing: bool,
 ) -> np.ndarray:
     """``(len(block), I)`` float64, NaN where a value is missing (if ``missing`` allows it).
 
-    ``flags`` holds which columns are true or false, as far as is known by the blocks before."""
+    ``flags`` holds which columns are true or false, as far as is known by the blocks before;
+    ``rounded`` those whose rounded numbers were noted."""
     out = np.empty((len(block), len(features)))
     for i, column in enumerate(features):
         position = table.position(column)
-        values, flag = read_numbers(block.series(position))
+        column_values = block.series(position)
+        values, flag = read_numbers(column_values)
+        if column not in rounded and note_rounded(
+            column_values,
+            f"feature {shown(column)}",
+            lambda row: table.place(block.lines[row]),
+        ):
+            rounded.add(column)
         if values.null_count() < len(values) and flags.setdefault(column, flag) != flag:
             row = int(values.is_not_null().arg_max() or 0)
             raise LaminaError(
@@ -156,7 +182,7 @@ def _numbers(
         out[:, i] = values.fill_null(float("nan")).to_numpy()
         wrong = np.flatnonzero(~(np.abs(out[:, i]) <= np.finfo(np.float32).max))  # NaN is wrong too
         written = block.texts(position) if len(wrong) else []
-        gaps = is_missing(block.series(position)) if len(wrong) else []
+        gaps = is_missing(column_values) if len(wrong) else []
         for row in wrong.tolist():
             absent = gaps[row]
             if missing and absent:

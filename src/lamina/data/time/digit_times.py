@@ -84,6 +84,8 @@ def _say_what_they_could_be(text: pl.Series) -> None:
         )
     elif low >= 1800_00_00 and high < 2200_00_00:
         remedy = "if they are dates, give time_format (%Y%d%m?)"
+    elif low >= 1900_001 and high <= 2100_366 and (numbers % 1000).is_between(1, 366).all():
+        remedy = "if they are the days of years, give time_format (%Y%j)"
     else:
         return
     warnings.warn(LaminaWarning(f"{said}: {remedy}."), stacklevel=2)

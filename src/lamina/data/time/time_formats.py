@@ -32,10 +32,13 @@ FORMATS = (
     "%Y-%m-%d %H:%M:%S%.f%#z",
     "%Y-%m-%d %H:%M:%S UTC",
     "%Y-%m-%d %H:%M:%S%.f UTC",
+    "%Y-%m-%d %H:%M UTC",
     "%Y-%m-%dT%H:%M%#z",
     "%Y-%m-%d %H:%M%#z",
     "%Y-%m-%d %I:%M %p",
     "%Y-%m-%d %I:%M:%S %p",
+    "%Y%m%d %H:%M",
+    "%Y%m%d %H:%M:%S",
     "%Y%m%dT%H%M%S",
     "%Y%m%dT%H%M%S%#z",
     "%Y-%m",
@@ -60,6 +63,7 @@ FORMATS = (
     "%d %b %Y %H:%M",
     "%d %b %Y %H:%M:%S",
     "%d-%b-%Y %H:%M:%S",
+    "%b %d %Y",
     "%b %d, %Y",
     "%B %d, %Y",
     "%b %Y",
@@ -117,8 +121,8 @@ def read_times(
         if not (column[row : row + 1].cast(pl.String)[0] or "").strip():
             raise LaminaError("has no time here. Fill it, or take the row out.", place=place(row))
         raise LaminaError(
-            f"time {shown_time(column, row)} is not of the form {form}. Mend it, or give the "
-            "column's form with time_format.",
+            f"time {shown_time(column, row)} is not of the form {form}. Mend it, or "
+            "give the form of the column with time_format when you train.",
             place=place(row),
         )
     return numbers.to_numpy().astype(np.int64), form
@@ -202,7 +206,7 @@ def _day_or_month(text: pl.Series, place: str) -> str:
         return month_first
     raise LaminaError(
         f"time {shown(text[0])} could be of the form {day_first} or {month_first}, and so could "
-        "all others. Say which with time_format.",
+        "all others. Say which with time_format when you train, or write them as 2016-07-01.",
         place=place,
     )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from lamina.data.read.columns import Choice, is_missing, numeric_columns, read_numbers
+from lamina.data.read.columns import Choice, is_missing, note_rounded, numeric_columns, read_numbers
 from lamina.data.read.registry import TABLES
 from lamina.data.read.table import Table, shown
 from lamina.data.time.time_formats import shown_time
@@ -93,6 +93,7 @@ class TimedTable:
         for i, name in enumerate(names):
             column = self.column(name)
             values, flag = read_numbers(column)
+            note_rounded(column, shown(name), self.place)
             out[:, i] = values.fill_null(np.nan).to_numpy()
             # A network could not read values beyond float32.
             wrong = np.abs(out[:, i]) > np.finfo(np.float32).max

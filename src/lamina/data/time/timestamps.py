@@ -48,7 +48,8 @@ class TimeStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             return f"{self.size} {name}{'s' * (self.size > 1)}"
         for name, length in (("day", _DAY), ("h", 3600 * _SECOND), ("min", 60 * _SECOND)):
             if self.size % length == 0:
-                return f"{self.size // length} {name}"
+                count = self.size // length
+                return f"{count} {name}{'s' * (name == 'day' and count > 1)}"
         return f"{self.size / _SECOND:g} s"
 
     def ticks(self, times: np.ndarray) -> np.ndarray:

@@ -96,6 +96,9 @@ class ExampleData(SourceData, frozen=True, kw_only=True):
         if ready and self.text is not None:
             suffix = suffix_of(self.source)
             raise LaminaError(f"a {suffix} file holds numbers; leave text= out", place=self.source)
+        texts = ("level", "normalize", "max_vocabulary", "min_count", "max_tokens")
+        if ready:
+            self.without_effect(texts, f"on sequences of numbers ({suffix_of(self.source)})")
         if self.named or ready:
             return
         if (self.text is None) == (self.id is None):
@@ -107,7 +110,6 @@ class ExampleData(SourceData, frozen=True, kw_only=True):
             numbers = ("features", "missing", "missing_indicator", "max_steps")
             self.without_effect(numbers, "on texts (text=)")
         else:
-            texts = ("level", "normalize", "max_vocabulary", "min_count", "max_tokens")
             self.without_effect(texts, "on sequences of numbers (id=)")
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import math
+import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -16,7 +20,8 @@ from lamina.spec import LaminaError, LaminaWarning
 def read_json_lines(path: str | Path) -> Table:
     """One object a line; the columns are the keys of the first. Blank lines are skipped.
 
-    A value that is not a string is given as JSON writes it (``true``, ``0``, ``1.5``), a list or an
+    ``NaN``, which JSON lacks and Python writes, is as good as ``null``. Any other value that is
+    not a string is given as JSON writes it (``true``, ``0``, ``1.5``), a list or an
     object as :class:`lamina.data.read.table.Nested`; a key that a row lacks is as good as ``null``.
 
     Raises:
@@ -60,7 +65,7 @@ def _objects(path: str, text: str) -> Iterator[tuple[int, dict[str, object]]]:
             continue
         place = f"{path}:{line}"
         try:
-            value = decoder.decode(source)
+            value = _decoded(decoder, source)
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             raise LaminaError(
                 f"broken JSON ({error}). Each line needs one whole object.", place=place
@@ -73,8 +78,26 @@ def _objects(path: str, text: str) -> Iterator[tuple[int, dict[str, object]]]:
         yield line, value
 
 
+def _decoded(decoder: msgspec.json.Decoder[Any], source: str) -> object:
+    try:
+        return decoder.decode(source)
+    except msgspec.DecodeError:
+        if not re.search("NaN|Infinity", source):
+            raise
+        try:
+            value = json.loads(source)
+        except ValueError:
+            value = None
+        if value is None:
+            raise
+        msgspec.json.encode(value)  # refuses half a surrogate pair
+        return value
+
+
 def _field(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
     source = msgspec.json.encode(value).decode()
     return Nested(source) if isinstance(value, list | dict) else source
