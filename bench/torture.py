@@ -235,7 +235,8 @@ def disturbed(
         finally:
             if status is None:  # stopped from without: nothing of it stays behind
                 kill(child)
-        nobody_left()
+                os.waitpid(child, 0)
+            nobody_left()
         if status == 0:
             return kills, left(out)
         if status != -signal.SIGKILL:
@@ -296,6 +297,8 @@ def undisturbed(way: Way, out: Path, url: str | None) -> tuple[str, float]:
     finally:
         if status is None:
             kill(child)
+            os.waitpid(child, 0)
+        nobody_left()
     if status != 0:
         raise SystemExit("torture: the undisturbed run failed")
     return left(out), time.monotonic() - began

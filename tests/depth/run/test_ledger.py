@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from pathlib import Path
 from types import SimpleNamespace
 
 import optuna
 import pytest
+from sqlalchemy import event
 
 from depth_toy import Toy
 from lamina.depth import search
 from lamina.depth.job import Job
-from lamina.depth.run import study
+from lamina.depth.run import storage, study
 from lamina.depth.run.storage import sqlite_url
 from lamina.depth.run.study import StudyLedger, study_name
 from lamina.depth.tell.progress import SilentSearch
@@ -249,3 +251,49 @@ def test_a_search_that_is_not_kept_leaves_no_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     search(Toy(), progress=SilentSearch(), **SEARCH)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("moment", ["begin", "before_cursor_execute", "commit"])
+@pytest.mark.parametrize("nth", [1, 2])
+def test_ctrl_c_in_the_midst_of_a_transaction_leaves_no_lock(
+    url, tmp_path, moment, nth, monkeypatch
+):
+    """SQLAlchemy does not expect an interrupt there: it raised an error of its own instead, left a
+    transaction open, or had the interrupt ignored."""
+    monkeypatch.setattr(storage, "PATIENCE", 0.1)
+    ledger, other = machine(url, tmp_path / "a"), machine(url, tmp_path / "b")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    left = iter(range(nth, -1, -1))
+
+    def press(*_: object) -> None:
+        if next(left, 0) == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    engine = ledger.storage._backend.engine
+    event.listen(engine, moment, press)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            ledger.claim(JOB)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    event.remove(engine, moment, press)
+    for job in (Job(depth=1, seed=5), Job(depth=1, seed=6)):
+        assert other.claim(job)
+        assert not ledger.claim(job)
+
+
+def test_a_second_ctrl_c_does_not_wait_for_the_storage(pair):
+    ledger, _ = pair
+
+    def hang(*_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError("not reached")
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    event.listen(ledger.storage._backend.engine, "begin", hang)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            ledger.claim(JOB)
+    finally:
+        signal.signal(signal.SIGINT, before)

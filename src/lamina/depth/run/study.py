@@ -15,6 +15,7 @@ import contextlib
 import hashlib
 import json
 import re
+import signal
 import threading
 import time
 import uuid
@@ -31,6 +32,7 @@ from lamina.depth.trials import Trial, read_trial
 from lamina.spec import LaminaError, Metric
 from lamina.store.atomic import write_text
 from lamina.store.regular import read_regular
+from lamina.train.session import Interrupt
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -275,13 +277,23 @@ class StudyLedger:
 
     @contextlib.contextmanager
     def _asking(self) -> Iterator[None]:
+        """Report errors of the storage in one line, and hold back a Ctrl-C until it has answered.
+
+        An interrupt inside SQLAlchemy may leave a transaction open, which locks a file for whatever
+        comes next in this process. The second Ctrl-C interrupts at once.
+        """
         from optuna.exceptions import OptunaError
         from sqlalchemy.exc import SQLAlchemyError
 
+        interrupt = Interrupt()
         try:
-            yield
+            with interrupt:
+                yield
         except (OptunaError, SQLAlchemyError, ImportError, StrangeError) as error:
             raise LaminaError(why(error), place=self.place) from error
+        finally:
+            if interrupt.asked:
+                signal.raise_signal(signal.SIGINT)
 
 
 def _runs(trial: FrozenTrial) -> bool:
