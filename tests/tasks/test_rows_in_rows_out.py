@@ -231,3 +231,63 @@ def test_a_label_with_a_line_end_stays_on_its_line(tmp_path: Path, monkeypatch) 
     (line,) = lines(lamina("predict", "run", "text 1").out)
     assert line.count("\t") == 1
     assert line.split("\t")[0] in ("a\\nc\\td", "b\\nc\\td")
+
+
+def test_recordings_of_a_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each row gets an answer, in order, also where one recording has several rows."""
+    write_world(tmp_path / "world")
+    monkeypatch.setenv("LAMINA_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    case = CASES["tones"]
+    task = case.open(Path("world"))
+    fit(task.model(width=4, **case.shapes[0]), task, epochs=1, out="run", progress=Silent())
+    head, *rows = Path("world/tones.test.csv").read_text().splitlines()
+    rows = [*rows[::-1], rows[3], rows[3]]
+    Path("world/odd.csv").write_text("\r\n".join([head, *rows, ",", ""]))
+    found = lamina("predict", "run", "--file", "world/odd.csv", "--json")
+    names = [row.split(",")[0] for row in rows]
+    assert [Path(each["id"]).name for each in answers(found)] == [Path(n).name for n in names]
+    assert "leaves out 1 row at the end" in found.err
+    scored = lamina("evaluate", "run", "world/odd.csv")
+    characters = sum(len(row.split(",")[1]) for row in rows)
+    assert f"over {characters} predictions" in scored.out, scored
+
+
+def test_residues_of_fasta(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_world(tmp_path / "world")
+    monkeypatch.chdir(tmp_path)
+    case = CASES["residues"]
+    task = case.open(Path("world"))
+    fit(task.model(width=4, **case.shapes[0]), task, epochs=1, out="run", progress=Silent())
+    given = Path("world/residues.fasta").read_text().splitlines()
+    found = lines(lamina("predict", "run", "--file", "world/residues.fasta").out)
+    assert [line for line in found if line[0] == ">"] == [line for line in given if line[0] == ">"]
+    sequences = [line for line in given if line[0] != ">"]
+    assert found[1::3] == sequences
+    assert [*map(len, found[2::3])] == [*map(len, sequences)]
+    mask = Path("world/mask.fasta").read_text().splitlines()
+    count = sum(line.count("1") for line in mask if line[0] != ">")
+    files = ("--label", "world/labels.fasta", "--mask", "world/mask.fasta")
+    scored = lamina("evaluate", "run", "world/residues.fasta", *files)
+    assert f"over {count} predictions" in scored.out.replace(",", ""), scored
+
+
+def test_cases_of_a_ts_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("sktime")
+    monkeypatch.chdir(tmp_path)
+    head = (
+        "@problemName Toy\n@timeStamps false\n@univariate true\n@classLabel true up down\n@data\n"
+    )
+    cases = [f"{k / 7},{k},{-k}:{'up' if k % 2 else 'down'}" for k in range(40)]
+    Path("toy.ts").write_text(head + "\n".join(cases) + "\n")
+    small = ("--epochs", 1, "--width", 2, "--depth", 1, "--out", "run")
+    assert lamina("train", "classify", "toy.ts", *small).status == 0
+    for option in ("--text", "--id", "--label", "--level"):
+        outcome = lamina("train", "classify", "toy.ts", option, "characters", *small[:-1], "other")
+        assert outcome.status == 2, option
+    Path("odd.ts").write_bytes(
+        (head + "\n\n".join(cases[:9]) + "\n\n").replace("\n", "\r\n").encode()
+    )
+    given = answers(lamina("predict", "run", "--file", "odd.ts", "--json"))
+    assert [each["id"] for each in given] == [str(i + 1) for i in range(9)]
+    assert "over 9 predictions" in lamina("evaluate", "run", "odd.ts").out

@@ -120,3 +120,12 @@ def test_other_notations_are_refused_by_name(labels: list[str], shown: str) -> N
 )
 def test_other_labels_mark_no_spans(labels: list[str]) -> None:
     assert recognise([labels]) is None
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_the_numbers_of_words_are_not_learned(tmp_path: Path, first: int) -> None:
+    sentence = "".join(f"{first + i}\tword\tA\n" for i in range(3))
+    path = tmp_path / "t.txt"
+    path.write_text(sentence + "\n" + sentence)
+    with pytest.raises(LaminaError, match=rf"column 1 are {first}, {first + 1}, .* in each"):
+        read(TagData(source=str(path)))

@@ -121,9 +121,10 @@ def read_columns(path: str | Path, *, word: int, label: int | None) -> list[Sent
     if not found:
         raise LaminaError("got no words; need one a line.", place=str(path))
     if len(found) > 1 and max(len(s.words) for s in found) > 1 and all(map(_counts, found)):
+        start = int(found[0].words[0])
         raise LaminaError(
-            f"the words in column {word} are 1, 2, 3 ... in each sentence. Name the column of the "
-            "words: word=2, say.",
+            f"the words in column {word} are {', '.join(map(str, range(start, start + 3)))} ... in "
+            "each sentence. Name the column of the words: word=2, say.",
             place=found[0].place,
         )
     return found
@@ -171,8 +172,9 @@ def _remarks(path: str | Path, found: Sequence[Paragraph], universal: bool) -> s
 
 
 def _counts(sentence: Sentence) -> bool:
-    """Whether its words are the numbers from 1 on."""
-    return all(word == str(n) for n, word in enumerate(sentence.words, start=1))
+    """Whether its words are the numbers from 0 or 1 on."""
+    first = int(sentence.words[0] != "0")
+    return all(word == str(n) for n, word in enumerate(sentence.words, start=first))
 
 
 def split_fields(line: str) -> list[str]:
