@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from lamina.depth.job import Job
+from lamina.options import NonNegative, Tally
 from lamina.spec import LaminaError, Metric
 from lamina.store.atomic import write_text
 from lamina.store.regular import read_regular
@@ -31,18 +32,30 @@ class Trial(Struct, frozen=True):
     """
 
     job: Job
-    parameters: int
+    parameters: Tally
     value: float | None
-    best_epoch: int
-    epochs: int
-    steps: int
-    seconds: float
-    tokens_per_second: float
-    step_ms: float
+    best_epoch: Tally
+    epochs: Tally
+    steps: Tally
+    seconds: NonNegative
+    tokens_per_second: NonNegative
+    step_ms: NonNegative
     curve: tuple[tuple[int, float], ...] = ()
     values: tuple[tuple[int, float | None], ...] = ()
     curves: tuple[tuple[int, tuple[tuple[int, float], ...]], ...] = ()
     shares: tuple[tuple[int, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        for several, most in (
+            (self.values, self.job.depth),
+            (self.curves, self.job.depth),
+            (self.shares, math.inf),  # a part of :func:`apart` keeps those of all
+        ):
+            depths = [depth for depth, _ in several]
+            if len(set(depths)) < len(depths) or not all(0 < depth <= most for depth in depths):
+                raise ValueError(f"a training run of {self.job} has no depths {depths}")
+        if self.values and self.job.kind == "train":
+            raise ValueError(f"a training run of {self.job} has the value of one depth")
 
     @property
     def depth(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
@@ -16,6 +17,7 @@ from lamina.depth.run import storage
 from lamina.depth.run.claim import claimed
 from lamina.depth.run.storage import sqlite_url
 from lamina.depth.tell.progress import SilentSearch
+from lamina.depth.trials import read_trial, run_folder, save_trial
 from lamina.spec import LaminaError
 from mortal import SEARCH, outcome
 from sharing import JOB, machine, trial
@@ -209,3 +211,33 @@ def test_times_of_the_networks_that_were_judged_are_checked_too(tmp_path, value)
     connection.close()
     with pytest.raises(LaminaError, match="has step times that lamina did not write"):
         search(Toy(), out=out, progress=SilentSearch(), **asked)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("parameters", -1),
+        ("best_epoch", -1),
+        ("epochs", -3),
+        ("steps", 2**70),
+        ("seconds", -1.0),
+        ("tokens_per_second", -1.0),
+        ("step_ms", -1.0),
+        ("value", "x"),
+        ("values", [[-3, 0.5]]),
+        ("values", [[1, 0.5]]),
+        ("values", [[1, 0.5], [1, 0.6]]),
+        ("curves", [[7, [[1, 0.5]]]]),
+        ("shares", [[0, 0.5]]),
+    ],
+)
+def test_a_trial_that_no_search_wrote_is_refused(tmp_path, name, value):
+    run_folder(tmp_path, JOB).mkdir(parents=True)
+    save_trial(tmp_path, trial())
+    assert read_trial(tmp_path, JOB) == trial()
+    (file,) = tmp_path.rglob("trial.json")
+    file.write_text(json.dumps({**json.loads(file.read_text()), name: value}))
+    with pytest.raises(
+        LaminaError, match=r"trial\.json: is not the trial of a search: .*Delete it"
+    ):
+        read_trial(tmp_path, JOB)
