@@ -35,6 +35,8 @@ def rows(column: str, *values: str) -> str:
         (rows("", "7", "3", "12"), r"'' \(row numbers\)"),  # shuffled
         (rows("Unnamed: 0", "7", "8", "9"), r"'Unnamed: 0' \(row numbers\)"),
         (rows("__index_level_0__", "0", "1", "2"), r"'__index_level_0__' \(row numbers\)"),
+        (rows("index", "0", "1", "2"), r"'index' \(row numbers\)"),
+        (rows("X", "1", "2", "3"), r"'X' \(row numbers\)"),
         (rows("day", "2024-01-01", "2024-01-02", "2024-01-03"), r"'day' \(dates\)"),
         (rows("ip", "192.168.100.120", "10.0.0.1"), r"'ip' \(text\)"),
         (rows("ip", "192.168.100.120", "192.168.100.121"), r"'ip' \(text\)"),

@@ -114,6 +114,11 @@ def test_other_notations_are_refused_by_name(labels: list[str], shown: str) -> N
         recognise([labels])
 
 
+def test_a_header_among_labels_that_mark_spans_is_noted() -> None:
+    with pytest.warns(LaminaWarning, match="'B-LOC' mark spans, but 'label' none: .* a header?"):
+        assert recognise([["label"], ["B-PER", "I-PER", "O", "B-LOC"]]) is None
+
+
 @pytest.mark.parametrize(
     "labels",
     [["NOUN", "VERB"], ["O", "X_B"], ["H", "E", "C"], ["A-B", "C-D"], ["O", "I"], ["M", "W"]],

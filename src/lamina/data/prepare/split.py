@@ -78,7 +78,7 @@ def split_rows(
     ]
     for name, rows, share in zip(PARTS, parts, shares, strict=True):
         if share > 0 and not len(rows):
-            classes = "" if labels is None else f", {counted(len(strata), 'class')}"
+            classes = "" if labels is None else f", {counted(len(set(labels)), 'class')}"
             raise LaminaError(
                 f"got {counted(len(keys), 'row')} "
                 f"({len(firsts)} different{classes}); that leaves {name} "

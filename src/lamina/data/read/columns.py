@@ -41,6 +41,8 @@ WRITTEN_MISSING = frozenset(MISSING) - {"", "none", "?", "-", "--", "."}
 TRUE, FALSE = ("true", "yes"), ("false", "no")
 #: Names that pandas gives the row numbers it writes.
 _ROW_NUMBERS = re.compile(r"|Unnamed: \d+|__index_level_\d+__")
+#: Names that pandas, R and others give such a column once it is one among others.
+_MAYBE_ROW_NUMBERS = re.compile(r"index|level_\d+|X|rownames|row_names|\.\.\.1")
 #: What some write between thousands: a point, a comma, an apostrophe, or a space of some width.
 _GROUPS = "[.,'’_ \u00a0\u2009\u202f]"
 #: Numbers with a decimal comma, separators between thousands, a percent or currency sign, a minus
@@ -188,6 +190,8 @@ class _Tally:
         kind: Its type, if no value of it can be a number.
         there: All that are there.
         sample: The first number in another notation.
+        rows: All rows.
+        counter: Whether the values so far are 0, 1, 2, ... or 1, 2, 3, ...
     """
 
     kind: str = ""
@@ -198,6 +202,9 @@ class _Tally:
     dotted: int = 0
     dates: int = 0
     sample: str = ""
+    rows: int = 0
+    counter: bool = True
+    _first: int = 0
 
     def add(self, values: pl.Series) -> None:
         """Count some more values."""
@@ -211,7 +218,9 @@ class _Tally:
         if kind == pl.Boolean:
             self.flags += len(there)
             return
-        isnt = as_numbers(there).is_null()
+        numbers = as_numbers(there)
+        isnt = numbers.is_null()
+        self._count(values, numbers)
         self.numbers += len(there) - int(isnt.sum())
         if not isnt.any():
             return
@@ -227,6 +236,14 @@ class _Tally:
         if odd.any() and not self.sample:
             self.sample = text.filter(odd)[0]
 
+    def _count(self, values: pl.Series, numbers: pl.Series) -> None:
+        """Look whether the values number the rows."""
+        if not self.rows and len(numbers):
+            self._first = int(numbers[0] == 1)
+        due = pl.int_range(self.rows, self.rows + len(values), eager=True) + self._first
+        self.rows += len(values)
+        self.counter &= len(numbers) == len(values) and bool((numbers == due).all())
+
     def left_out(self, table: Table, name: str, option: str) -> str:
         """Why a column is not read as numbers; empty if it is.
 
@@ -238,6 +255,8 @@ class _Tally:
         if not self.there:
             return "empty"
         if _ROW_NUMBERS.fullmatch(name):  # in whatever order: rows may have been shuffled
+            return "row numbers"
+        if self.counter and _MAYBE_ROW_NUMBERS.fullmatch(name):
             return "row numbers"
         if 2 * self.numbers >= self.there or self.flags == self.there:
             return ""

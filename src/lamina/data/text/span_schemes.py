@@ -15,13 +15,14 @@ A span of kind ``PER`` over three words is, in
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
 
-from lamina.spec import LaminaError
+from lamina.spec import LaminaError, LaminaWarning
 
 SpanScheme: TypeAlias = Literal["IOB1", "IOB2", "IOBES", "BILOU", "BMEWO", "BMES"]
 #: How spans are read from labels: like conlleval, or strictly by the rules of the scheme.
@@ -75,6 +76,9 @@ def recognise(sequences: Iterable[Sequence[str]]) -> SpanScheme | None:
 
     Raises:
         LaminaError: They seem to mark spans in a notation or a scheme that is not read.
+
+    Warns:
+        LaminaWarning: Most mark spans, but not all.
     """
     pairs = {
         pair
@@ -84,6 +88,7 @@ def recognise(sequences: Iterable[Sequence[str]]) -> SpanScheme | None:
     labels = {label for pair in pairs for label in pair}
     if not all(map(_MARK.fullmatch, labels)):
         _refuse_otherwise(labels)
+        _note_others(labels)
         return None
     prefixes = {parts(label)[0] for label in labels}
     letters = {label.partition("-")[0] for label in labels}
@@ -136,6 +141,21 @@ def _refuse_otherwise(labels: set[str]) -> None:
                 f"labels such as {shown[0]!r} seem to mark spans, in a notation that is not read; "
                 f"need {shown['mark'].upper()}-{shown['kind']}, and O outside. Rename the labels."
             )
+
+
+def _note_others(labels: set[str]) -> None:
+    """Note labels that mark no spans beside more that do: a header line, say."""
+    kinds = sorted(label for label in labels if re.fullmatch("[BI]-.+", label, re.DOTALL))
+    others = sorted(label for label in labels if not _MARK.fullmatch(label))
+    if len(kinds) > len(others):
+        shown = ", ".join(map(repr, others[:3])) + ", ..." * (len(others) > 3)
+        warnings.warn(
+            LaminaWarning(
+                f"labels such as {kinds[0]!r} mark spans, but {shown} none: all are learned as "
+                "classes, and scored by accuracy, not F1. Is the first line a header?"
+            ),
+            stacklevel=3,
+        )
 
 
 def spans(labels: Sequence[str]) -> list[Span]:
