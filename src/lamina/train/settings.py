@@ -108,12 +108,12 @@ class Settings(Options, frozen=True, kw_only=True):
         if self.momentum and self.optimizer != "sgd":
             raise LaminaError(
                 f"momentum is {self.momentum} with {self.optimizer}, which has its own; "
-                'use optimizer="sgd" or leave momentum out'
+                "use optimizer='sgd' or leave momentum out"
             )
         if self.decay is not None and self.schedule not in DECAYS:
             raise LaminaError(
-                f'decay is {self.decay} with schedule="{self.schedule}", which does not use '
-                'it; use schedule="exponential" or "plateau", or leave decay out'
+                f"decay is {self.decay} with schedule={self.schedule!r}, which does not use it; "
+                "use schedule='exponential' or schedule='plateau', or leave decay out"
             )
 
     @property

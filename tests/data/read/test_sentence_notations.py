@@ -10,6 +10,7 @@ import pytest
 from lamina.data.read.registry import SENTENCES
 from lamina.data.text.span_schemes import Span, convert, recognise, spans
 from lamina.spec import LaminaError, LaminaWarning
+from lamina.tasks import Tag
 from lamina.tasks.tag.data import TagData, read
 
 
@@ -114,9 +115,13 @@ def test_other_notations_are_refused_by_name(labels: list[str], shown: str) -> N
         recognise([labels])
 
 
-def test_a_header_among_labels_that_mark_spans_is_noted() -> None:
-    with pytest.warns(LaminaWarning, match="'B-LOC' mark spans, but 'label' none: .* a header?"):
-        assert recognise([["label"], ["B-PER", "I-PER", "O", "B-LOC"]]) is None
+def test_a_header_among_labels_that_mark_spans_is_noted(tmp_path: Path) -> None:
+    path = tmp_path / "t.conll"
+    sentences = [f"Ada{i}\tB-PER\nof\tO\nRome\tB-LOC\n" for i in range(20)]
+    path.write_text("\n".join(["word\tlabel\n", *sentences]))
+    with pytest.warns(LaminaWarning, match="such as 'B-LOC' .* do not: 'label'.* a header") as said:
+        assert Tag(str(path), fractions=(1, 0, 0)).metric.name == "accuracy"
+    assert str(said[0].message).startswith(f"{path}: ")
 
 
 @pytest.mark.parametrize(

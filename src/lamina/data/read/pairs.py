@@ -21,8 +21,8 @@ def read_pairs(source: str | Path, target: str | Path) -> Pairs:
     sources, targets = read_texts(source), read_texts(target)
     if len(sources) != len(targets):
         raise LaminaError(
-            f"got {len(targets):,} line(s), and {source} has {len(sources):,}; need as many, "
-            "each line the translation of that line.",
+            f"got {counted(len(targets), 'line')}, and {source} has {len(sources):,}; need as "
+            "many, each the translation of that line.",
             place=str(target),
         )
     return Pairs(sources, targets, [f"{source}:{n}" for n in range(1, len(sources) + 1)])

@@ -76,9 +76,6 @@ def recognise(sequences: Iterable[Sequence[str]]) -> SpanScheme | None:
 
     Raises:
         LaminaError: They seem to mark spans in a notation or a scheme that is not read.
-
-    Warns:
-        LaminaWarning: Most mark spans, but not all.
     """
     pairs = {
         pair
@@ -88,7 +85,6 @@ def recognise(sequences: Iterable[Sequence[str]]) -> SpanScheme | None:
     labels = {label for pair in pairs for label in pair}
     if not all(map(_MARK.fullmatch, labels)):
         _refuse_otherwise(labels)
-        _note_others(labels)
         return None
     prefixes = {parts(label)[0] for label in labels}
     letters = {label.partition("-")[0] for label in labels}
@@ -143,16 +139,25 @@ def _refuse_otherwise(labels: set[str]) -> None:
             )
 
 
-def _note_others(labels: set[str]) -> None:
-    """Note labels that mark no spans beside more that do: a header line, say."""
-    kinds = sorted(label for label in labels if re.fullmatch("[BI]-.+", label, re.DOTALL))
+def note_others(labels: set[str], place: str) -> None:
+    """Note labels that mark no spans, beside more labels that do: a header line, say.
+
+    Args:
+        labels: All labels of a file, in no scheme.
+        place: The file.
+
+    Warns:
+        LaminaWarning: With the first of them.
+    """
+    marked = sorted(label for label in labels if re.fullmatch("[BI]-.+", label, re.DOTALL))
     others = sorted(label for label in labels if not _MARK.fullmatch(label))
-    if len(kinds) > len(others):
+    if len(marked) > len(others):
         shown = ", ".join(map(repr, others[:3])) + ", ..." * (len(others) > 3)
         warnings.warn(
             LaminaWarning(
-                f"labels such as {kinds[0]!r} mark spans, but {shown} none: all are learned as "
-                "classes, and scored by accuracy, not F1. Is the first line a header?"
+                f"{place}: labels such as {marked[0]!r} mark spans, but these do not: {shown}. So "
+                "none are read as spans, and the score is accuracy, not F1. Is the first line a "
+                "header?"
             ),
             stacklevel=3,
         )

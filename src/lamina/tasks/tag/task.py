@@ -15,7 +15,7 @@ from lamina.data import PARTS, fingerprint
 from lamina.data.batch.batches import CollatedBatches
 from lamina.data.batch.order import buckets, lengths_of
 from lamina.data.text.lexicon import Lexicon
-from lamina.data.text.span_schemes import OUTSIDE, recognise
+from lamina.data.text.span_schemes import OUTSIDE, note_others, recognise
 from lamina.spec import ACCURACY, SPAN_F1, LaminaError, Part, State, Step
 from lamina.spec.counted import counted
 from lamina.tasks.base import DataTask
@@ -86,7 +86,10 @@ class Tag(DataTask[Tagger, WordBatch]):
     def _learn_labels(self) -> TagLabels:
         """What the training part's labels are, and the scheme that they follow."""
         data = self.data
-        written = recognise(sentence.labels or () for sentence in self.parts["train"])
+        sequences = [sentence.labels or () for sentence in self.parts["train"]]
+        written = recognise(sequences)
+        if written is None:
+            note_others({label for labels in sequences for label in labels}, data.source)
         if written is None and data.scheme is not None:
             raise LaminaError(
                 f"scheme is {data.scheme}, but the labels mark no spans (O, B-PER, I-PER); leave "
