@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -115,20 +116,29 @@ def train(out: Path, task: Points | Stream, seed: int = 0, **more: Any) -> None:
     fit(task.model(), task, **settings, resume=True, out=out, progress=Silent())
 
 
+def whole_and_resumed(
+    folder: Path, kind: Callable[[], Varied | Narrowing | Undefined], stop: int, **more: Any
+) -> tuple[Path, Path]:
+    """A run that nothing stops, and one that is stopped before a step and goes on."""
+    more = {**more, "checkpoint_steps": 1}
+    whole, run = folder / "whole", folder / "run"
+    train(whole, kind(), **more)
+    task = kind()
+    task.stop = stop
+    with pytest.raises(Stop):
+        train(run, task, **more)
+    task.stop = None
+    train(run, task, seed=1, **more)
+    return whole, run
+
+
 @pytest.mark.parametrize("more", [{}, {"optimizer": "sgd", "momentum": 0.5}, {"optimizer": "sgd"}])
 @pytest.mark.parametrize("stop", [1, 2, 3, 4, 5, 9])
 def test_batches_may_use_other_parameters_and_have_other_sums(
     tmp_path: Path, stop: int, more: dict[str, Any]
 ) -> None:
-    more = {**more, "checkpoint_steps": 1}
-    train(tmp_path / "whole", Varied(), **more)
-    task = Varied()
-    task.stop = stop
-    with pytest.raises(Stop):
-        train(tmp_path / "run", task, **more)
-    task.stop = None
-    train(tmp_path / "run", task, seed=1, **more)
-    assert weights(tmp_path / "run") == weights(tmp_path / "whole")
+    whole, run = whole_and_resumed(tmp_path, Varied, stop, **more)
+    assert weights(run) == weights(whole)
 
 
 class Narrowing(Stream):
@@ -151,14 +161,8 @@ class Narrowing(Stream):
 
 @pytest.mark.parametrize("stop", [3, 12, 13, 17, 24, 30])
 def test_a_state_may_be_of_another_size_than_the_first(tmp_path: Path, stop: int) -> None:
-    more = {"epochs": 2, "checkpoint_steps": 1}
-    train(tmp_path / "whole", Narrowing(), **more)
-    task = Narrowing()
-    task.stop = stop
-    with pytest.raises(Stop):
-        train(tmp_path / "run", task, **more)
-    train(tmp_path / "run", Narrowing(), seed=1, **more)
-    assert weights(tmp_path / "run") == weights(tmp_path / "whole")
+    whole, run = whole_and_resumed(tmp_path, Narrowing, stop, epochs=2)
+    assert weights(run) == weights(whole)
 
 
 class Undefined(Points):
@@ -180,15 +184,9 @@ class Undefined(Points):
 
 @pytest.mark.parametrize("stop", [2, 5])
 def test_sums_may_be_infinite_or_undefined(tmp_path: Path, stop: int) -> None:
-    more = {"checkpoint_steps": 1}
-    train(tmp_path / "whole", Undefined(), **more)
-    task = Undefined()
-    task.stop = stop
-    with pytest.raises(Stop):
-        train(tmp_path / "run", task, **more)
-    train(tmp_path / "run", Undefined(), seed=1, **more)
-    whole, resumed = (RunFolder.open(tmp_path / name).history() for name in ("whole", "run"))
-    assert weights(tmp_path / "run") == weights(tmp_path / "whole")
+    folders = whole_and_resumed(tmp_path, Undefined, stop)
+    whole, resumed = (RunFolder.open(folder).history() for folder in folders)
+    assert weights(folders[1]) == weights(folders[0])
     scores = ("train_1/inf", "train_1/-inf", "train_nan", "train_loss")
     assert [[line[name] for name in scores] for line in resumed] == [
         [line[name] for name in scores] for line in whole

@@ -89,5 +89,6 @@ def _metas(hint: Any) -> tuple[Meta, ...]:
 
 
 def bounds_of(metas: Iterable[Meta]) -> dict[str, float]:
+    """``ge``, ``gt``, ``le`` and ``lt``, as far as they are given."""
     found = ((name, getattr(m, name)) for m in metas for name in ("ge", "gt", "le", "lt"))
     return {name: bound for name, bound in found if bound is not None}
