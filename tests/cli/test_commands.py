@@ -64,6 +64,7 @@ def test_reviews_are_searched_scored_and_predicted() -> None:
     for outcome in (
         lamina("predict", "runs/reviews", *texts, "--json"),
         lamina("predict", "runs/reviews", "--json", stdin="\n".join(texts).encode()),
+        lamina("predict", "runs/reviews", "-", "--json", stdin="\n".join(texts).encode()),
     ):
         assert [json.loads(line) for line in done(outcome).out.splitlines()] == expected
     file = ("predict", "runs/reviews", "--file", "new.csv")
@@ -96,6 +97,7 @@ def test_a_book_is_learned_and_continued() -> None:
     assert same.out == text.out
     score = done(lamina("evaluate", "runs/book", "book.txt"))
     assert "over 2,936 predictions" in score.out  # in 4 columns
+    assert score.err.startswith("lamina: note: the model was trained on this file (book.txt), so")
 
 
 def test_chinese_needs_no_option() -> None:
@@ -172,6 +174,8 @@ def test_an_interrupted_training_ends_as_one_that_was_not(monkeypatch: pytest.Mo
     assert outcome.status == 130
     assert outcome.err.endswith("Resume with: lamina train --resume cut\n")
     assert RunFolder("cut").result() is None
+    early = done(lamina("evaluate", "cut", "more.csv"))
+    assert "note: the training of cut has not ended; go on with lamina train --resume" in early.err
 
     done(lamina("train", "--resume", "cut"))
     assert weights("cut") == weights("whole")

@@ -45,6 +45,13 @@ def test_entities_are_searched_scored_and_predicted() -> None:
         r"(  (accuracy|precision|recall) \d+\.\d\d%\n){3}",
         score.out,
     )
+    lines = Path("ner.txt").read_text(encoding="utf-8").splitlines()
+    Path("other.txt").write_text("\n".join(re.sub("-LOC$", "-GPE", line) for line in lines))
+    moved = sum(line.endswith("-LOC") for line in lines)
+    other = done(lamina("evaluate", "runs/ner", "other.txt"))
+    assert f"other.txt: {moved} of {count:,} labels were not seen in training (" in other.err
+    assert "-GPE'). They count as errors; the loss leaves them out." in other.err
+
     typed = done(lamina("predict", "runs/ner", "Ada lives in Rome")).out
     assert [row.split("\t")[0] for row in typed.splitlines()] == ["Ada", "lives", "in", "Rome", ""]
 

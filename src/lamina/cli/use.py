@@ -17,6 +17,7 @@ from lamina.cli.main import loading
 from lamina.cli.show import note, shell, show_test
 from lamina.spec import TYPED_TEXT, Generates, LaminaError, Tabular
 from lamina.spec.answers import shown
+from lamina.store import RunFolder
 
 Encoding = Annotated[
     str | None,
@@ -69,14 +70,35 @@ def evaluate(
                 place=str(run),
             )
     task = kind.for_model(model, data, **fields)
+    _note_known(run, task.fingerprints.values())
     show_test(task, score(model, task, "test"))
 
 
-def _load(run: Path) -> Any:
-    _has_torch()  # a Ctrl-C while it loads is safe there
-    from lamina.tasks import load
+def _note_known(run: Path, read: Iterable[str]) -> None:
+    """Note that a file which is scored, by its fingerprint, is one that training has read, and not
+    as its test part."""
+    about = RunFolder.open(run).config()["task"]
+    data, files = about.get("data"), about.get("fingerprints")
+    if not isinstance(data, dict) or not isinstance(files, dict):
+        return
+    for path, known in files.items():
+        if known in read and path != data.get("test"):
+            note(
+                f"lamina: note: the model was trained on this file ({path}), so its score here "
+                "says little about new data; the score of the test part was printed after training"
+            )
 
-    return load(run)
+
+def _load(run: Path, *, need_network: bool = True) -> Any:
+    """The model of a run, or, where torch is missing and no network is needed, the rest of it."""
+    torch = _has_torch()  # a Ctrl-C while it loads is safe there
+    from lamina.tasks import load, load_processor
+
+    model = load(run) if torch or need_network else load_processor(run)
+    if RunFolder(run).checkpoint_file.exists():
+        again = shell("train", "--resume", run)
+        note(f"lamina: note: the training of {run} has not ended; go on with {again}")
+    return model
 
 
 def predict(
@@ -84,7 +106,8 @@ def predict(
     inputs: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="TEXT|FILE", help="Texts, or a file; if none are given, the lines of stdin."
+            metavar="TEXT|FILE",
+            help="Texts, or a file; if none are given, or -, the lines of stdin.",
         ),
     ] = None,
     file: Annotated[
@@ -101,11 +124,11 @@ def predict(
     With --file, each answer comes with the line of its text or the id of its sequence. Forecasts
     are printed as the rows that follow the end of the file.
     """
-    from lamina.tasks import load, load_processor
-
-    model = load(run) if _has_torch() else load_processor(run)
+    model = _load(run, need_network=False)
     from lamina.data.read.decoding import decoding
 
+    if inputs == ["-"]:
+        inputs = None  # the usual sign for stdin
     if file is None and inputs and (named := _named_file(model, inputs)):
         file, inputs = named, None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -16,7 +17,7 @@ from lamina.data.batch.batches import CollatedBatches
 from lamina.data.batch.order import buckets, lengths_of
 from lamina.data.text.lexicon import Lexicon
 from lamina.data.text.span_schemes import OUTSIDE, note_others, recognise
-from lamina.spec import ACCURACY, SPAN_F1, LaminaError, Part, State, Step
+from lamina.spec import ACCURACY, SPAN_F1, LaminaError, LaminaWarning, Part, State, Step
 from lamina.spec.counted import counted
 from lamina.tasks.base import DataTask
 from lamina.tasks.describe import Facts, filled, lengths, occurrences
@@ -82,6 +83,22 @@ class Tag(DataTask[Tagger, WordBatch]):
             self.labels = msgspec.structs.replace(model.labels, written=written)
         self.fingerprints = {path: fingerprint(path)}
         self._encode()
+        self._note_unknown(path)
+
+    def _note_unknown(self, path: str) -> None:
+        """Note labels that training has not seen."""
+        known = len(self.labels.names)
+        numbers = self._counted_labels("test")
+        if unknown := int((numbers >= known).sum()):
+            names = ", ".join(map(repr, sorted(self.names[known:])[:3]))
+            names += ", ..." * (len(self.names) > known + 3)
+            warnings.warn(
+                LaminaWarning(
+                    f"{path}: {unknown:,} of {counted(len(numbers), 'label')} were not seen in "
+                    f"training ({names}). They count as errors; the loss leaves them out."
+                ),
+                stacklevel=3,
+            )
 
     def _learn_labels(self) -> TagLabels:
         """What the training part's labels are, and the scheme that they follow."""
