@@ -20,9 +20,17 @@ def refuse(name: str, value: Any, hint: Any, place: str | None = None) -> None:
     bounds.
     """
     if (need := _needed(name, value, hint)) is not None:
-        shown = repr(value) if isinstance(value, str) else str(plain(value))
         such = f", such as {example}" if (example := extra(hint, "example")) else ""
-        raise LaminaError(f"{name} is {shown}; need {need}{such}{_meant(value, hint)}", place=place)
+        need += f"{such}{_meant(value, hint)}"
+        raise LaminaError(f"{name} is {_shown(value)}; need {need}", place=place)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, str):
+        return repr(value)
+    if isinstance(value, int) and value.bit_length() > 128:  # Python refuses to write the largest
+        return f"about {'-' * (value < 0)}2**{value.bit_length() - 1}"
+    return str(plain(value))
 
 
 @functools.cache
@@ -130,9 +138,11 @@ def _needed(name: str, value: Any, hint: Any) -> str | None:
 
 def _meant(value: Any, hint: Any) -> str:
     """``. Did you mean 'lstm'?`` for a name that is nearly one of the choices; else nothing."""
+    if not isinstance(value, str):
+        return ""
     named = [name for kind in alternatives(hint) for name in choices(kind)]
-    near = difflib.get_close_matches(str(value).lower(), named, n=1)
-    return f". Did you mean {near[0]!r}?" if near and isinstance(value, str) else ""
+    near = difflib.get_close_matches(value.lower(), named, n=1)
+    return f". Did you mean {near[0]!r}?" if near else ""
 
 
 def _one_of(names: Sequence[str]) -> str:
