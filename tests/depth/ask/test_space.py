@@ -89,8 +89,8 @@ def test_a_space_has_the_types_of_the_fields():
         ({"cell": Range(0, 1)}, "cell is 0; need a text$"),
         ({"width": Range(2, 4.5)}, "width is 4.5; need a whole number$"),
         ({"width": ("wide",)}, "width is 'wide'; need a whole number$"),
-        ({"momentum": (0.5, 0.9)}, 'use optimizer="sgd"'),
-        ({"optimizer": ("sgd", "adam"), "momentum": (0.5,)}, 'use optimizer="sgd"'),
+        ({"momentum": (0.5, 0.9)}, "use optimizer='sgd'"),
+        ({"optimizer": ("sgd", "adam"), "momentum": (0.5,)}, "use optimizer='sgd'"),
     ],
 )
 def test_what_cannot_vary_is_refused_in_one_line(vary, words):
